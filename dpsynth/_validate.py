@@ -1,0 +1,35 @@
+"""Checks at construction; the keyword is the name in the message."""
+
+from fractions import Fraction
+
+import numpy as np
+
+
+def positive(**values: Fraction | int | float) -> None:
+    """Raise ValueError unless every value is above zero."""
+    for name, value in values.items():
+        if not value > 0:
+            raise ValueError(f"{name} must be above 0")
+
+
+def exact(**values: object) -> None:
+    """Raise TypeError unless every value is a Fraction or an int: floats carry rounding."""
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, Fraction | int):
+            raise TypeError(f"{name} must be an exact number (fractions.Fraction or int)")
+
+
+def in_open_unit(**values: Fraction | float) -> None:
+    """Raise ValueError unless every value lies strictly between 0 and 1."""
+    for name, value in values.items():
+        if not 0 < value < 1:
+            raise ValueError(f"{name} must lie strictly between 0 and 1")
+
+
+def counts(**values: object) -> None:
+    """Raise unless every value is a one-dimensional int64 array."""
+    for name, value in values.items():
+        if not isinstance(value, np.ndarray) or value.dtype != np.int64:
+            raise TypeError(f"{name} must be an int64 array")
+        if value.ndim != 1:
+            raise ValueError(f"{name} must be one-dimensional")

@@ -1,0 +1,72 @@
+"""What the schema and the kernel both speak of: a finite domain, a unit, its neighbors."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from math import prod
+from types import MappingProxyType
+
+
+class NeighboringRelation(Enum):
+    """Which pairs of tables the guarantee makes hard to tell apart."""
+
+    ADD_OR_REMOVE = "add_or_remove"
+    REPLACE = "replace"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrivacyUnit:
+    """Whose data one guarantee covers, and how many rows that may be.
+
+    Args:
+        max_rows: rows that one unit may contribute to any count, at least 1.
+        name: what a unit is called in reports, "row" or "person".
+        neighboring: the relation that every sensitivity is derived for.
+    """
+
+    max_rows: int = 1
+    name: str = "row"
+    neighboring: NeighboringRelation = NeighboringRelation.ADD_OR_REMOVE
+
+    def __post_init__(self) -> None:
+        if isinstance(self.max_rows, bool) or not isinstance(self.max_rows, int):
+            raise TypeError("max_rows must be a whole number")
+        if self.max_rows < 1:
+            raise ValueError("max_rows must be at least 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Domain:
+    """The columns and how many codes each has; public, never learned from the rows for free.
+
+    Args:
+        sizes: number of codes by column name, each at least 1, in column order.
+    """
+
+    sizes: Mapping[str, int]
+
+    def __post_init__(self) -> None:
+        for name, size in self.sizes.items():
+            if size < 1:
+                raise ValueError(f"column {name!r} must have at least one code")
+        object.__setattr__(self, "sizes", MappingProxyType(dict(self.sizes)))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Column names in order."""
+        return tuple(self.sizes)
+
+    def shape(self, clique: Sequence[str]) -> tuple[int, ...]:
+        """Number of codes of each column in ``clique``."""
+        return tuple(self.sizes[name] for name in clique)
+
+    def size(self, clique: Sequence[str]) -> int:
+        """Number of cells of the table over ``clique``."""
+        return prod(self.shape(clique))
+
+    def replace(self, sizes: Mapping[str, int]) -> "Domain":
+        """Return the same columns in the same order with some sizes changed."""
+        unknown = set(sizes) - set(self.sizes)
+        if unknown:
+            raise KeyError(f"not in the domain: {', '.join(sorted(unknown))}")
+        return Domain(sizes={**self.sizes, **sizes})

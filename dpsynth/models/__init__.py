@@ -1,0 +1,1 @@
+"""Post-processing: models of noisy answers. Nothing here can reach the rows."""

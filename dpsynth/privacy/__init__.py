@@ -1,0 +1,1 @@
+"""The kernel: the only code that turns private rows into releasable answers."""

@@ -1,0 +1,1 @@
+"""Where exact counts come from."""

@@ -1,0 +1,1 @@
+"""Synthesizers: frozen settings with a plan and a fit, one file each."""
