@@ -1,0 +1,28 @@
+"""Runs that need an environment of their own.
+
+nox itself cannot live in .venv: dp-accounting, which the tests compare with, needs attrs below 24
+and nox a newer one. Run it from its own environment: `pipx run nox -s nightly`.
+"""
+
+import nox
+
+nox.options.sessions = ["py312", "py313"]
+nox.options.reuse_existing_virtualenvs = True
+
+
+@nox.session(python="3.11")
+def nightly(session: nox.Session) -> None:
+    session.install("--constraint", "constraints.txt", "--editable", ".[dev]")
+    session.run("pytest", "-n", "2", "-m", "nightly or not nightly", *session.posargs)
+
+
+@nox.session(python="3.12")
+def py312(session: nox.Session) -> None:
+    session.install("--editable", ".[dev]")
+    session.run("pytest", "-n", "2", *session.posargs)
+
+
+@nox.session(python="3.13")
+def py313(session: nox.Session) -> None:
+    session.install("--editable", ".[dev]")
+    session.run("pytest", "-n", "2", *session.posargs)
