@@ -1,0 +1,156 @@
+"""What events cost: zCDP rho in exact fractions, and rho as (epsilon, delta) rounded up.
+
+A claim is stated from rho alone. The conversion holds for every order alpha > 1, so floats may
+choose the order; the bound itself is then evaluated with 60 decimal digits and rounded upward.
+See docs/proofs/accounting.md.
+"""
+
+from collections.abc import Iterable
+from decimal import ROUND_CEILING, Context, Decimal, localcontext
+from fractions import Fraction
+from functools import lru_cache, singledispatch
+from math import exp, floor, frexp, log, log1p
+
+from dpsynth import _validate
+from dpsynth.errors import UnsupportedEventError
+from dpsynth.privacy.events import (
+    DiscreteGaussianEvent,
+    DiscreteLaplaceEvent,
+    ExponentialSelectionEvent,
+)
+
+_DIGITS = 60
+_SLACK = Decimal(10) ** -40  # far above the error of a dozen operations at 60 digits
+_GRID = Decimal(10) ** -12  # a claim is rounded up to this many places
+_SIGNIFICANT_BITS = 48  # of a rho that comes from (epsilon, delta)
+
+
+@singledispatch
+def zcdp_rho(event: object) -> Fraction:
+    """Return the zCDP cost of ``event``, exact. Fails closed on an event it does not know."""
+    raise UnsupportedEventError(f"no zCDP analysis for {type(event).__name__}")
+
+
+@zcdp_rho.register
+def _(event: DiscreteGaussianEvent) -> Fraction:
+    """Canonne, Kamath and Steinke (2020), arXiv:2004.00010, Theorem 14 and its corollary."""
+    return Fraction(event.l2_sensitivity_squared) / (2 * Fraction(event.sigma_squared))
+
+
+@zcdp_rho.register
+def _(event: DiscreteLaplaceEvent) -> Fraction:
+    """Pure DP with epsilon = sensitivity / scale; Bun and Steinke (2016), Proposition 1.4."""
+    return (Fraction(event.l1_sensitivity) / event.scale) ** 2 / 2
+
+
+@zcdp_rho.register
+def _(event: ExponentialSelectionEvent) -> Fraction:
+    """Bounded range; Cesar and Rogers (2021), arXiv:2004.07223, Lemma 3.4."""
+    return Fraction(event.epsilon) ** 2 / 8
+
+
+def total_rho(events: Iterable[object]) -> Fraction:
+    """Sum the zCDP costs of ``events``: composition holds for adaptively chosen ones as well."""
+    return sum((zcdp_rho(event) for event in events), Fraction(0))
+
+
+def _epsilon_at(log_order: float, *, rho: float, log_inverse_delta: float) -> float:
+    gap = exp(log_order)  # alpha - 1
+    return (1 + gap) * rho + (log_inverse_delta - log1p(gap)) / gap + (log_order - log1p(gap))
+
+
+def _best_log_order(rho: float, log_inverse_delta: float) -> float:
+    """Return log(alpha - 1) near the least bound. Any return value is valid, this one is tight."""
+    # Without its slowly varying terms the bound is least at alpha - 1 = sqrt(log(1/delta) / rho).
+    middle = (log(log_inverse_delta) - log(rho)) / 2
+    low, high = middle - 8, middle + 8
+    for _ in range(120):
+        left, right = low + (high - low) / 3, high - (high - low) / 3
+        if _epsilon_at(left, rho=rho, log_inverse_delta=log_inverse_delta) <= _epsilon_at(
+            right, rho=rho, log_inverse_delta=log_inverse_delta
+        ):
+            high = right
+        else:
+            low = left
+    return (low + high) / 2
+
+
+def _log_fraction(value: Fraction) -> float:
+    """log of a fraction of any size, to float accuracy."""
+    return log(value.numerator) - log(value.denominator)
+
+
+@lru_cache(maxsize=1024)
+def epsilon_from_rho(rho: Fraction, delta: Fraction) -> Fraction:
+    """Return an epsilon for which every rho-zCDP mechanism is (epsilon, delta)-DP, rounded up.
+
+    Args:
+        rho: zCDP cost, exact, at least 0.
+        delta: in (0, 1), exact.
+
+    Returns:
+        At least 0, a multiple of 1e-12; never below the least epsilon that the bound gives.
+
+    Source:
+        Canonne, Kamath and Steinke (2020), arXiv:2004.00010, Proposition 12: for every alpha > 1,
+        epsilon = alpha rho + log(1/delta)/(alpha-1) + log(1-1/alpha) - log(alpha)/(alpha-1).
+    """
+    _validate.exact(rho=rho, delta=delta)
+    _validate.in_open_unit(delta=delta)
+    if rho < 0:
+        raise ValueError("rho must be at least 0")
+    if rho == 0:
+        return Fraction(0)
+    log_order = _best_log_order(exp(_log_fraction(Fraction(rho))), -_log_fraction(Fraction(delta)))
+    with localcontext(Context(prec=_DIGITS, Emin=-999999, Emax=999999)):
+        gap = Decimal(exp(log_order))
+        order = 1 + gap
+        exact_rho = Decimal(rho.numerator) / Decimal(rho.denominator)
+        log_inverse_delta = Decimal(delta.denominator).ln() - Decimal(delta.numerator).ln()
+        bound = order * exact_rho + (log_inverse_delta - order.ln()) / gap + gap.ln() - order.ln()
+        bound += _SLACK * (1 + abs(bound))
+        epsilon = max(bound, Decimal(0)).quantize(_GRID, rounding=ROUND_CEILING)
+    return Fraction(epsilon)
+
+
+def _round_down(value: float) -> Fraction:
+    """Return ``value`` cut to the significant bits that a rho is stated with."""
+    mantissa, exponent = frexp(value)
+    return Fraction(floor(mantissa * 2**_SIGNIFICANT_BITS)) * Fraction(2) ** (
+        exponent - _SIGNIFICANT_BITS
+    )
+
+
+@lru_cache(maxsize=1024)
+def rho_from_epsilon(epsilon: Fraction, delta: Fraction) -> Fraction:
+    """Return the largest rho, rounded down, that ``epsilon_from_rho`` turns into ``epsilon``.
+
+    Args:
+        epsilon: above 0, exact.
+        delta: in (0, 1), exact.
+
+    Returns:
+        A dyadic fraction with ``epsilon_from_rho(rho, delta) <= epsilon``, within one part in
+        10**9 of the largest.
+
+    Raises:
+        ValueError: no positive rho can be stated for so small an epsilon.
+    """
+    _validate.exact(epsilon=epsilon, delta=delta)
+    _validate.positive(epsilon=epsilon)
+    _validate.in_open_unit(delta=delta)
+    # log rho: the bound needs more than rho itself, save for the little that a large delta gives.
+    high = _log_fraction(Fraction(epsilon)) + 3
+    low, best = high - 80, Fraction(0)
+    for _ in range(60):
+        middle = (low + high) / 2
+        rho = _round_down(exp(middle))
+        if epsilon_from_rho(rho, delta) <= epsilon:
+            low, best = middle, max(best, rho)
+        else:
+            high = middle
+    if not best:
+        raise ValueError(
+            "epsilon is too small for any noise that can be stated; choose a larger one"
+        )
+    return best

@@ -1,0 +1,171 @@
+"""The curator: holds the private rows and answers only noisy questions about them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpsynth.domain import Domain, PrivacyUnit
+from dpsynth.privacy.ledger import Account, Charge
+from dpsynth.privacy.mechanisms import DiscreteGaussian, ExponentialSelection
+from dpsynth.privacy.queries import MarginalErrorQuery, MarginalQuery, Measurement
+from dpsynth.privacy.randomness import RandomSource
+from dpsynth.privacy.source import TableSource
+
+
+class _Sealed:
+    """Refuses to be pickled, so that rows never leave by way of a worker or a cache."""
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} holds private rows and cannot be pickled or copied")
+
+
+class Curator(_Sealed):
+    """The only object that can reach the rows; it has no accessor for them.
+
+    Args:
+        source: counts rows on request, in whichever engine holds the table.
+        unit: whose data one guarantee covers, and how many rows that may be.
+        account: this release's share of the table's ledger; every charge is written there.
+        rng: source of privacy noise.
+
+    Raises:
+        ValueError: the noise is seeded and the account does not say so, or the reverse.
+    """
+
+    def __init__(
+        self, source: TableSource, *, unit: PrivacyUnit, account: Account, rng: RandomSource
+    ) -> None:
+        if rng.seeded != account.seeded:
+            raise ValueError("the account must say whether the noise is seeded, and truthfully")
+        self.__source = source
+        self.__rng = rng
+        self.unit = unit
+        self.account = account
+
+    @property
+    def domain(self) -> Domain:
+        """The columns and their sizes; public."""
+        return self.__source.domain
+
+    def measure(
+        self,
+        queries: Sequence[MarginalQuery],
+        mechanism: DiscreteGaussian,
+        *,
+        labels: Sequence[str] | None = None,
+    ) -> tuple[Measurement, ...]:
+        """Answer ``queries``, each with fresh noise, and pay for all of them first.
+
+        Args:
+            queries: what to count, over this curator's domain.
+            mechanism: the noise, of one scale for all of them.
+            labels: public names for the ledger; the queries' own where not given.
+
+        Raises:
+            BudgetExceededError: the ledger cannot pay; no row was read.
+        """
+        names = [query.label for query in queries] if labels is None else list(labels)
+        for query in queries:
+            self.__check(query.domain)
+        events = [
+            mechanism.event(l2_sensitivity_squared=query.l2_sensitivity_squared(self.unit))
+            for query in queries
+        ]
+        # Charge, then read, then release. A charge is never refunded: a failure below may depend
+        # on the rows, and is then itself something that an observer learned about them.
+        entries = self.account.charge(
+            [Charge(event=event, label=name) for event, name in zip(events, names, strict=True)]
+        )
+        answers = []
+        for query, event, entry in zip(queries, events, entries, strict=True):
+            counts = self.__source.count(query.clique)
+            values = mechanism.release(counts, rng=self.__rng)
+            answers.append(Measurement(query=query, values=values, event=event, entry=entry.index))
+        return tuple(answers)
+
+    def select(
+        self, query: MarginalErrorQuery, mechanism: ExponentialSelection, *, rounds: int, label: str
+    ) -> "Selection":
+        """Pay for ``rounds`` exponential selections among the candidates of ``query``.
+
+        All rounds are charged here, before a row is read; unused ones are not refunded.
+
+        Raises:
+            BudgetExceededError: the ledger cannot pay; no row was read.
+        """
+        self.__check(query.domain)
+        sensitivity = query.sensitivity(self.unit)
+        # The same order as in measure(), and for the same reason.
+        self.account.charge(
+            [
+                Charge(event=mechanism.event(), label=f"{label} {number} of {rounds}")
+                for number in range(1, rounds + 1)
+            ]
+        )
+        scores = np.array(
+            [
+                query.score(index, self.__source.count(clique))
+                for index, clique in enumerate(query.cliques)
+            ],
+            dtype=np.int64,
+        )
+
+        def pick(allowed: NDArray[np.int64]) -> int:
+            chosen = mechanism.select(scores[allowed], sensitivity=sensitivity, rng=self.__rng)
+            return int(allowed[chosen])
+
+        return Selection(pick, rounds=rounds, candidates=len(query.cliques))
+
+    def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> "Curator":
+        """Return a curator over regrouped codes that spends from the same account.
+
+        Costs nothing: ``groups`` is public, made from declared facts or from noisy answers.
+        """
+        return Curator(
+            self.__source.coarsened(groups), unit=self.unit, account=self.account, rng=self.__rng
+        )
+
+    def __check(self, domain: Domain) -> None:
+        if domain != self.domain:
+            raise ValueError("the query was made for another domain than the curator's")
+
+    def __repr__(self) -> str:
+        return f"Curator({', '.join(self.domain.columns)})"
+
+
+class Selection(_Sealed):
+    """Prepaid exponential selections over one set of private scores; see ``Curator.select``."""
+
+    def __init__(
+        self, pick: Callable[[NDArray[np.int64]], int], *, rounds: int, candidates: int
+    ) -> None:
+        self.__pick = pick
+        self.__left = rounds
+        self.__candidates = candidates
+
+    def pick(self, allowed: Sequence[int]) -> int:
+        """Choose one of the ``allowed`` candidates by its private score.
+
+        Args:
+            allowed: indices into the query's cliques, at least one, each once.
+
+        Returns:
+            The chosen index.
+
+        Raises:
+            ValueError: no round is left, or ``allowed`` is empty, repeats or is out of range.
+        """
+        indices = np.asarray(allowed, dtype=np.int64)
+        if not self.__left:
+            raise ValueError("every round of this selection has been used")
+        if not indices.size or np.unique(indices).size != indices.size:
+            raise ValueError("allowed must name at least one candidate, each once")
+        if indices.min() < 0 or indices.max() >= self.__candidates:
+            raise ValueError("allowed must name candidates of the query")
+        self.__left -= 1
+        return self.__pick(indices)
+
+    def __repr__(self) -> str:
+        return f"Selection({self.__candidates} candidates, {self.__left} rounds left)"

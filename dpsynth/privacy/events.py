@@ -1,0 +1,87 @@
+"""Events: what a mechanism did, in the words that an accountant needs and no more.
+
+An event never says what it costs: cost is an accountant's opinion, and a better accountant next
+year must be able to read last year's ledger. No field ever changes its meaning; a mechanism that
+behaves differently gets a new ``kind``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from typing import ClassVar
+
+from dpsynth import _validate
+from dpsynth.errors import UnsupportedEventError
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiscreteGaussianEvent:
+    """Discrete Gaussian noise on an integer vector; both fields exact, in rows squared."""
+
+    kind: ClassVar[str] = "discrete_gaussian/v1"
+    sigma_squared: Fraction
+    l2_sensitivity_squared: Fraction
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiscreteLaplaceEvent:
+    """Discrete Laplace noise on an integer vector; both fields exact, in rows."""
+
+    kind: ClassVar[str] = "discrete_laplace/v1"
+    scale: Fraction
+    l1_sensitivity: Fraction
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExponentialSelectionEvent:
+    """One exponential selection: candidate i with probability ∝ exp(epsilon s_i / (2 Δ))."""
+
+    kind: ClassVar[str] = "exponential_selection/v1"
+    epsilon: Fraction
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+
+type_of_kind = {
+    event.kind: event
+    for event in (DiscreteGaussianEvent, DiscreteLaplaceEvent, ExponentialSelectionEvent)
+}
+Event = DiscreteGaussianEvent | DiscreteLaplaceEvent | ExponentialSelectionEvent
+
+
+def _check(event: Event) -> None:
+    values = {field.name: getattr(event, field.name) for field in fields(event)}
+    _validate.exact(**values)
+    _validate.positive(**values)
+
+
+def event_to_dict(event: Event) -> dict[str, str]:
+    """Write ``event`` as text: its kind and its fields, fractions as "p/q" so none is rounded."""
+    values = {field.name: str(getattr(event, field.name)) for field in fields(event)}
+    return {"kind": event.kind, **values}
+
+
+def event_from_dict(document: Mapping[str, str]) -> Event:
+    """Read what ``event_to_dict`` wrote.
+
+    Raises:
+        UnsupportedEventError: the kind is unknown, or its fields are not exactly the known ones.
+    """
+    kind = document.get("kind")
+    if kind not in type_of_kind:
+        raise UnsupportedEventError(f"no event is called {kind!r} in this version of dpsynth")
+    made = type_of_kind[kind]
+    names = [field.name for field in fields(made)]
+    if set(document) != {"kind", *names}:
+        raise UnsupportedEventError(f"an event {kind!r} has exactly the fields {', '.join(names)}")
+    try:
+        return made(**{name: Fraction(document[name]) for name in names})
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        raise UnsupportedEventError(f"an event {kind!r} holds a field that is no number") from error

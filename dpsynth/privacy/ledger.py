@@ -1,0 +1,582 @@
+"""The ledger: one file per protected table, append-only, hash-chained; debits before noise.
+
+An SQLite file with a rollback journal and full synchronisation. Every debit is one exclusive
+transaction that reads all entries, checks the cap and appends; nothing is ever changed, removed or
+refunded, so a crash at any point can only leave too much on the bill. Times are kept as dates:
+the order of entries is their index.
+"""
+
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from fractions import Fraction
+from math import ceil
+from pathlib import Path
+from types import TracebackType
+from typing import Self, cast
+
+from dpsynth import _validate
+from dpsynth.domain import NeighboringRelation
+from dpsynth.errors import (
+    BudgetExceededError,
+    IntegrityError,
+    LedgerMissingError,
+    UsageError,
+)
+from dpsynth.privacy.accounting import epsilon_from_rho, rho_from_epsilon, total_rho, zcdp_rho
+from dpsynth.privacy.events import Event, event_from_dict, event_to_dict
+
+FORMAT = "dpsynth-ledger/1"
+EXTRACT_FORMAT = "dpsynth-ledger-extract/1"
+_BUSY_SECONDS = 60.0
+
+_TABLES = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL);
+CREATE TABLE entries (position INTEGER PRIMARY KEY, body TEXT NOT NULL, digest TEXT UNIQUE);
+CREATE TABLE internal (position INTEGER PRIMARY KEY, body TEXT NOT NULL, digest TEXT UNIQUE);
+"""
+_APPEND_ONLY = """
+CREATE TRIGGER {table}_no_{verb} BEFORE {verb} ON {table}
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Charge:
+    """One thing to be paid for: what will be done, and its public name."""
+
+    event: Event
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerEntry:
+    """One charge, written before any row is read.
+
+    Attributes:
+        index: position in the ledger, from 0, without gaps.
+        release: the release that it belongs to.
+        label: what was asked, from public names only: never a value from the rows.
+        event: the mechanism as it was run.
+        neighboring: the relation that the event's sensitivity was derived for.
+        seeded: the noise came from a known seed, so the entry protects nobody.
+        date: day of the debit (UTC), for people; the index gives the order.
+        previous: digest of the entry before, or the ledger's origin.
+        digest: SHA-256 of all of the above, as hexadecimal text.
+    """
+
+    index: int
+    release: str
+    label: str
+    event: Event
+    neighboring: NeighboringRelation
+    seeded: bool
+    date: str
+    previous: str
+    digest: str
+
+    def to_dict(self) -> dict[str, object]:
+        """Write the entry as JSON-able text; fractions as "p/q"."""
+        return {**_body(self), "digest": self.digest}
+
+
+_ENTRY_FIELDS = {
+    "index": int,
+    "release": str,
+    "label": str,
+    "event": dict,
+    "neighboring": str,
+    "seeded": bool,
+    "date": str,
+    "previous": str,
+    "digest": str,
+}
+
+
+def _body(entry: LedgerEntry) -> dict[str, object]:
+    return {
+        "index": entry.index,
+        "release": entry.release,
+        "label": entry.label,
+        "event": event_to_dict(entry.event),
+        "neighboring": entry.neighboring.value,
+        "seeded": entry.seeded,
+        "date": entry.date,
+        "previous": entry.previous,
+    }
+
+
+def _canonical(body: object) -> str:
+    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def entry_from_dict(document: Mapping[str, object]) -> LedgerEntry:
+    """Read what ``LedgerEntry.to_dict`` wrote, and hold its digest against its content.
+
+    Raises:
+        IntegrityError: a field is missing, unknown or malformed, or the digest does not fit.
+        UnsupportedEventError: an event that this version does not know.
+    """
+    values = dict(document)
+    if set(values) != set(_ENTRY_FIELDS) or any(
+        type(values[name]) is not kind for name, kind in _ENTRY_FIELDS.items()
+    ):
+        raise IntegrityError("a ledger entry does not have the fields of one")
+    values["event"] = event_from_dict(cast("dict[str, str]", values["event"]))
+    try:
+        values["neighboring"] = NeighboringRelation(values["neighboring"])
+    except ValueError as error:
+        raise IntegrityError("a ledger entry names an unknown neighboring relation") from error
+    entry = LedgerEntry(**values)  # type: ignore[arg-type]  # the types were checked above
+    if _digest(_canonical(_body(entry))) != entry.digest:
+        raise IntegrityError(f"ledger entry {entry.index} does not fit its digest: it was changed")
+    return entry
+
+
+def check_chain(entries: Sequence[LedgerEntry]) -> None:
+    """Raise IntegrityError unless ``entries`` stand in order and each names the one before.
+
+    A chain may begin anywhere: a release's extract holds its own entries only. Where the indices
+    of two entries follow each other, the later must name the earlier's digest.
+    """
+    for before, after in zip(entries, entries[1:], strict=False):
+        if after.index <= before.index:
+            raise IntegrityError(f"ledger entry {after.index} stands out of order")
+        if after.index == before.index + 1 and after.previous != before.digest:
+            raise IntegrityError(f"ledger entry {after.index} does not continue the one before it")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cap:
+    """The most that may ever be spent on one table: (epsilon, delta), and as zCDP rho."""
+
+    epsilon: Fraction
+    delta: Fraction
+
+    def __post_init__(self) -> None:
+        _validate.exact(epsilon=self.epsilon, delta=self.delta)
+        _validate.positive(epsilon=self.epsilon)
+        _validate.in_open_unit(delta=self.delta)
+
+    @property
+    def rho(self) -> Fraction:
+        """The filter: while the sum of rho stays below, (epsilon, delta) holds (DESIGN, law 2)."""
+        return rho_from_epsilon(Fraction(self.epsilon), Fraction(self.delta))
+
+
+class Identity(Enum):
+    """Whether a table is the one that the ledger has seen before."""
+
+    NEW = "first use of this ledger"
+    SAME = "the same content as last time"
+    CHANGED = "other content than last time"
+
+
+class Ledger:
+    """Charges in the order in which they were made, under one cap for all time.
+
+    Make one with ``create``, ``open`` or ``in_memory``.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, *, name: str) -> None:
+        self._connection = connection
+        self.name = name
+        meta = dict(self._rows("SELECT name, value FROM meta"))
+        if meta.get("format") != FORMAT:
+            raise IntegrityError(f"{name} is not a ledger that this version of dpsynth can read")
+        try:
+            self.cap = Cap(epsilon=Fraction(meta["epsilon"]), delta=Fraction(meta["delta"]))
+            self._origin = str(meta["origin"])
+            self.__key = bytes(meta["key"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise IntegrityError(f"{name} has lost a part of its first page") from error
+
+    # -- making and opening ---------------------------------------------------------------------
+
+    @classmethod
+    def create(cls, path: Path | str, *, cap_epsilon: Fraction, cap_delta: Fraction) -> Self:
+        """Make a new ledger file, readable by its owner only: it holds the table's secret key.
+
+        Raises:
+            UsageError: something stands at ``path`` already.
+            BudgetExceededError: the folder cannot be written.
+        """
+        path = Path(path)
+        cap = Cap(epsilon=cap_epsilon, delta=cap_delta)
+        if path.exists():
+            raise UsageError(f"{path} exists already; a ledger is never overwritten")
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        try:
+            os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            try:
+                connection = _connect(str(draft))
+                _initialise(connection, cap)
+                connection.close()
+                os.link(draft, path)  # unlike a rename, refuses to replace a file made meanwhile
+            finally:
+                draft.unlink()
+            _sync_folder(path.parent)
+        except FileExistsError as error:
+            raise UsageError(f"{path} exists already; a ledger is never overwritten") from error
+        except (OSError, sqlite3.Error) as error:
+            raise BudgetExceededError(f"the ledger {path} cannot be written: {error}") from error
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: Path | str) -> Self:
+        """Open an existing ledger; never makes one.
+
+        Raises:
+            LedgerMissingError: there is no file at ``path``.
+            IntegrityError: the file is not a ledger.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise LedgerMissingError(
+                f"there is no ledger at {path}; decide what may ever be spent on this table and "
+                f"type: dpsynth ledger init {path} --cap-epsilon E --cap-delta D"
+            )
+        try:
+            return cls(_connect(str(path)), name=str(path))
+        except sqlite3.OperationalError as error:
+            raise BudgetExceededError(
+                f"the ledger {path} cannot be opened for writing: {error}"
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise IntegrityError(f"{path} is not a readable ledger: {error}") from error
+
+    @classmethod
+    def in_memory(cls, *, cap_epsilon: Fraction, cap_delta: Fraction) -> Self:
+        """Make a ledger that dies with the process: for tests and generated worlds only."""
+        connection = sqlite3.connect(":memory:", isolation_level=None)
+        _initialise(connection, Cap(epsilon=cap_epsilon, delta=cap_delta))
+        return cls(connection, name="a ledger in memory")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # -- reading --------------------------------------------------------------------------------
+
+    def entries(self) -> tuple[LedgerEntry, ...]:
+        """Return every entry, oldest first, each held against its digest."""
+        rows = self._rows("SELECT body, digest FROM entries ORDER BY position")
+        return tuple(_entry(body, digest) for body, digest in rows)
+
+    def __iter__(self) -> Iterator[LedgerEntry]:
+        return iter(self.entries())
+
+    @property
+    def spent(self) -> Fraction:
+        """Sum of the charges, in rho, exact."""
+        return total_rho(entry.event for entry in self.entries())
+
+    @property
+    def left(self) -> Fraction:
+        """What may still be spent, in rho, exact."""
+        return self.cap.rho - self.spent
+
+    def looks(self) -> tuple[dict[str, str], ...]:
+        """Return the looks at real rows that were registered beside the charges, oldest first."""
+        return tuple(note for note in self._notes() if note["kind"] == "look")
+
+    def verify(self, *, heads: Iterable[str] = ()) -> None:
+        """Check the file, the chain and the cap.
+
+        Args:
+            heads: digests of entries that certificates have shown; one that is missing here means
+                that the ledger was rolled back or exchanged.
+
+        Raises:
+            IntegrityError: something was changed, removed, reordered or rolled back.
+        """
+        try:
+            if self._rows("PRAGMA integrity_check") != [("ok",)]:
+                raise IntegrityError(f"{self.name} is damaged")
+        except sqlite3.DatabaseError as error:
+            raise IntegrityError(f"{self.name} is damaged: {error}") from error
+        entries = self.entries()
+        check_chain(entries)
+        if [entry.index for entry in entries] != list(range(len(entries))):
+            raise IntegrityError(f"{self.name} lacks an entry")
+        if entries and entries[0].previous != self._origin:
+            raise IntegrityError(f"{self.name} does not begin where it was made")
+        if total_rho(entry.event for entry in entries) > self.cap.rho:
+            raise IntegrityError(f"{self.name} holds more charges than its cap allows")
+        previous = self._origin
+        for note in self._notes():
+            if note["previous"] != previous:
+                raise IntegrityError(f"{self.name} lacks an internal note")
+            previous = note["digest"]
+        missing = sorted(set(heads) - {entry.digest for entry in entries})
+        if missing:
+            raise IntegrityError(
+                f"{self.name} lacks the entry {missing[0]}, which a certificate shows: it was "
+                "rolled back or belongs to another table"
+            )
+
+    # -- the table's secret key -----------------------------------------------------------------
+
+    def keyed(self, purpose: str) -> bytes:
+        """Return this table's 32-byte subkey for ``purpose``; it never leaves the custodian."""
+        return hmac.digest(self.__key, purpose.encode(), "sha256")
+
+    def identify(self, digest: bytes) -> Identity:
+        """Compare the keyed digest of a table with the last one seen, and note a new one.
+
+        Resets nothing, whatever the answer: the charges stay.
+        """
+        with self._exclusive():
+            seen = [note["digest_of_table"] for note in self._notes() if note["kind"] == "table"]
+            if seen and seen[-1] == digest.hex():
+                return Identity.SAME
+            self._note({"kind": "table", "digest_of_table": digest.hex()})
+        return Identity.CHANGED if seen else Identity.NEW
+
+    def record_look(self, *, subject: str, reason: str) -> None:
+        """Register that somebody looked at numbers computed from real rows (DESIGN, law 12)."""
+        with self._exclusive():
+            self._note({"kind": "look", "subject": subject, "reason": reason})
+
+    # -- spending -------------------------------------------------------------------------------
+
+    def open_release(self, *, rho: Fraction, seeded: bool) -> "Account":
+        """Begin a release that may spend up to ``rho``. Charges nothing yet.
+
+        Raises:
+            BudgetExceededError: less than ``rho`` is left; no row was read, nothing was charged.
+        """
+        _validate.exact(rho=rho)
+        _validate.positive(rho=rho)
+        spent = self.spent
+        if rho > self.cap.rho - spent:
+            raise self._refusal("this release", cost=rho, left=self.cap.rho - spent)
+        return Account(self, release=secrets.token_hex(8), rho=rho, seeded=seeded)
+
+    def _charge(
+        self, charges: Sequence[Charge], *, release: str, seeded: bool
+    ) -> tuple[LedgerEntry, ...]:
+        """Append ``charges`` in one exclusive transaction, or raise and leave the ledger alone."""
+        cost = total_rho(charge.event for charge in charges)
+        made = []
+        with self._exclusive():
+            entries = self.entries()
+            left = self.cap.rho - total_rho(entry.event for entry in entries)
+            if cost > left:
+                raise self._refusal(charges[0].label, cost=cost, left=left)
+            previous = entries[-1].digest if entries else self._origin
+            for index, charge in enumerate(charges, start=len(entries)):
+                body = {
+                    "index": index,
+                    "release": release,
+                    "label": charge.label,
+                    "event": event_to_dict(charge.event),
+                    "neighboring": NeighboringRelation.ADD_OR_REMOVE.value,
+                    "seeded": seeded,
+                    "date": _today(),
+                    "previous": previous,
+                }
+                text = _canonical(body)
+                previous = _digest(text)
+                self._connection.execute(
+                    "INSERT INTO entries VALUES (?, ?, ?)", (index, text, previous)
+                )
+                made.append(_entry(text, previous))
+        return tuple(made)
+
+    def _refusal(self, what: str, *, cost: Fraction, left: Fraction) -> BudgetExceededError:
+        advice = "This table's budget is used up: no further release can be made of it."
+        if left > 0:
+            # Rounded down to three digits, so that the advice itself is within the budget.
+            epsilon = epsilon_from_rho(left, self.cap.delta)
+            largest = Fraction(int(epsilon * 1000), 1000)
+            factor = Fraction(ceil(100 * cost / left), 100)
+            advice = (
+                f"To go on, ask for {float(factor):.2f} times less rho, which at the cap's delta "
+                f"is an epsilon of at most {float(largest):.3f}."
+            )
+        return BudgetExceededError(
+            f"{self.name} cannot pay for {what}: it costs rho={float(cost):.4g}, and "
+            f"rho={float(left):.4g} is left of {float(self.cap.rho):.4g}. No row was read for it "
+            f"and nothing was charged. {advice}",
+            cost=cost,
+            left=left,
+        )
+
+    # -- the file -------------------------------------------------------------------------------
+
+    def _rows(self, statement: str) -> list[tuple[object, ...]]:
+        return self._connection.execute(statement).fetchall()
+
+    def _notes(self) -> list[dict[str, str]]:
+        notes = []
+        for body, digest in self._rows("SELECT body, digest FROM internal ORDER BY position"):
+            if _digest(str(body)) != digest:
+                raise IntegrityError(f"an internal note of {self.name} was changed")
+            notes.append({**json.loads(str(body)), "digest": str(digest)})
+        return notes
+
+    def _note(self, body: dict[str, str]) -> None:
+        notes = self._notes()
+        previous = notes[-1]["digest"] if notes else self._origin
+        text = _canonical({**body, "date": _today(), "previous": previous})
+        self._connection.execute(
+            "INSERT INTO internal VALUES (?, ?, ?)", (len(notes), text, _digest(text))
+        )
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """Hold the file alone; on leaving, the change is on the disk, or none of it is."""
+        try:
+            self._connection.execute("BEGIN EXCLUSIVE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+        except sqlite3.OperationalError as error:
+            raise BudgetExceededError(
+                f"{self.name} cannot be written ({error}), so nothing may be spent; make it "
+                "writable, free the disk or end the program that holds it"
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise IntegrityError(f"{self.name} is damaged: {error}") from error
+
+    def __repr__(self) -> str:
+        return f"Ledger({self.name!r})"
+
+
+class Account:
+    """One release's share of a ledger: the only way to spend from it."""
+
+    def __init__(self, ledger: Ledger, *, release: str, rho: Fraction, seeded: bool) -> None:
+        self._ledger = ledger
+        self.release = release
+        self.rho = rho
+        self.seeded = seeded
+        self._entries: list[LedgerEntry] = []
+
+    @property
+    def entries(self) -> tuple[LedgerEntry, ...]:
+        """What this release has been charged for, oldest first."""
+        return tuple(self._entries)
+
+    @property
+    def spent(self) -> Fraction:
+        """Sum of this release's charges, in rho, exact."""
+        return total_rho(entry.event for entry in self._entries)
+
+    @property
+    def left(self) -> Fraction:
+        """What the plan of this release still allows, in rho, exact."""
+        return self.rho - self.spent
+
+    def charge(self, charges: Sequence[Charge]) -> tuple[LedgerEntry, ...]:
+        """Append ``charges`` to the ledger, all or none. On return they are on the disk.
+
+        Raises:
+            BudgetExceededError: more than the plan of this release, or than the table's cap.
+        """
+        if not charges:
+            return ()
+        cost = sum((zcdp_rho(charge.event) for charge in charges), Fraction(0))
+        if cost > self.left:
+            raise BudgetExceededError(
+                f"{charges[0].label} costs rho={float(cost):.4g}, and the plan of this release has "
+                f"rho={float(self.left):.4g} left; nothing was charged",
+                cost=cost,
+                left=self.left,
+            )
+        made = self._ledger._charge(charges, release=self.release, seeded=self.seeded)
+        self._entries.extend(made)
+        return made
+
+    def extract(self) -> dict[str, object]:
+        """Return the part of the ledger that a certificate shows: this release's own entries.
+
+        Public: holds neither the table's key nor its identity nor anybody's look.
+        """
+        cap, spent = self._ledger.cap, self.spent
+        last = self._entries[-1].index if self._entries else -1
+        after = total_rho(entry.event for entry in self._ledger if entry.index <= last)
+        return {
+            "format": EXTRACT_FORMAT,
+            "release": self.release,
+            "cap": {"epsilon": str(cap.epsilon), "delta": str(cap.delta), "rho": str(cap.rho)},
+            "rho_before": str(after - spent),
+            "rho_release": str(spent),
+            "rho_after": str(after),
+            "entries": [entry.to_dict() for entry in self._entries],
+        }
+
+
+def _entry(body: object, digest: object) -> LedgerEntry:
+    try:
+        document = json.loads(str(body))
+    except ValueError as error:
+        raise IntegrityError("a ledger entry is not readable") from error
+    return entry_from_dict({**document, "digest": digest})
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    address = f"{Path(path).absolute().as_uri()}?mode=rw"
+    connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
+    # A write-ahead log would keep debits in a second file that a plain copy forgets.
+    connection.execute("PRAGMA journal_mode = DELETE")
+    connection.execute("PRAGMA synchronous = EXTRA")
+    return connection
+
+
+def _initialise(connection: sqlite3.Connection, cap: Cap) -> None:
+    triggers = "".join(
+        _APPEND_ONLY.format(table=table, verb=verb)
+        for table in ("meta", "entries", "internal")
+        for verb in ("UPDATE", "DELETE")
+    )
+    connection.executescript(f"BEGIN; {_TABLES} {triggers} COMMIT;")
+    meta = {
+        "format": FORMAT,
+        "epsilon": str(cap.epsilon),
+        "delta": str(cap.delta),
+        "origin": secrets.token_hex(32),
+        "key": secrets.token_bytes(32),
+    }
+    connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new name in ``folder`` survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

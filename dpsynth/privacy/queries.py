@@ -1,0 +1,124 @@
+"""What can be asked of the rows, and how far one person can move the answer.
+
+Every sensitivity in dpsynth is derived in this file and nowhere else; docs/proofs/sensitivity.md
+has the arguments, tests/property/test_sensitivity.py attacks them.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpsynth.domain import Domain, NeighboringRelation, PrivacyUnit
+from dpsynth.privacy.events import DiscreteGaussianEvent
+
+
+def _rows_moved(unit: PrivacyUnit) -> Fraction:
+    """Rows by which the bounded tables of two neighbors differ, at most."""
+    if unit.neighboring is not NeighboringRelation.ADD_OR_REMOVE:
+        raise ValueError("sensitivities are derived for add_or_remove alone")
+    return Fraction(unit.max_rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MarginalQuery:
+    """How many rows fall into each cell of a table over ``clique``.
+
+    Args:
+        clique: one or more columns of ``domain``, each once.
+        domain: the codes that a column may hold.
+    """
+
+    clique: tuple[str, ...]
+    domain: Domain
+
+    def __post_init__(self) -> None:
+        _check_clique(self.clique, self.domain)
+
+    @property
+    def label(self) -> str:
+        """Public name of the query: column names only."""
+        return f"marginal({', '.join(self.clique)})"
+
+    def l1_sensitivity(self, unit: PrivacyUnit) -> Fraction:
+        """Each of a person's rows moves one cell by one."""
+        return _rows_moved(unit)
+
+    def l2_sensitivity_squared(self, unit: PrivacyUnit) -> Fraction:
+        """Worst where all of a person's rows fall into one cell."""
+        return _rows_moved(unit) ** 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class MarginalErrorQuery:
+    """How far, in rows, the table over each candidate clique is from a public reference.
+
+    The score of candidate ``i`` is ``sum(abs(resolution * counts_i - references[i]))``, an exact
+    integer in units of ``1 / resolution`` rows.
+
+    Args:
+        cliques: the candidates, at least one.
+        references: what a public model expects, one int64 vector of ``resolution`` times the
+            expected counts a candidate, row-major over its clique.
+        resolution: a positive integer: how finely a reference may state fractions of a row.
+        domain: the codes that a column may hold.
+    """
+
+    cliques: tuple[tuple[str, ...], ...]
+    references: tuple[NDArray[np.int64], ...]
+    resolution: int
+    domain: Domain
+
+    def __post_init__(self) -> None:
+        if not self.cliques or len(self.cliques) != len(self.references):
+            raise ValueError("cliques and references must be of one length, at least 1")
+        if self.resolution < 1:
+            raise ValueError("resolution must be at least 1")
+        for clique, reference in zip(self.cliques, self.references, strict=True):
+            _check_clique(clique, self.domain)
+            if reference.dtype != np.int64 or reference.shape != (self.domain.size(clique),):
+                raise ValueError("a reference must be an int64 vector over the cells of its clique")
+
+    def sensitivity(self, unit: PrivacyUnit) -> Fraction:
+        """The triangle inequality: a score moves no further than its counts do in L1."""
+        return self.resolution * _rows_moved(unit)
+
+    def score(self, candidate: int, counts: NDArray[np.int64]) -> int:
+        """Return the score of one candidate from its exact counts."""
+        return int(np.abs(self.resolution * counts - self.references[candidate]).sum())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """A noisy answer: the only thing that crosses from the rows to a model.
+
+    Attributes:
+        query: what was asked.
+        values: shape ``(cells,)``, int64, row-major over ``query.clique``; may be negative.
+        event: how the answer was made noisy.
+        entry: index of the ledger entry that paid for it.
+    """
+
+    query: MarginalQuery
+    values: NDArray[np.int64]
+    event: DiscreteGaussianEvent
+    entry: int
+
+    @property
+    def clique(self) -> tuple[str, ...]:
+        """The columns that were counted."""
+        return self.query.clique
+
+    @property
+    def stddev(self) -> float:
+        """Standard deviation of the noise in one cell, in rows (an upper bound, tight above 1)."""
+        return float(self.event.sigma_squared) ** 0.5
+
+
+def _check_clique(clique: tuple[str, ...], domain: Domain) -> None:
+    if not clique or len(set(clique)) != len(clique):
+        raise ValueError("a clique must name at least one column, each once")
+    for name in clique:
+        if name not in domain.sizes:
+            raise KeyError(f"not in the domain: {name!r}")
