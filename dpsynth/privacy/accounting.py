@@ -76,7 +76,7 @@ def _best_log_order(rho: float, log_inverse_delta: float) -> float:
 
 
 def _log_fraction(value: Fraction) -> float:
-    """log of a fraction of any size, to float accuracy."""
+    """Natural logarithm of a fraction of any size, to float accuracy."""
     return log(value.numerator) - log(value.denominator)
 
 

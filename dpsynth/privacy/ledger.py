@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from fractions import Fraction
+from itertools import pairwise
 from math import ceil
 from pathlib import Path
 from types import TracebackType
-from typing import Self, cast
+from typing import Any, Self, cast
 
 from dpsynth import _validate
 from dpsynth.domain import NeighboringRelation
@@ -151,7 +152,7 @@ def check_chain(entries: Sequence[LedgerEntry]) -> None:
     A chain may begin anywhere: a release's extract holds its own entries only. Where the indices
     of two entries follow each other, the later must name the earlier's digest.
     """
-    for before, after in zip(entries, entries[1:], strict=False):
+    for before, after in pairwise(entries):
         if after.index <= before.index:
             raise IntegrityError(f"ledger entry {after.index} stands out of order")
         if after.index == before.index + 1 and after.previous != before.digest:
@@ -193,7 +194,7 @@ class Ledger:
     def __init__(self, connection: sqlite3.Connection, *, name: str) -> None:
         self._connection = connection
         self.name = name
-        meta = dict(self._rows("SELECT name, value FROM meta"))
+        meta: dict[str, Any] = dict(connection.execute("SELECT name, value FROM meta"))
         if meta.get("format") != FORMAT:
             raise IntegrityError(f"{name} is not a ledger that this version of dpsynth can read")
         try:

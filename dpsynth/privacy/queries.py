@@ -6,6 +6,7 @@ has the arguments, tests/property/test_sensitivity.py attacks them.
 
 from dataclasses import dataclass
 from fractions import Fraction
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,7 +114,7 @@ class Measurement:
     @property
     def stddev(self) -> float:
         """Standard deviation of the noise in one cell, in rows (an upper bound, tight above 1)."""
-        return float(self.event.sigma_squared) ** 0.5
+        return sqrt(self.event.sigma_squared)
 
 
 def _check_clique(clique: tuple[str, ...], domain: Domain) -> None:
