@@ -1,1 +1,72 @@
-"""Differentially private synthetic data, attacked and certified."""
+"""Differentially private synthetic data, attacked and certified.
+
+The names below are the whole public API. They are imported when first used, so that
+``import dpsynth`` stays fast and loads neither pandas nor torch nor scikit-learn.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dpsynth.privacy.ledger import Ledger
+    from dpsynth.public import (
+        check_chain,
+        claimed_epsilon,
+        load_model,
+        synthesizer,
+        total_rho,
+    )
+    from dpsynth.release.pipeline import ReleaseOutcome, make_release
+    from dpsynth.schema import Schema
+    from dpsynth.sources.files import read_table
+    from dpsynth.synthesizers.fitted import FittedModel
+    from dpsynth.synthesizers.independent import Independent
+    from dpsynth.synthesizers.mst import MST
+    from dpsynth.synthesizers.plan import Plan
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "FittedModel": "dpsynth.synthesizers.fitted",
+    "Independent": "dpsynth.synthesizers.independent",
+    "Ledger": "dpsynth.privacy.ledger",
+    "MST": "dpsynth.synthesizers.mst",
+    "Plan": "dpsynth.synthesizers.plan",
+    "ReleaseOutcome": "dpsynth.release.pipeline",
+    "Schema": "dpsynth.schema",
+    "check_chain": "dpsynth.public",
+    "claimed_epsilon": "dpsynth.public",
+    "load_model": "dpsynth.public",
+    "make_release": "dpsynth.release.pipeline",
+    "read_table": "dpsynth.sources.files",
+    "synthesizer": "dpsynth.public",
+    "total_rho": "dpsynth.public",
+}
+
+__all__ = [
+    "MST",
+    "FittedModel",
+    "Independent",
+    "Ledger",
+    "Plan",
+    "ReleaseOutcome",
+    "Schema",
+    "__version__",
+    "check_chain",
+    "claimed_epsilon",
+    "load_model",
+    "make_release",
+    "read_table",
+    "synthesizer",
+    "total_rho",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'dpsynth' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,58 @@
+"""Small public functions over the kernel: what a verifier and a command need, as documents."""
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from dpsynth.privacy import accounting, events, ledger
+
+if TYPE_CHECKING:
+    from dpsynth.synthesizers.facade import Synthesizer
+    from dpsynth.synthesizers.fitted import FittedModel
+
+
+def synthesizer(name: str, **settings: object) -> "Synthesizer":
+    """Return the built-in synthesizer called ``name`` with ``settings`` as its fields.
+
+    Raises:
+        UnknownNameError: nothing is registered under ``name``.
+    """
+    from dpsynth.synthesizers import registry
+
+    return cast("Synthesizer", registry.get(name)(**settings))
+
+
+def load_model(folder: Path | str) -> "FittedModel":
+    """Read a model from its folder; see ``FittedModel.load``."""
+    from dpsynth.synthesizers.fitted import FittedModel
+
+    return FittedModel.load(folder)
+
+
+def total_rho(documents: Sequence[Mapping[str, str]]) -> Fraction:
+    """Return the zCDP cost of events given as documents, exact.
+
+    Raises:
+        UnsupportedEventError: an event is unknown or malformed.
+    """
+    return accounting.total_rho(events.event_from_dict(document) for document in documents)
+
+
+def claimed_epsilon(documents: Sequence[Mapping[str, str]], delta: str | Fraction) -> Fraction:
+    """Return the epsilon that events given as documents amount to at ``delta``, rounded up.
+
+    Raises:
+        UnsupportedEventError: an event is unknown or malformed.
+        ValueError: ``delta`` is not in (0, 1).
+    """
+    return accounting.epsilon_from_rho(total_rho(documents), Fraction(delta))
+
+
+def check_chain(entries: Sequence[Mapping[str, object]]) -> None:
+    """Hold ledger entries, given as documents, against their digests and each other.
+
+    Raises:
+        IntegrityError: an entry was changed, removed from between two, or reordered.
+    """
+    ledger.check_chain([ledger.entry_from_dict(entry) for entry in entries])

@@ -1,0 +1,262 @@
+"""From a table and a schema to a fitted model: the one path that every synthesizer shares.
+
+``plan`` needs the schema alone. ``fit`` codes and bounds the rows, opens the ledger, learns bins
+where the schema declares none, and hands a curator to the synthesizer.
+"""
+
+from dataclasses import asdict, is_dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from dpsynth.domain import Domain, PrivacyUnit
+from dpsynth.errors import UsageError
+from dpsynth.privacy.accounting import rho_from_epsilon
+from dpsynth.privacy.curator import Curator
+from dpsynth.privacy.ledger import Account, Identity, Ledger
+from dpsynth.privacy.randomness import PrivacyRandom, RandomSource
+from dpsynth.synthesizers.base import Learned, Step
+from dpsynth.synthesizers.plan import Estimate, Plan
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dpsynth.schema import Schema
+    from dpsynth.sources.frame import Prepared
+    from dpsynth.synthesizers.fitted import FittedModel
+
+BINS_SHARE = Fraction(1, 10)  # of rho, spent on bins where the schema leaves any to be learned
+
+
+def as_fraction(value: Fraction | int | float | str, *, name: str) -> Fraction:
+    """Return ``value`` as the exact number that a person wrote.
+
+    A float stands for its shortest decimal form: 1e-9 means one billionth, not the binary
+    fraction nearest to it.
+
+    Raises:
+        UsageError: it is not a number, or not above 0.
+    """
+    try:
+        exact = Fraction(str(value)) if isinstance(value, float) else Fraction(value)
+    except (ValueError, ZeroDivisionError, TypeError) as error:
+        raise UsageError(f"{name} must be a number above 0, such as 1 or 1e-9") from error
+    if exact <= 0:
+        raise UsageError(f"{name} must be above 0")
+    return exact
+
+
+def budget(epsilon: Fraction | float | str, delta: Fraction | float | str) -> tuple[Fraction, ...]:
+    """Return (epsilon, delta, rho), exact; rho is rounded down.
+
+    Raises:
+        UsageError: epsilon is not above 0, delta is not in (0, 1), or epsilon is too small.
+    """
+    exact_epsilon = as_fraction(epsilon, name="epsilon")
+    exact_delta = as_fraction(delta, name="delta")
+    if exact_delta >= 1:
+        raise UsageError("delta must be below 1; a usual choice is far below 1 / rows, as 1e-9")
+    try:
+        return exact_epsilon, exact_delta, rho_from_epsilon(exact_epsilon, exact_delta)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+class Synthesizer:
+    """Base of the built-in synthesizers: public settings in fields, ``plan`` and ``fit`` here.
+
+    A subclass is a frozen dataclass with a ``name`` and the two methods below it; see
+    ``dpsynth.synthesizers.base.Learner``.
+    """
+
+    name: ClassVar[str]
+
+    def steps(self, domain: Domain, *, unit: PrivacyUnit, rho: Fraction) -> tuple[Step, ...]:
+        """List the charges of ``learn``, from public facts alone; they add up to ``rho``."""
+        raise NotImplementedError
+
+    def learn(self, curator: Curator, *, rho: Fraction) -> Learned:
+        """Spend exactly ``rho`` through ``curator`` and return a model of the answers."""
+        raise NotImplementedError
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """The public settings, JSON-able."""
+        if not is_dataclass(self):
+            return {}
+        return {
+            key: str(value) if isinstance(value, Fraction) else value
+            for key, value in asdict(self).items()
+        }
+
+    def plan(
+        self, schema: "Schema", *, epsilon: Fraction | float | str, delta: Fraction | float | str
+    ) -> Plan:
+        """Return the full bill of a fit before any row is read.
+
+        Args:
+            schema: the declared columns and privacy unit.
+            epsilon: of the claim; a float stands for its decimal text.
+            delta: of the claim, in (0, 1).
+
+        Returns:
+            Steps whose zCDP costs add up exactly to the rho that (epsilon, delta) allows.
+
+        Raises:
+            SchemaError: something in the schema is guessed or not declared.
+            UsageError: epsilon or delta is out of range.
+        """
+        from dpsynth.encoding.bins import PrivateBins
+
+        schema.require_closed()
+        exact_epsilon, exact_delta, rho = budget(epsilon, delta)
+        unit = schema.privacy_unit
+        bins = PrivateBins()
+        bins_rho = _bins_rho(schema, rho)
+        domain = bins.domain(schema)
+        steps = bins.steps(schema, unit=unit, rho=bins_rho) if bins_rho else ()
+        return Plan(
+            synthesizer=self.name,
+            settings=self.settings,
+            epsilon=exact_epsilon,
+            delta=exact_delta,
+            rho=rho,
+            unit=unit,
+            unit_column=schema.unit.column,
+            steps=(*steps, *self.steps(domain, unit=unit, rho=rho - bins_rho)),
+            estimate=_estimate(schema, domain),
+        )
+
+    def fit(
+        self,
+        table: "pd.DataFrame",
+        *,
+        schema: "Schema",
+        epsilon: Fraction | float | str,
+        delta: Fraction | float | str,
+        ledger: Ledger | Path | str,
+        control: Fraction | float | str = 0,
+    ) -> "FittedModel":
+        """Learn a private model of ``table``.
+
+        Args:
+            table: the private rows, with the columns that ``schema`` names.
+            schema: the declared columns and privacy unit.
+            epsilon: of the claim.
+            delta: of the claim.
+            ledger: the ledger of these persons, open or as a path; see ``Ledger.create``.
+            control: share of persons set aside and never used, in [0, 1).
+
+        Privacy:
+            (epsilon, delta)-DP under adding or removing one unit; the ledger is charged the whole
+            of the plan's rho.
+
+        Returns:
+            A model that can be saved, shared and sampled; it holds nothing private.
+
+        Raises:
+            SchemaError: something in the schema is guessed or not declared.
+            DataError: the table lacks a declared column, repeats one, or has one more.
+            BudgetExceededError: the ledger cannot pay; nothing was spent.
+        """
+        from dpsynth.sources.frame import check_columns, prepare
+
+        plan = self.plan(schema, epsilon=epsilon, delta=delta)
+        check_columns(table.columns, schema)
+        with open_ledger(ledger) as book:
+            account = book.open_release(rho=plan.rho, seeded=False)
+            prepared = prepare(table, schema, key=book.keyed, control=control_share(control))
+            return self.fit_prepared(prepared, schema=schema, plan=plan, account=account)
+
+    def fit_prepared(
+        self,
+        prepared: "Prepared",
+        *,
+        schema: "Schema",
+        plan: Plan,
+        account: Account,
+        rng: RandomSource | None = None,
+    ) -> "FittedModel":
+        """Spend ``plan`` on rows that are coded and bounded; see ``fit`` for the usual way in."""
+        from dpsynth.encoding.bins import PrivateBins
+        from dpsynth.encoding.coarsening import Coarsening
+        from dpsynth.synthesizers.fitted import FittedModel
+
+        curator = Curator(
+            prepared.source, unit=plan.unit, account=account, rng=rng or PrivacyRandom()
+        )
+        coarsenings = {
+            name: Coarsening.identity(size) for name, size in curator.domain.sizes.items()
+        }
+        bins_rho = _bins_rho(schema, plan.rho)
+        if bins_rho:
+            coarsenings.update(PrivateBins().learn(curator, schema, rho=bins_rho))
+        binned = curator.coarsened({name: c.groups for name, c in coarsenings.items()})
+        learned = self.learn(binned, rho=plan.rho - bins_rho)
+        for name, merged in learned.coarsenings.items():
+            coarsenings[name] = coarsenings[name].then(merged)
+        return FittedModel(
+            schema=schema,
+            model=learned.model,
+            coarsenings=coarsenings,
+            synthesizer={"name": self.name, "settings": self.settings},
+            ledger_extract=account.extract(),
+            plan=plan.to_dict(),
+        )
+
+
+def control_share(control: Fraction | float | str) -> Fraction:
+    """Return the share of persons to set aside, exact.
+
+    Raises:
+        UsageError: it is not in [0, 1).
+    """
+    if control in (0, "0", 0.0):
+        return Fraction(0)
+    share = as_fraction(control, name="control")
+    if share >= 1:
+        raise UsageError("control must be below 1: it is the share of persons never used")
+    return share
+
+
+class open_ledger:  # noqa: N801  # reads as the function that it stands for
+    """Open a ledger from a path and close it at the end, or pass an open one through."""
+
+    def __init__(self, ledger: Ledger | Path | str) -> None:
+        self._borrowed = isinstance(ledger, Ledger)
+        self._ledger = ledger if isinstance(ledger, Ledger) else Ledger.open(ledger)
+
+    def __enter__(self) -> Ledger:
+        return self._ledger
+
+    def __exit__(self, *_: object) -> None:
+        if not self._borrowed:
+            self._ledger.close()
+
+
+def identity_warning(identity: Identity) -> str | None:
+    """Return what the custodian should know of the table's identity, if anything."""
+    if identity is not Identity.CHANGED:
+        return None
+    return (
+        "this ledger has last been used with other content; that is right for a corrected or newer "
+        "table of the same persons and wrong for a table of other persons, who need their own "
+        "ledger. Nothing was reset"
+    )
+
+
+def _bins_rho(schema: "Schema", rho: Fraction) -> Fraction:
+    from dpsynth.encoding import codecs
+
+    return rho * BINS_SHARE if any(c.needs_bins for c in codecs(schema).values()) else Fraction(0)
+
+
+def _estimate(schema: "Schema", domain: Domain) -> Estimate | None:
+    """Rough minutes and memory; constants measured with benchmarks/quality.py on one core."""
+    if schema.expected_rows is None:
+        return None
+    rows, columns = schema.expected_rows, len(domain.columns)
+    pairs = columns * (columns - 1) // 2
+    seconds = 0.3 + rows * columns * 4e-7 + pairs * (2e-4 + rows * 4e-9)
+    mebibytes = 180 + rows * columns * 60 / 2**20
+    return Estimate(rows=rows, minutes=round(seconds / 60, 3), mebibytes=round(mebibytes))
