@@ -1,0 +1,1 @@
+"""Exact statistics: intervals, tests and powers that hold for every sample size."""
