@@ -1,0 +1,1 @@
+"""Graphical models of a table: estimation, marginals and sampling; post-processing only."""
