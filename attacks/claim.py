@@ -1,0 +1,180 @@
+"""The claim of a release, rebuilt from its schema, its plan and its part of the ledger.
+
+Certifying and verifying both call :func:`claim_of`: a certificate holds exactly what follows from
+the files beside it, and nothing that would have to be believed.
+"""
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dpsynth
+from attacks import shapes
+from dpsynth.errors import DpsynthError, IntegrityError
+from dpsynth.release import bundle, canonical
+
+if TYPE_CHECKING:
+    from dpsynth.schema import Schema
+
+OPERATING_SYSTEM = "operating system"
+KNOWN_SEED = "known seed"
+
+Document = Mapping[str, Any]
+
+
+def read_claim(public: Path) -> dict[str, object]:
+    """Rebuild the claim of the release whose public folder is ``public``.
+
+    Raises:
+        IntegrityError: schema, plan and ledger extract are malformed or contradict each other.
+    """
+    plan = shapes.read(public / bundle.PLAN, "plan")
+    ledger = shapes.read(public / bundle.LEDGER, "ledger")
+    return claim_of(plan, ledger, read_schema(public / bundle.SCHEMA))
+
+
+def read_schema(path: Path) -> "Schema":
+    """Read a released schema; what would be a user's mistake elsewhere is damage here."""
+    from dpsynth.schema import Schema
+
+    try:
+        return Schema.read(path)
+    except (DpsynthError, OSError, UnicodeDecodeError):
+        raise IntegrityError(f"{path.name} is not a schema as dpsynth writes it") from None
+
+
+def claim_of(plan: Document, ledger: Document, schema: "Schema") -> dict[str, object]:
+    """Return the claim that plan, ledger extract and schema support together.
+
+    Args:
+        plan: as ``plan.json`` holds it.
+        ledger: as ``ledger.json`` holds it.
+        schema: of the release; says where each public input came from.
+
+    Raises:
+        IntegrityError: they contradict each other.
+        UnsupportedEventError: the ledger holds an event that the accountant does not know.
+    """
+    entries: list[dict[str, Any]] = list(ledger["entries"])
+    events = [entry["event"] for entry in entries]
+    dpsynth.check_chain(entries)
+    _require_planned(plan, ledger, entries)
+    _require_unit(plan["unit"], entries, schema)
+    accounted = dpsynth.claimed_epsilon(events, plan["delta"])
+    return {
+        "epsilon": plan["epsilon"],
+        "delta": plan["delta"],
+        "rho": plan["rho"],
+        "accounted_epsilon": decimal_text(accounted),
+        "unit": plan["unit"]["name"],
+        "unit_column": plan["unit"]["column"],
+        "max_rows": plan["unit"]["max_rows"],
+        "neighboring": plan["unit"]["neighboring"],
+        "synthesizer": plan["synthesizer"],
+        "release": ledger["release"],
+        "ledger": [
+            {
+                "index": entry["index"],
+                "phase": step["phase"],
+                "label": entry["label"],
+                "event": entry["event"],
+                "rho": step["rho"],
+                "date": entry["date"],
+            }
+            for step, entry in zip(plan["steps"], entries, strict=True)
+        ],
+        "ledger_head": entries[-1]["digest"],
+        "seeded": any(entry["seeded"] for entry in entries),
+        "random_source": (
+            KNOWN_SEED if any(entry["seeded"] for entry in entries) else OPERATING_SYSTEM
+        ),
+        "table_cumulative": _cumulative(ledger),
+        "provenance": schema.provenance_summary(),
+        "conditional": schema.is_conditional,
+    }
+
+
+def decimal_text(value: Fraction) -> str:
+    """Write an exact number with at most 12 places as a decimal, any other as a fraction."""
+    scaled = value * 10**12
+    if scaled.denominator != 1 or value < 0:
+        return canonical.exact_text(value)
+    digits = f"{scaled.numerator:013d}"
+    return f"{digits[:-12]}.{digits[-12:]}".rstrip("0").rstrip(".")
+
+
+def _number(text: object, name: str) -> Fraction:
+    return canonical.exact_number(text, name=name)
+
+
+def _require_planned(plan: Document, ledger: Document, entries: Sequence[Document]) -> None:
+    """Raise unless the ledger holds exactly the planned charges, and the sums agree."""
+    if not entries:
+        raise IntegrityError("ledger.json holds no entry, so nothing was paid for")
+    if any(entry["release"] != ledger["release"] for entry in entries):
+        raise IntegrityError("ledger.json holds an entry of another release")
+    if [step["event"] for step in plan["steps"]] != [entry["event"] for entry in entries]:
+        raise IntegrityError("the events of ledger.json are not the steps of plan.json")
+    for step in plan["steps"]:
+        if dpsynth.total_rho([step["event"]]) != _number(step["rho"], "a step's rho"):
+            raise IntegrityError(f"plan.json states a wrong cost for {step['label']!r}")
+    total = dpsynth.total_rho([entry["event"] for entry in entries])
+    if total != _number(plan["rho"], "rho of plan.json"):
+        raise IntegrityError("the entries of ledger.json do not add up to the rho of plan.json")
+    if total != _number(ledger["rho_release"], "rho_release of ledger.json"):
+        raise IntegrityError("the entries of ledger.json do not add up to its rho_release")
+    before = _number(ledger["rho_before"], "rho_before of ledger.json")
+    after = _number(ledger["rho_after"], "rho_after of ledger.json")
+    if before < 0 or before + total != after:
+        raise IntegrityError("rho_before and rho_release of ledger.json do not add up to rho_after")
+    if after > _number(ledger["cap"]["rho"], "the cap's rho"):
+        raise IntegrityError("ledger.json shows more spent than its cap allows")
+
+
+def _require_unit(unit: Document, entries: Sequence[Document], schema: "Schema") -> None:
+    """Raise unless schema, plan and every charge speak of the same unit and relation."""
+    declared = schema.privacy_unit
+    stated = (unit["name"], unit["max_rows"], unit["neighboring"])
+    if stated != (declared.name, declared.max_rows, declared.neighboring.value):
+        raise IntegrityError("the privacy unit of plan.json is not that of schema.toml")
+    if any(entry["neighboring"] != unit["neighboring"] for entry in entries):
+        raise IntegrityError("an entry of ledger.json was charged under another relation")
+    rows = Fraction(unit["max_rows"])
+    # A count table in which one unit holds max_rows rows moves by that much: less would be a bill
+    # for a smaller person than the one that the claim promises to protect.
+    least = {
+        ("discrete_gaussian/v1", "l2_sensitivity_squared"): rows**2,
+        ("discrete_laplace/v1", "l1_sensitivity"): rows,
+    }
+    for entry in entries:
+        event = entry["event"]
+        for (kind, field), bound in least.items():
+            if event["kind"] == kind and _number(event[field], field) < bound:
+                raise IntegrityError(
+                    f"{entry['label']!r} in ledger.json was charged for fewer rows than max_rows"
+                )
+
+
+def _cumulative(ledger: Document) -> dict[str, object]:
+    """Return what all releases of the table have spent so far, and what they may ever spend."""
+    cap = ledger["cap"]
+    return {
+        "rho_before": ledger["rho_before"],
+        "rho_after": ledger["rho_after"],
+        "epsilon": decimal_text(_epsilon_of(ledger["rho_after"], cap["delta"])),
+        "delta": cap["delta"],
+        "cap_epsilon": cap["epsilon"],
+        "cap_rho": cap["rho"],
+    }
+
+
+def _epsilon_of(rho: object, delta: str) -> Fraction:
+    """Return the epsilon of a zCDP total, through one Gaussian event that costs exactly that."""
+    twice = canonical.exact_text(2 * _number(rho, "a total of ledger.json"))
+    event = {
+        "kind": "discrete_gaussian/v1",
+        "sigma_squared": "1",
+        "l2_sensitivity_squared": twice,
+    }
+    return dpsynth.claimed_epsilon([event], delta)

@@ -1,0 +1,167 @@
+"""The rule that turns a claim, and checks on artificial rows, into the public verdict.
+
+A pure function of what the certificate stores, so that ``verify`` can recompute the verdict without
+believing it. Unknown, unfinished or missing never counts as safe. The rule for attacks on real
+rows, which the dossier applies, is in ``attacks.rules``.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from dpsynth.errors import IntegrityError, UnknownNameError
+from dpsynth.release import canonical
+
+PASS = "PASS"  # noqa: S105  # a verdict, not a password
+FAIL = "FAIL"
+INCONCLUSIVE = "INCONCLUSIVE"
+
+PASSED = "passed"
+FAILED = "failed"
+NOT_APPLICABLE = "not applicable"
+STATUSES = (PASSED, FAILED, "inconclusive", NOT_APPLICABLE, "skipped", "error")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """What a release must satisfy to pass.
+
+    Args:
+        name: versioned; a rule that changes gets a new name.
+        max_epsilon: largest epsilon of one release, exact.
+        max_delta: largest delta of one release, exact.
+        required_checks: families of conformance checks (the part of a check's name before the
+            slash) of which each must be there.
+    """
+
+    name: str
+    max_epsilon: Fraction
+    max_delta: Fraction
+    required_checks: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, object]:
+        """Write the policy as a certificate shows it."""
+        return {
+            "name": self.name,
+            "max_epsilon": canonical.exact_text(self.max_epsilon),
+            "max_delta": canonical.exact_text(self.max_delta),
+            "required_checks": list(self.required_checks),
+        }
+
+
+DEFAULT = Policy(
+    name="dpsynth-default/1",
+    max_epsilon=Fraction(10),
+    max_delta=Fraction(1, 100_000),
+    required_checks=("noise", "neighbors"),
+)
+STRICT = Policy(
+    name="dpsynth-strict/1",
+    max_epsilon=Fraction(1),
+    max_delta=Fraction(1, 10_000_000),
+    required_checks=DEFAULT.required_checks,
+)
+PRESETS: Mapping[str, Policy] = {policy.name: policy for policy in (DEFAULT, STRICT)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """PASS, FAIL or INCONCLUSIVE, with a sentence for each thing that kept it from PASS."""
+
+    outcome: str
+    reasons: tuple[str, ...]
+
+
+def preset(name: str) -> Policy:
+    """Return the policy called ``name``."""
+    if name not in PRESETS:
+        known = ", ".join(sorted(PRESETS))
+        raise UnknownNameError(f"no policy is called {name!r}; there are: {known}")
+    return PRESETS[name]
+
+
+def policy_from_dict(document: Mapping[str, object]) -> Policy:
+    """Read what ``Policy.to_dict`` wrote; a preset's name must carry the preset's rule."""
+    policy = Policy(
+        name=str(document["name"]),
+        max_epsilon=canonical.exact_number(document["max_epsilon"], name="policy.max_epsilon"),
+        max_delta=canonical.exact_number(document["max_delta"], name="policy.max_delta"),
+        required_checks=_texts(document["required_checks"]),
+    )
+    known = PRESETS.get(policy.name)
+    if policy.name.startswith("dpsynth-") and policy != known:
+        raise IntegrityError(f"the policy {policy.name!r} is not the one known by that name")
+    return policy
+
+
+def public_verdict(
+    claim: Mapping[str, object], checks: Sequence[Mapping[str, object]], policy: Policy
+) -> Verdict:
+    """Judge a release by its claim and by checks on artificial rows; real rows have no say.
+
+    Args:
+        claim: as a certificate states it.
+        checks: conformance checks, each with ``name`` and ``status``.
+        policy: the rule.
+    """
+    epsilon = canonical.exact_number(claim["epsilon"], name="claim.epsilon")
+    delta = canonical.exact_number(claim["delta"], name="claim.delta")
+    accounted = canonical.exact_number(claim["accounted_epsilon"], name="claim.accounted_epsilon")
+    against = [
+        *(["the ledger adds up to more than the claim"] if accounted > epsilon else []),
+        *(["the noise came from a known seed"] if claim["seeded"] else []),
+        *(
+            [f"epsilon is above the {float(policy.max_epsilon):g} that the policy allows"]
+            if epsilon > policy.max_epsilon
+            else []
+        ),
+        *(
+            [f"delta is above the {float(policy.max_delta):g} that the policy allows"]
+            if delta > policy.max_delta
+            else []
+        ),
+        *(f"the check {_name(check)} failed" for check in checks if check["status"] == FAILED),
+    ]
+    open_points = [
+        *(
+            [
+                "conditional: part of the schema was read off the rows and confirmed without "
+                "naming a public source"
+            ]
+            if claim["conditional"]
+            else []
+        ),
+        *(
+            f"no check of the family {family!r} ran to an end"
+            for family in policy.required_checks
+            if not any(_belongs(check, family) for check in checks)
+        ),
+        *(["no check was run"] if not checks else []),
+        *(
+            f"the check {_name(check)} did not come to a result ({check['status']})"
+            for check in checks
+            if check["status"] not in (PASSED, FAILED, NOT_APPLICABLE)
+        ),
+    ]
+    return _verdict(against, open_points)
+
+
+def _verdict(against: list[str], open_points: list[str]) -> Verdict:
+    reasons = (*against, *open_points)
+    if against:
+        return Verdict(outcome=FAIL, reasons=reasons)
+    return Verdict(outcome=INCONCLUSIVE if open_points else PASS, reasons=reasons)
+
+
+def _belongs(check: Mapping[str, object], family: str) -> bool:
+    name = str(check["name"])
+    concluded = check["status"] in (PASSED, FAILED, NOT_APPLICABLE)
+    return concluded and (name == family or name.startswith(f"{family}/"))
+
+
+def _name(item: Mapping[str, object]) -> str:
+    return repr(str(item["name"]))
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(str(item) for item in value) if isinstance(value, list | tuple) else ()
