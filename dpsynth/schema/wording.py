@@ -1,0 +1,58 @@
+"""One plain sentence for what pydantic found wrong in a schema document."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from dpsynth.schema.columns import KINDS
+
+_SHOWN = 60
+
+
+def shown(name: object) -> str:
+    """Return a declared name in quotes, shortened."""
+    text = str(name)
+    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")
+
+
+def one_sentence(problem: ValidationError, data: Mapping[str, Any]) -> str:
+    """Say the first fault: which column, which field, what would make it pass."""
+    # Of the members of a union that all refuse, the first one's complaint stands for the field.
+    error = problem.errors(include_url=False, include_input=False)[0]
+    path = list(error["loc"])
+    where = _place(path, data)
+    kind = error["type"]
+    if kind == "extra_forbidden":
+        return f"{where} is not known: remove it or correct its spelling"
+    if kind == "missing" and path and isinstance(path[-1], int):
+        return f"{where} has too few entries: give them all"
+    if kind == "missing":
+        return f"{where} is missing: give it"
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        return f"{where}, field 'kind': say one of {', '.join(KINDS)}"
+    if kind == "value_error":
+        return f"{where} {str(error['ctx']['error'])}"
+    return f"{where} is wrong: {_tail(error['msg'])}"
+
+
+def _tail(message: str) -> str:
+    text = message.replace("Input should", "it should").rstrip(".")
+    return text[0].lower() + text[1:]
+
+
+def _place(path: Sequence[int | str], data: Mapping[str, Any]) -> str:
+    if len(path) >= 2 and path[0] == "columns" and isinstance(path[1], int):
+        column = data["columns"][path[1]]
+        name = column.get("name") if isinstance(column, Mapping) else None
+        label = f"column {shown(name)}" if isinstance(name, str) else f"column {path[1] + 1}"
+        rest = [part for part in path[2:] if part not in KINDS]
+        fields = [str(part) for part in rest if isinstance(part, str)]
+        if not fields:
+            return label
+        # The first part is a field of the column; union tags behind it mean nothing to a reader.
+        if fields[0] in ("provenance", "rollup", "labels") and len(fields) > 1:
+            return f"{label}, field {shown('.'.join(fields[:3]))}"
+        return f"{label}, field {shown(fields[0])}"
+    fields = [str(part) for part in path if isinstance(part, str)]
+    return f"field {shown('.'.join(fields[:3]))}" if fields else "the schema"
