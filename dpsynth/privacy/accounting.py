@@ -131,7 +131,7 @@ def rho_from_epsilon(epsilon: Fraction, delta: Fraction) -> Fraction:
 
     Returns:
         A dyadic fraction with ``epsilon_from_rho(rho, delta) <= epsilon``, within one part in
-        10**9 of the largest.
+        10**9 of the largest at any delta up to 1/2, and valid at any other.
 
     Raises:
         ValueError: no positive rho can be stated for so small an epsilon.
@@ -139,10 +139,10 @@ def rho_from_epsilon(epsilon: Fraction, delta: Fraction) -> Fraction:
     _validate.exact(epsilon=epsilon, delta=delta)
     _validate.positive(epsilon=epsilon)
     _validate.in_open_unit(delta=delta)
-    # log rho: the bound needs more than rho itself, save for the little that a large delta gives.
-    high = _log_fraction(Fraction(epsilon)) + 3
-    low, best = high - 80, Fraction(0)
-    for _ in range(60):
+    # Bisection on log rho. Above epsilon + 3 no rho can do, at any delta up to 1/2.
+    high = log(float(epsilon) + 3)
+    low, best = high - 400, Fraction(0)
+    for _ in range(75):
         middle = (low + high) / 2
         rho = _round_down(exp(middle))
         if epsilon_from_rho(rho, delta) <= epsilon:

@@ -1,0 +1,117 @@
+"""Costs are exact; the conversion to (epsilon, delta) errs upward only."""
+
+from fractions import Fraction
+from math import erfc, exp, sqrt
+
+import numpy as np
+import pytest
+
+from dpsynth.errors import UnsupportedEventError
+from dpsynth.privacy.accounting import epsilon_from_rho, rho_from_epsilon, total_rho, zcdp_rho
+from dpsynth.privacy.events import (
+    DiscreteGaussianEvent,
+    DiscreteLaplaceEvent,
+    ExponentialSelectionEvent,
+)
+
+GRID = [
+    (rho, delta)
+    for rho in (Fraction(1, 10**6), Fraction(1, 1000), Fraction(1, 67), Fraction(1, 2), Fraction(9))
+    for delta in (Fraction(1, 10**12), Fraction(1, 10**9), Fraction(1, 10**5), Fraction(1, 100))
+]
+
+
+def test_costs_are_the_published_ones():
+    gaussian = DiscreteGaussianEvent(
+        sigma_squared=Fraction(49, 4), l2_sensitivity_squared=Fraction(25)
+    )
+    laplace = DiscreteLaplaceEvent(scale=Fraction(10), l1_sensitivity=Fraction(5))
+    selection = ExponentialSelectionEvent(epsilon=Fraction(1, 2))
+    assert zcdp_rho(gaussian) == Fraction(50, 49)
+    assert zcdp_rho(laplace) == Fraction(1, 8)
+    assert zcdp_rho(selection) == Fraction(1, 32)
+    assert total_rho([gaussian, laplace, selection]) == Fraction(50, 49) + Fraction(5, 32)
+
+
+def test_an_unknown_event_is_refused():
+    with pytest.raises(UnsupportedEventError, match="no zCDP analysis for object"):
+        zcdp_rho(object())
+
+
+def least_gaussian_epsilon(rho, delta):
+    """Exact epsilon of a continuous Gaussian of this rho (Balle and Wang 2018), by bisection."""
+    mu = sqrt(2 * rho)
+
+    def tail(x):
+        return erfc(x / sqrt(2)) / 2
+
+    def delta_at(epsilon):
+        return tail(epsilon / mu - mu / 2) - exp(epsilon) * tail(epsilon / mu + mu / 2)
+
+    low, high = 0.0, 200.0
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if delta_at(middle) > delta else (low, middle)
+    return high
+
+
+@pytest.mark.parametrize(("rho", "delta"), GRID)
+def test_the_conversion_never_undercuts_the_gaussian_mechanism(rho, delta):
+    """Every Gaussian of this rho is rho-zCDP, so its exact epsilon is a lower limit."""
+    stated = float(epsilon_from_rho(rho, delta))
+    exact = least_gaussian_epsilon(float(rho), float(delta))
+    assert stated >= exact - 1e-20
+    if delta <= Fraction(1, 10**5):
+        assert stated <= 1.25 * exact + 1e-3  # and is no idle bound
+
+
+@pytest.mark.parametrize(("rho", "delta"), GRID)
+def test_the_order_is_chosen_well(rho, delta):
+    """No order on a fine grid does better by more than one part in a million."""
+    orders = 1 + np.exp(np.linspace(-12, 16, 20_001))
+    bounds = (
+        orders * float(rho)
+        + (np.log(1 / float(delta)) - np.log(orders)) / (orders - 1)
+        + np.log1p(-1 / orders)
+    )
+    least = max(bounds.min(), 0)
+    stated = float(epsilon_from_rho(rho, delta))
+    assert least * (1 - 1e-5) - 1e-9 <= stated <= least * (1 + 1e-6) + 1e-9
+
+
+def test_agrees_with_the_pld_accountant_from_above():
+    accounting = pytest.importorskip("dp_accounting")
+    pld = pytest.importorskip("dp_accounting.pld")
+    for stddev, uses, delta in [(20.0, 14, 1e-9), (5.0, 3, 1e-6), (60.0, 200, 1e-9)]:
+        accountant = pld.PLDAccountant()
+        accountant.compose(accounting.GaussianDpEvent(stddev), uses)
+        reference = accountant.get_epsilon(delta)
+        rho = uses * Fraction(1) / (2 * Fraction(stddev) ** 2)
+        stated = float(epsilon_from_rho(rho, Fraction(str(delta))))
+        assert reference <= stated <= 1.2 * reference
+
+
+@pytest.mark.parametrize("epsilon", ["1/1000", "1/10", "1", "10", "300"])
+@pytest.mark.parametrize("delta", ["1/1000000000000", "1/1000000000", "1/1000", "1/2"])
+def test_there_and_back_never_gains(epsilon, delta):
+    epsilon, delta = Fraction(epsilon), Fraction(delta)
+    rho = rho_from_epsilon(epsilon, delta)
+    assert epsilon_from_rho(rho, delta) <= epsilon
+    assert epsilon_from_rho(rho * (1 + Fraction(1, 10**8)), delta) > epsilon
+
+
+def test_nothing_costs_nothing():
+    assert epsilon_from_rho(Fraction(0), Fraction(1, 10)) == 0
+
+
+def test_arguments_are_checked():
+    with pytest.raises(ValueError, match="rho must be at least 0"):
+        epsilon_from_rho(Fraction(-1), Fraction(1, 10))
+    with pytest.raises(ValueError, match="delta must lie strictly between 0 and 1"):
+        epsilon_from_rho(Fraction(1), Fraction(1))
+    with pytest.raises(ValueError, match="epsilon must be above 0"):
+        rho_from_epsilon(Fraction(0), Fraction(1, 10))
+    with pytest.raises(TypeError, match="exact number"):
+        rho_from_epsilon(1.0, Fraction(1, 10))
+    with pytest.raises(ValueError, match="too small"):
+        rho_from_epsilon(Fraction(1, 10**200), Fraction(1, 10**150))
