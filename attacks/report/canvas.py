@@ -1,0 +1,207 @@
+"""A sheet to draw on that becomes an inline SVG: same calls, same bytes.
+
+matplotlib lays the shapes down; this module turns off what would let a name or a machine into
+the file: math parsing, dates, random ids, and fonts (text stays text, in the page's own font).
+"""
+
+import re
+import warnings
+from html import escape
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from attacks.report.wording import clean, shorten
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+INK = "#1d2a35"
+MUTED = "#55636f"
+FAINT = "#c9d1d7"
+HAIR = "#e3e8eb"
+ACCENT = "#1f6a72"
+SOFT = "#d6e6e7"
+WARM = "#a65a1f"
+BEFORE = "#93a1ac"
+SHADES = ("#1f6a72", "#c58b45", "#6f8f5b", "#7a6a95", "#4f87ad", "#a8615b", "#8a8160", "#5c6b76")
+
+_LETTER = 0.56  # width of an average letter over its size, in the fonts that the page asks for
+
+
+class Canvas:
+    """A sheet of ``width`` x ``height`` pixels with the origin in the upper left corner."""
+
+    def __init__(self, width: float, height: float) -> None:
+        from matplotlib.figure import Figure
+        from matplotlib.transforms import Affine2D
+
+        self.width = width
+        self.height = height
+        self._figure = Figure(figsize=(width / 72, height / 72), dpi=72)
+        self._flip = Affine2D().scale(1, -1).translate(0, height)
+
+    def _add(self, artist: Any) -> None:
+        artist.set_transform(self._flip)
+        self._figure.add_artist(artist)
+
+    def rect(
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        *,
+        fill: str = ACCENT,
+        line: str | None = None,
+    ) -> None:
+        """Draw a filled rectangle, with an outline if ``line`` names a color."""
+        self.polygon(
+            [(x, y), (x + width, y), (x + width, y + height), (x, y + height)],
+            fill=fill,
+            line=line,
+        )
+
+    def bars(self, boxes: list[tuple[float, float, float, float]], *, fill: str = ACCENT) -> None:
+        """Draw many rectangles ``(x, y, width, height)`` of one color as one shape."""
+        from matplotlib.patches import PathPatch
+        from matplotlib.path import Path
+
+        corners: list[tuple[float, float]] = []
+        codes: list[Any] = []
+        for x, y, width, height in boxes:
+            corners += [(x, y), (x + width, y), (x + width, y + height), (x, y + height), (x, y)]
+            codes += [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY]
+        if boxes:
+            self._add(PathPatch(Path(corners, codes), facecolor=fill, edgecolor="none"))
+
+    def polygon(
+        self, points: list[tuple[float, float]], *, fill: str, line: str | None = None
+    ) -> None:
+        """Draw a filled outline."""
+        from matplotlib.patches import Polygon
+
+        edge = line or "none"
+        self._add(Polygon(points, closed=True, facecolor=fill, edgecolor=edge, linewidth=1))
+
+    def line(
+        self,
+        points: list[tuple[float, float]],
+        *,
+        color: str = INK,
+        width: float = 1,
+        dashed: bool = False,
+    ) -> None:
+        """Draw a line through ``points``."""
+        from matplotlib.lines import Line2D
+
+        xs, ys = [point[0] for point in points], [point[1] for point in points]
+        style: Any = (0, (3, 3)) if dashed else "solid"
+        self._add(Line2D(xs, ys, color=color, linewidth=width, linestyle=style))
+
+    def dot(self, x: float, y: float, *, color: str = ACCENT, radius: float = 4) -> None:
+        """Draw a filled circle with a light rim."""
+        from matplotlib.patches import Circle
+
+        self._add(Circle((x, y), radius, facecolor=color, edgecolor="#ffffff", linewidth=1))
+
+    def text(
+        self,
+        x: float,
+        y: float,
+        words: object,
+        *,
+        size: float = 12,
+        color: str = INK,
+        anchor: str = "left",
+        bold: bool = False,
+        room: float | None = None,
+    ) -> None:
+        """Write one line, cut to ``room`` pixels; ``y`` is its base line."""
+        from matplotlib.text import Text
+
+        shown = clean(words)
+        if room is not None:
+            shown = shorten(shown, max(1, int(room / (size * _LETTER))))
+        self._figure.add_artist(
+            Text(
+                x,
+                self.height - y,
+                shown,
+                fontsize=size,
+                color=color,
+                ha=anchor,
+                va="baseline",
+                fontweight="bold" if bold else "normal",
+                parse_math=False,
+                transform=None,
+            )
+        )
+
+    def svg(self, *, ident: str, title: str, description: str) -> "Markup":
+        """Return the sheet as markup, with its title and description for a screen reader.
+
+        Args:
+            ident: a name of our own for this chart, unique in the page.
+            title: what the chart shows, in a few words.
+            description: what a reader would take from it, in a sentence.
+        """
+        import matplotlib as mpl
+        from markupsafe import Markup
+
+        buffer = BytesIO()
+        settings: dict[str, Any] = {
+            "svg.fonttype": "none",
+            "svg.hashsalt": ident,
+            "text.usetex": False,
+            "text.parse_math": False,
+            "path.simplify": False,
+            "font.family": ["DejaVu Sans"],
+        }
+        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        with mpl.rc_context(settings), warnings.catch_warnings():
+            # A name in a script that the bundled font lacks is still written as text.
+            warnings.filterwarnings("ignore", message=".*[Gg]lyph.*")
+            self._figure.savefig(buffer, format="svg", metadata=nothing, transparent=True)
+        self._figure.clear()
+        drawn = buffer.getvalue().decode("utf-8")
+        return Markup(_inline(drawn, self, ident, clean(title), clean(description)))  # noqa: S704
+
+
+# What matplotlib writes and a page of our own does not need: wrappers, newlines inside paths, fonts
+# (the page sets them), a rotation by nothing, and the empty background.
+_TIDY = (
+    (r"<metadata>.*?</metadata>|<!--.*?-->|<defs>.*?</defs>", ""),
+    (r"</?g\b[^>]*>", ""),
+    (r' transform="rotate\(-0 [^"]*\)"', ""),
+    (r"font-family: [^;]*; ", ""),
+    (r"; stroke-linejoin: miter|; stroke-linecap: square|; stroke-dashoffset: 0", ""),
+    (r'<path d="[^"]*" style="fill: none"/>', ""),
+    (r"\s*\n\s*(?=[MLCQz])", " "),
+    (r"\s+(?=[\"<])", ""),
+    (r"(?<=>)\s+", ""),
+    (r"(\.\d{2})\d+", r"\1"),
+)
+
+
+def _inline(drawn: str, sheet: Canvas, ident: str, title: str, description: str) -> str:
+    """Keep what is inside the drawing, and name it."""
+    body = drawn[drawn.index(">", drawn.index("<svg")) + 1 : drawn.rindex("</svg>")]
+    # Words are set aside while the drawing is tidied, so that no name is ever rewritten.
+    words: list[str] = []
+
+    def aside(found: re.Match[str]) -> str:
+        words.append(found.group(2))
+        return f"{found.group(1)}@{len(words) - 1}@</text>"
+
+    body = re.sub(r"(<text\b[^>]*>)([^<]*)</text>", aside, body)
+    for pattern, instead in _TIDY:
+        body = re.sub(pattern, instead, body, flags=re.DOTALL)
+    body = re.sub(r">@(\d+)@<", lambda found: f">{words[int(found.group(1))]}<", body)
+    label = escape(title, quote=True)
+    return (
+        f'<svg role="img" aria-label="{label}" aria-describedby="{ident}-desc" '
+        f'width="{sheet.width:g}" height="{sheet.height:g}" '
+        f'viewBox="0 0 {sheet.width:g} {sheet.height:g}">\n'
+        f'<title>{label}</title><desc id="{ident}-desc">{escape(description)}</desc>\n'
+        f"{body}\n</svg>"
+    )

@@ -1,0 +1,318 @@
+"""The charts of both reports; each is a pure function of public or internal numbers.
+
+Charts that would be unreadable when shrunk are drawn at two widths, and the page shows one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from attacks.report import odds
+from attacks.report.canvas import (
+    ACCENT,
+    BEFORE,
+    FAINT,
+    HAIR,
+    INK,
+    MUTED,
+    SHADES,
+    SOFT,
+    WARM,
+    Canvas,
+)
+from attacks.report.wording import clean, percent, share
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+WIDE = 680
+NARROW = 340
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A labeled part of a whole.
+
+    Args:
+        label: what the part is, as it will be read.
+        value: its share, in [0, 1].
+        note: the same in the reader's words.
+    """
+
+    label: str
+    value: float
+    note: str = ""
+
+
+def _said(parts: Sequence[Part]) -> str:
+    return "; ".join(f"{clean(part.label)}: {part.note or share(part.value)}" for part in parts)
+
+
+def gauge(before: Part, release: Part, left: Part, *, width: int, ident: str) -> "Markup":
+    """Draw how much of the table's cap is gone, what this release took, and what is left."""
+    sheet = Canvas(width, 74)
+    top, high = 8, 26
+    sheet.rect(0, top, width, high, fill="#f1f4f5", line=FAINT)
+    edge = width * min(1.0, max(0.0, before.value))
+    mine = width * min(1.0, max(0.0, release.value))
+    sheet.rect(0, top, edge, high, fill=BEFORE)
+    # A release that is too small to see is still shown.
+    sheet.rect(edge, top, min(max(mine, 2.0), width - edge), high, fill=ACCENT)
+    for place in (0.0, 0.25, 0.5, 0.75, 1.0):
+        x = min(max(place * width, 0.5), width - 0.5)
+        sheet.line([(x, top + high), (x, top + high + 5)], color=MUTED)
+        anchor = "left" if place == 0 else "right" if place == 1 else "center"
+        words = "0" if place == 0 else "the cap" if place == 1 else f"{place:.0%}"
+        sheet.text(x, top + high + 19, words, size=11.5, color=MUTED, anchor=anchor)
+    return sheet.svg(
+        ident=ident,
+        title="Privacy budget of this table",
+        description=_said([before, release, left]),
+    )
+
+
+def bill(parts: Sequence[Part], *, width: int, ident: str) -> "Markup":
+    """Draw what each phase of the plan takes of this release's budget, one bar a phase."""
+    step = 30
+    sheet = Canvas(width, step * max(len(parts), 1) + 6)
+    names = width * 0.36
+    room = width - names - 66
+    largest = max([part.value for part in parts], default=1.0) or 1.0
+    for index, part in enumerate(parts):
+        y = step * index + 4
+        sheet.text(0, y + 15, part.label, size=12.5, room=names - 8)
+        sheet.rect(names, y, room, 20, fill="#f1f4f5")
+        sheet.rect(names, y, max(room * part.value / largest, 1), 20, fill=SHADES[index % 8])
+        sheet.text(width, y + 15, share(part.value), size=12.5, anchor="right", color=MUTED)
+    return sheet.svg(
+        ident=ident, title="Where this release's budget goes", description=_said(parts)
+    )
+
+
+def attacker(*, epsilon: float, delta: float, width: int, ident: str) -> "Markup":
+    """Draw the most that any attacker can reach: members found against false alarms."""
+    height = 300 if width > NARROW else 290
+    sheet = Canvas(width, height)
+    left, top, right, bottom = 50, 14, width - 16, height - 46
+
+    def at(false_alarms: float, found: float) -> tuple[float, float]:
+        return left + false_alarms * (right - left), bottom - found * (bottom - top)
+
+    for mark in (0.0, 0.25, 0.5, 0.75, 1.0):
+        sheet.line([at(0, mark), at(1, mark)], color=HAIR)
+        x, y = at(0, mark)
+        sheet.text(x - 8, y + 4, f"{mark:.0%}", size=11.5, color=MUTED, anchor="right")
+        x, y = at(mark, 0)
+        sheet.text(x, y + 17, f"{mark:.0%}", size=11.5, color=MUTED, anchor="center")
+    turn = odds.corner(epsilon=epsilon, delta=delta)
+    stops = sorted({0.0, turn, 1.0})
+    curve = [
+        (stop, odds.true_positive_rate(epsilon=epsilon, delta=delta, false_alarms=stop))
+        for stop in stops
+    ]
+    if curve[-1][1] < 1.0:
+        curve.append((1.0, 1.0))
+    edge = [at(*point) for point in curve]
+    sheet.polygon([at(0, 0), *edge], fill=SOFT)
+    sheet.line([at(0, 0), at(1, 1)], color=MUTED, dashed=True)
+    sheet.line(edge, color=ACCENT, width=2)
+    shown = odds.true_positive_rate(epsilon=epsilon, delta=delta, false_alarms=0.01)
+    sheet.dot(*at(0.01, shown), color=WARM, radius=5)
+    middle = (left + right) / 2
+    sheet.text(middle, height - 8, "persons wrongly accused", size=12, color=MUTED, anchor="center")
+    x, y = at(0.5, 0.5)
+    sheet.text(x + 12, y + 22, "no better than guessing", size=11.5, color=MUTED)
+    x, y = at(turn, curve[min(1, len(curve) - 1)][1])
+    if y > top + 24:
+        sheet.text(
+            x + 4,
+            y - 8,
+            "the most that is possible",
+            size=11.5,
+            color=ACCENT,
+            anchor="right" if x > middle else "left",
+        )
+    return sheet.svg(
+        ident=ident,
+        title="Members found against false alarms: the upper limit",
+        description=(
+            f"At 1 % false alarms an attacker finds at most {percent(shown)} of the members. "
+            "The shaded area is all that the claim leaves possible; the dashed line is guessing."
+        ),
+    )
+
+
+def histogram(
+    labels: Sequence[str], values: Sequence[float], *, ident: str, title: str
+) -> "Markup":
+    """Draw an ordered column: one bar a bin, the ends labeled."""
+    width, height, floor = 240, 110, 84
+    sheet = Canvas(width, height)
+    largest = max(values, default=0.0) or 1.0
+    step = width / max(len(values), 1)
+    gap = 1.0 if step > 3 else 0.0
+    sheet.bars(
+        [
+            (index * step, floor - 74 * value / largest, max(step - gap, 0.5), 74 * value / largest)
+            for index, value in enumerate(values)
+            if value > 0
+        ]
+    )
+    sheet.line([(0, floor), (width, floor)], color=FAINT)
+    if labels:
+        sheet.text(0, floor + 16, labels[0], size=11, color=MUTED, room=width / 2 - 8)
+        sheet.text(
+            width, floor + 16, labels[-1], size=11, color=MUTED, anchor="right", room=width / 2 - 8
+        )
+    return sheet.svg(ident=ident, title=title, description=_peak(labels, values))
+
+
+def bars(labels: Sequence[str], values: Sequence[float], *, ident: str, title: str) -> "Markup":
+    """Draw an unordered column: a labeled bar a value."""
+    step, width, names = 17, 240, 96
+    sheet = Canvas(width, step * max(len(values), 1) + 4)
+    room = width - names - 44
+    largest = max(values, default=0.0) or 1.0
+    sheet.bars(
+        [
+            (names, step * index + 3, max(room * value / largest, 0.5), 11)
+            for index, value in enumerate(values)
+        ]
+    )
+    for index, (label, value) in enumerate(zip(labels, values, strict=True)):
+        y = step * index + 12.5
+        sheet.text(names - 6, y, label, size=11, anchor="right", room=names - 8)
+        end = names + room * value / largest + 5
+        sheet.text(end, y, share(value), size=10.5, color=MUTED)
+    return sheet.svg(ident=ident, title=title, description=_peak(labels, values))
+
+
+def _peak(labels: Sequence[str], values: Sequence[float]) -> str:
+    if not values:
+        return "No values."
+    top = max(range(len(values)), key=lambda index: values[index])
+    return (
+        f"{len(values)} values; the most frequent is {clean(labels[top])} at {share(values[top])}."
+    )
+
+
+def paired(
+    labels: Sequence[str],
+    real: Sequence[float],
+    synthetic: Sequence[float],
+    *,
+    ident: str,
+    title: str,
+) -> "Markup":
+    """Draw one column twice: real as an outline of ticks, synthetic as bars (internal only)."""
+    width, height, floor = 240, 110, 84
+    sheet = Canvas(width, height)
+    largest = max([*real, *synthetic], default=0.0) or 1.0
+    step = width / max(len(real), 1)
+    tall = [74 * value / largest for value in synthetic]
+    sheet.bars(
+        [
+            (index * step, floor - high, max(step - (1.0 if step > 3 else 0.0), 0.5), high)
+            for index, high in enumerate(tall)
+        ],
+        fill="#8fb9bd",
+    )
+    sheet.bars(
+        [
+            (index * step, floor - 74 * value / largest - 1, max(step - 0.5, 1.0), 2)
+            for index, value in enumerate(real)
+        ],
+        fill=INK,
+    )
+    sheet.line([(0, floor), (width, floor)], color=FAINT)
+    if labels:
+        half = width / 2 - 8
+        sheet.text(0, floor + 16, labels[0], size=11, color=MUTED, room=half)
+        sheet.text(width, floor + 16, labels[-1], size=11, color=MUTED, anchor="right", room=half)
+    apart = sum(abs(a - b) for a, b in zip(real, synthetic, strict=True)) / 2
+    return sheet.svg(
+        ident=ident,
+        title=title,
+        description=f"{len(real)} values; real and synthetic differ by {share(apart)} of the rows.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A rate with its interval, all in [0, 1]."""
+
+    rate: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One attack for the forest plot: persons who were in, persons who were not, and guessing."""
+
+    name: str
+    members: Interval | None
+    controls: Interval | None
+    baseline: float | None
+
+
+def forest(trials: Sequence[Trial], *, width: int, ident: str) -> "Markup":
+    """Draw each attack's success on members and on controls, with a tick at the naive baseline."""
+    step = 58
+    sheet = Canvas(width, step * max(len(trials), 1) + 40)
+    narrow = width <= NARROW
+    left = 8 if narrow else 216
+    right = width - 14
+    bottom = step * max(len(trials), 1) + 4
+
+    def x(rate: float) -> float:
+        return left + min(1.0, max(0.0, rate)) * (right - left)
+
+    for mark in (0.0, 0.25, 0.5, 0.75, 1.0):
+        sheet.line([(x(mark), 4), (x(mark), bottom)], color=HAIR)
+        anchor = "left" if mark == 0 else "right" if mark == 1 else "center"
+        sheet.text(x(mark), bottom + 17, f"{mark:.0%}", size=11.5, color=MUTED, anchor=anchor)
+    for index, trial in enumerate(trials):
+        y = step * index + 12
+        room = right - left if narrow else left - 14
+        sheet.text(
+            left if narrow else 0, y + (4 if narrow else 16), trial.name, size=12.5, room=room
+        )
+        for row, (found, color) in enumerate(((trial.members, WARM), (trial.controls, ACCENT))):
+            if found is None:
+                continue
+            line = y + 16 + 15 * row - (0 if narrow else 6)
+            sheet.line([(x(found.low), line), (x(found.high), line)], color=color, width=2)
+            sheet.dot(x(found.rate), line, color=color, radius=4.5)
+        if trial.baseline is not None:
+            place = x(trial.baseline)
+            start = y + (8 if narrow else 1)
+            sheet.line([(place, start), (place, start + 34)], color=INK, width=1.5, dashed=True)
+    said = "; ".join(
+        f"{clean(trial.name)}: members {share(trial.members.rate)}, "
+        f"controls {share(trial.controls.rate)}"
+        for trial in trials
+        if trial.members and trial.controls
+    )
+    return sheet.svg(
+        ident=ident,
+        title="Success of each attack, with 95 % intervals",
+        description=said or "No attack gave a rate.",
+    )
+
+
+def between(value: float, floor: float, ceiling: float, *, ident: str, title: str) -> "Markup":
+    """Draw where a measure lies between the independent baseline and a fresh real sample."""
+    width = 240
+    sheet = Canvas(width, 26)
+    span = ceiling - floor
+    place = 0.5 if span == 0 else min(1.0, max(0.0, (value - floor) / span))
+    sheet.line([(6, 13), (width - 6, 13)], color=FAINT, width=3)
+    sheet.line([(6, 5), (6, 21)], color=MUTED, width=1.5)
+    sheet.line([(width - 6, 5), (width - 6, 21)], color=MUTED, width=1.5)
+    sheet.dot(6 + place * (width - 12), 13, radius=5.5)
+    return sheet.svg(
+        ident=ident,
+        title=title,
+        description=f"{place:.0%} of the way from the floor to the ceiling.",
+    )

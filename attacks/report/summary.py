@@ -1,0 +1,84 @@
+"""Half a page of Markdown for a ticket."""
+
+import re
+from typing import Any
+
+_ACTIVE = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$@-])")
+
+
+def md(text: object) -> str:
+    """Return text that Markdown shows as it is: no link, no mark-up, no mention."""
+    return _ACTIVE.sub(r"\\\1", str(text))
+
+
+def public(view: dict[str, Any]) -> str:
+    """Summarize the public report."""
+    verdict, claim, odds, gauge = view["verdict"], view["claim"], view["odds"], view["gauge"]
+    lines = [
+        "# Privacy report, for publication",
+        "",
+        f"**{md(verdict['word'])}** {md(verdict['sentence'])}",
+        "",
+        *(f"- {md(reason)}" for reason in verdict["reasons"]),
+        *([""] if verdict["reasons"] else []),
+        md(claim["sentence"]),
+        "",
+        "| | |",
+        "| --- | --- |",
+        f"| epsilon, at most | {md(claim['epsilon'])} |",
+        f"| delta, at most | {md(claim['delta'])} ({md(claim['delta_odds'])}) |",
+        f"| protected | one {md(claim['unit'])}, up to {claim['max_rows']} row(s) |",
+    ]
+    if odds["stated"]:
+        lines += [
+            f"| right about one {md(claim['unit'])}, from 50 % | at most {md(odds['success'])} |",
+            f"| members found at 1 % false alarms | at most {md(odds['found'])} |",
+        ]
+    if gauge["stated"]:
+        lines.append(f"| budget left for this table | {md(gauge['left'])} of its cap |")
+    lines += ["", "Checks of the mechanism, on artificial rows:", ""]
+    lines += [f"- {md(c['name'])}: {md(c['status']['word'])}" for c in view["checks"][:12]]
+    if len(view["checks"]) > 12:
+        lines.append(f"- and {len(view['checks']) - 12} more in report.html")
+    if not view["checks"]:
+        lines.append("- none was run")
+    if view["not_tested"]:
+        lines += ["", f"Not tested: {len(view['not_tested'])} point(s), listed in report.html."]
+    if view["conditional"]:
+        lines += ["", "Conditional: a public fact was confirmed without naming a public source."]
+    lines += ["", "Evidence at most, under the assumptions that report.html lists."]
+    return "\n".join(lines) + "\n"
+
+
+def internal(view: dict[str, Any]) -> str:
+    """Summarize the internal report."""
+    verdict = view["verdict"]
+    lines = [
+        "# Internal dossier: not for publication",
+        "",
+        "**Computed from real persons, outside the guarantee. It must not leave the custodian.**",
+        "",
+        f"**{md(verdict['word'])}** {md(verdict['sentence'])}",
+        "",
+        *(f"- {md(reason)}" for reason in verdict["reasons"]),
+        *([""] if verdict["reasons"] else []),
+    ]
+    if view["attacks"]:
+        lines += [
+            "| attack | outcome | members | controls | guessing |",
+            "| --- | --- | --- | --- | --- |",
+        ]
+        lines += [
+            f"| {md(a['name'])} | {md(a['status']['word'])} | {md(a['members'])} "
+            f"| {md(a['controls'])} | {md(a['baseline'])} |"
+            for a in view["attacks"]
+        ]
+    else:
+        lines.append("No attack was run.")
+    if view["measures"]:
+        lines += ["", "| fidelity | floor | this release | ceiling |", "| --- | --- | --- | --- |"]
+        lines += [
+            f"| {md(m['name'])} | {md(m['floor'])} | {md(m['value'])} | {md(m['ceiling'])} |"
+            for m in view["measures"][:8]
+        ]
+    return "\n".join(lines) + "\n"
