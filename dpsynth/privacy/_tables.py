@@ -26,7 +26,6 @@ _UNDECIDED = np.iinfo(np.int16).min
 _CHUNK = 1 << 16  # words at a time: the temporary arrays stay in the processor's cache
 
 
-@lru_cache(maxsize=1024)
 def exp_lower(exponent: Fraction, bits: int) -> int:
     """Return ``n`` with ``n <= 2**bits * exp(-exponent) < n + 2``, for ``exponent >= 0``."""
     if exponent >= bits:
@@ -45,6 +44,12 @@ def exp_lower(exponent: Fraction, bits: int) -> int:
         total = total * total >> work
     # |total - 2**work * exp(-exponent)| <= 2**(work - bits - 1), hence one half unit off at most.
     return max(0, (total - (1 << (work - bits - 1))) >> (work - bits))
+
+
+@lru_cache(maxsize=8)
+def exp_lower_of_integers(bits: int) -> tuple[int, ...]:
+    """Return ``exp_lower(k, bits)`` for ``k = 0, ..., bits - 1``; it is 0 from there on."""
+    return tuple(exp_lower(Fraction(k), bits) for k in range(bits))
 
 
 def below_exp(word: int, exponent: Fraction, rng: RandomSource) -> bool:

@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpsynth import _validate
-from dpsynth.privacy._tables import WORD_BITS, Law, Weights, below_exp, exp_lower, invert, table
+from dpsynth.privacy._tables import (
+    WORD_BITS,
+    Law,
+    Weights,
+    below_exp,
+    exp_lower_of_integers,
+    invert,
+    table,
+)
 from dpsynth.privacy.randomness import RandomSource
 
 MAX_SCALE = 2**48  # in rows; wider noise could leave int64
@@ -151,8 +159,9 @@ def exponential_choice(scores: NDArray[np.int64], *, rate: Fraction, rng: Random
 
     def weigh(bits: int) -> Weights:
         unit_bits = 2 * bits
+        powers = exp_lower_of_integers(unit_bits)
         heavy = ladder[: bisect_left(ladder, unit_bits)]  # each of the others is below one unit
-        masses = (len(levels[level]) * exp_lower(Fraction(level), unit_bits) for level in heavy)
+        masses = (len(levels[level]) * powers[level] for level in heavy)
         return Weights(list(accumulate(masses)), error=2 * scores.size, tail=scores.size)
 
     while True:
