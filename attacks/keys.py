@@ -105,7 +105,9 @@ def check_signature(signature_file: bytes, document: bytes, *, name: str) -> Pub
     if _signature_file(key, signature) != signature_file:
         raise malformed
     if not key.accepts(signature, document):
-        raise IntegrityError(f"{name} does not sign the document beside it: one of them was changed")
+        raise IntegrityError(
+            f"{name} does not sign the document beside it: one of them was changed"
+        )
     return key
 
 

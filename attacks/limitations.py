@@ -1,24 +1,42 @@
 """What a certificate does not say, in words for the person who signs."""
 
 LIMITATIONS = (
-    "The guarantee bounds what anyone can learn from this release about one privacy unit; it does "
-    "not keep true facts about groups secret, even where they let somebody guess about a person.",
-    "It holds for the declared unit with at most the declared number of rows; where one person "
-    "fills more rows or hides behind several identifiers, the surplus is dropped or unprotected.",
-    "It assumes that the schema was written without looking at the rows; whoever declared a value "
-    "public answers for that.",
-    "It assumes that the decision to publish did not depend on anything computed from the real "
-    "rows outside the mechanism, such as utility figures or attacks.",
-    "It assumes that every release about these persons used this ledger and that the ledger was "
-    "not rolled back; releases recorded elsewhere are not counted.",
-    "It assumes an unmodified dpsynth, a sound random source of the operating system, and a "
-    "custodian who can be trusted with the rows.",
-    "Timing, memory use and other side channels of the machine that ran the release are not "
-    "covered.",
-    "Checks on artificial rows can find a fault; they cannot prove that there is none. Each states "
-    "the smallest fault that it could have seen.",
+    (
+        "The guarantee bounds what anyone can learn from this release about one privacy unit; it does "
+        "not keep true facts about groups secret, even where they let somebody guess about a person."
+    ),
+    (
+        "It holds for the declared unit with at most the declared number of rows; where one person "
+        "fills more rows or hides behind several identifiers, the surplus is dropped or unprotected."
+    ),
+    (
+        "It assumes that the schema was written without looking at the rows; whoever declared a value "
+        "public answers for that."
+    ),
+    (
+        "It assumes that the decision to publish did not depend on anything computed from the real "
+        "rows outside the mechanism, such as utility figures or attacks."
+    ),
+    (
+        "It assumes that every release about these persons used this ledger and that the ledger was "
+        "not rolled back; releases recorded elsewhere are not counted."
+    ),
+    (
+        "It assumes an unmodified dpsynth, a sound random source of the operating system, and a "
+        "custodian who can be trusted with the rows."
+    ),
+    (
+        "Timing, memory use and other side channels of the machine that ran the release are not "
+        "covered."
+    ),
+    (
+        "Checks on artificial rows can find a fault; they cannot prove that there is none. Each states "
+        "the smallest fault that it could have seen."
+    ),
     "The checks and attacks are those known at the date of this certificate.",
-    "Whether the rows may be used for a given analysis is not judged here, and rare groups may be "
-    "represented badly.",
+    (
+        "Whether the rows may be used for a given analysis is not judged here, and rare groups may be "
+        "represented badly."
+    ),
     "A signature shows which key signed these bytes, not that the signer is honest or competent.",
 )

@@ -5,16 +5,25 @@ believing it. Unknown, unfinished or missing never counts as safe. The rule for 
 rows, which the dossier applies, is in ``attacks.rules``.
 """
 
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
-from dpsynth.errors import IntegrityError, UnknownNameError
+from dpsynth.errors import IntegrityError, UnknownNameError, UsageError
 from dpsynth.release import canonical
 
 PASS = "PASS"  # noqa: S105  # a verdict, not a password
 FAIL = "FAIL"
 INCONCLUSIVE = "INCONCLUSIVE"
+
+RESERVED = "dpsynth-"  # a name with this prefix is a preset of ours
+
+CONDITIONAL = (
+    "conditional: part of the schema was read off the rows and confirmed without naming a public "
+    "source"
+)
 
 PASSED = "passed"
 FAILED = "failed"
@@ -80,6 +89,45 @@ def preset(name: str) -> Policy:
     return PRESETS[name]
 
 
+def resolve(given: "Policy | Path | str | None") -> Policy:
+    """Return the policy that is meant: itself, a preset's name, a TOML file, or the default."""
+    if given is None:
+        return DEFAULT
+    if isinstance(given, Policy):
+        return given
+    if str(given) in PRESETS:
+        return PRESETS[str(given)]
+    if isinstance(given, Path) or str(given).endswith(".toml"):
+        return read(Path(given))
+    return preset(given)
+
+
+def read(path: Path) -> Policy:
+    """Read a policy of the user's own: TOML with the fields of ``Policy``, numbers as text.
+
+    Raises:
+        UsageError: it cannot be read, a field is missing or unknown, or it takes a name of ours.
+    """
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"the policy {path} is not a readable TOML file") from error
+    fields = {"name", "max_epsilon", "max_delta", "required_checks"}
+    checks = document.get("required_checks")
+    if set(document) != fields or not isinstance(checks, list):
+        raise UsageError(
+            f"the policy {path} must have exactly the fields {', '.join(sorted(fields))}"
+        )
+    if str(document["name"]).startswith(RESERVED):
+        raise UsageError(
+            f"the policy {path} must have a name that does not start with {RESERVED!r}"
+        )
+    try:
+        return policy_from_dict(document)
+    except IntegrityError as error:
+        raise UsageError(f"the policy {path}: {error}") from error
+
+
 def policy_from_dict(document: Mapping[str, object]) -> Policy:
     """Read what ``Policy.to_dict`` wrote; a preset's name must carry the preset's rule."""
     policy = Policy(
@@ -89,7 +137,7 @@ def policy_from_dict(document: Mapping[str, object]) -> Policy:
         required_checks=_texts(document["required_checks"]),
     )
     known = PRESETS.get(policy.name)
-    if policy.name.startswith("dpsynth-") and policy != known:
+    if policy.name.startswith(RESERVED) and policy != known:
         raise IntegrityError(f"the policy {policy.name!r} is not the one known by that name")
     return policy
 
@@ -123,14 +171,7 @@ def public_verdict(
         *(f"the check {_name(check)} failed" for check in checks if check["status"] == FAILED),
     ]
     open_points = [
-        *(
-            [
-                "conditional: part of the schema was read off the rows and confirmed without "
-                "naming a public source"
-            ]
-            if claim["conditional"]
-            else []
-        ),
+        *([CONDITIONAL] if claim["conditional"] else []),
         *(
             f"no check of the family {family!r} ran to an end"
             for family in policy.required_checks

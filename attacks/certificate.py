@@ -1,0 +1,176 @@
+"""The public certificate: claim, evidence on artificial rows, policy, verdict; signed.
+
+Order of writing: payload, report, ``certificate.json`` with the digests of all those, signature,
+manifest. The report is drawn from the predicate and never shows the certificate's own digest.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attacks import keys, policy, shapes, statement
+from attacks.claim import read_claim, read_schema
+from attacks.limitations import LIMITATIONS
+from dpsynth.errors import UsageError
+from dpsynth.release import bundle, manifest, spreadsheet
+
+if TYPE_CHECKING:
+    from dpsynth.schema import Schema
+
+KIND = "dpsynth/release-certificate/v1"
+UNSIGNED_NAMES = frozenset({bundle.CERTIFICATE, bundle.CERTIFICATE_SIGNATURE, manifest.NAME})
+
+Renderer = Callable[[Path, dict[str, Any]], object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificate:
+    """What was signed.
+
+    Attributes:
+        verdict: PASS, FAIL or INCONCLUSIVE.
+        reasons: a sentence for each thing that kept it from PASS.
+        fingerprint: of the key that signed.
+        predicate: everything that the certificate says.
+    """
+
+    verdict: str
+    reasons: tuple[str, ...]
+    fingerprint: str
+    predicate: Mapping[str, Any]
+
+
+def certify(
+    directory: Path | str,
+    *,
+    key: Path | None = None,
+    conformance: Sequence[object] | None = None,
+    rule: policy.Policy | Path | str | None = None,
+) -> Certificate:
+    """Certify a finished public folder that has no certificate yet.
+
+    Reads public files only: what this writes cannot depend on the real rows.
+
+    Args:
+        directory: a release, or its public folder.
+        key: private signing key; without it the user's own, made on demand.
+        conformance: checks of the mechanism, if they ran already; otherwise they run now.
+        rule: the policy that gives the verdict: a preset's name, a policy file, or a Policy.
+
+    Raises:
+        UsageError: it is not a release, it is certified already, or the key is unusable.
+        IntegrityError: its files were changed or contradict each other, or its noise came from a
+            known seed.
+    """
+    public = bundle.public_folder(Path(directory))
+    finished = (public / manifest.NAME).exists()
+    if finished and (public / bundle.CERTIFICATE).exists():
+        raise UsageError(f"{public} is certified already; a certificate is never edited")
+    if finished:
+        manifest.check(public)
+        (public / manifest.NAME).unlink()  # until the new one stands, the folder is unfinished
+    return certify_public(
+        public, key=keys.signing_key(key), conformance=conformance, rule=policy.resolve(rule)
+    )
+
+
+def certify_public(
+    public: Path,
+    *,
+    key: keys.SigningKey,
+    conformance: Sequence[object] | None = None,
+    rule: policy.Policy = policy.DEFAULT,
+    render: Renderer | None = None,
+    date: str | None = None,
+    versions: Mapping[str, str] | None = None,
+) -> Certificate:
+    """Write report, certificate, signature and manifest into a folder that holds the payload.
+
+    Args:
+        public: the folder, usually under its temporary name still.
+        key: signs.
+        conformance: checks of the mechanism; they run now if not given.
+        rule: the policy that gives the verdict.
+        render: writes report.html and summary.md from the predicate; ours if not given.
+        date: day of the certificate, today if not given.
+        versions: of the software, this one's if not given.
+
+    Raises:
+        IntegrityError: the payload contradicts itself, or its noise came from a known seed.
+    """
+    if conformance is None:
+        conformance = run_conformance(
+            shapes.read(public / bundle.PLAN, "plan"), read_schema(public / bundle.SCHEMA)
+        )
+    predicate = predicate_of(
+        read_claim(public),
+        checks=[shapes.plain(check) for check in conformance],
+        rule=rule,
+        date=date or statement.today(),
+        versions=statement.versions() if versions is None else versions,
+    )
+    if predicate["claim"]["seeded"]:
+        raise UsageError(
+            "this release cannot be certified: its noise came from a known seed; run it again "
+            "without one"
+        )
+    (_render if render is None else render)(public, predicate)
+    files = {
+        name: digest
+        for name, digest in manifest.digests(public).items()
+        if name not in UNSIGNED_NAMES
+    }
+    statement.write_signed(
+        public / bundle.CERTIFICATE,
+        public / bundle.CERTIFICATE_SIGNATURE,
+        statement.statement(files, kind=KIND, predicate=predicate),
+        shape="certificate",
+        key=key,
+    )
+    manifest.write(public)
+    return Certificate(
+        verdict=predicate["verdict"],
+        reasons=tuple(predicate["reasons"]),
+        fingerprint=key.public.fingerprint,
+        predicate=predicate,
+    )
+
+
+def predicate_of(
+    claim: Mapping[str, object],
+    *,
+    checks: Sequence[Mapping[str, Any]],
+    rule: policy.Policy,
+    date: str,
+    versions: Mapping[str, str],
+) -> dict[str, Any]:
+    """Return everything that the certificate says; a pure function of its arguments."""
+    from attacks.conformance import NOT_TESTED
+
+    verdict = policy.public_verdict(claim, checks, rule)
+    return {
+        "claim": dict(claim),
+        "conformance": [dict(check) for check in checks],
+        "not_tested": list(NOT_TESTED),
+        "policy": rule.to_dict(),
+        "verdict": verdict.outcome,
+        "reasons": list(verdict.reasons),
+        "csv": spreadsheet.RULE,
+        "date": date,
+        "versions": dict(versions),
+        "limitations": list(LIMITATIONS),
+    }
+
+
+def run_conformance(plan: Mapping[str, Any], schema: "Schema") -> list[dict[str, Any]]:
+    """Put the mechanism of ``plan`` on trial, on artificial rows of the same schema."""
+    from attacks import conformance
+
+    return [shapes.plain(check) for check in conformance.run(plan, schema)]
+
+
+def _render(public: Path, predicate: dict[str, Any]) -> None:
+    from attacks.report import render_public
+
+    render_public(public, predicate)

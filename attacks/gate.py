@@ -1,0 +1,102 @@
+"""The gate of ``dpsynth release``, reached by the entry point ``dpsynth.gate``.
+
+``dpsynth`` never imports ``attacks``; its release command finds this class by name and calls it in
+this order: ``check_key`` before anything is spent, ``conform`` and ``certify_public`` on a public
+folder that no computation on real rows has touched, and ``audit_internal`` only after that folder
+stands under its final name.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attacks import certificate, dossier, keys
+from attacks import policy as rules
+from dpsynth.release import atomic, bundle
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dpsynth.schema import Schema
+
+
+class Gate:
+    """Conform, certify, audit: what stands between a fitted model and a release."""
+
+    def check_key(self, key: Path | None) -> tuple[str, bool]:
+        """Return the signing key's fingerprint, and whether this user's key was made just now.
+
+        Called first, so that an unusable key is found before any budget is spent.
+        """
+        if key is not None:
+            return keys.load_private(key).public.fingerprint, False
+        found, new = keys.user_key()
+        return found.public.fingerprint, new
+
+    def check_policy(self, given: Path | str | None) -> str:
+        """Return the name of the policy, or raise before any budget is spent."""
+        return rules.resolve(given).name
+
+    def conform(self, plan: Mapping[str, Any], schema: "Schema") -> list[dict[str, Any]]:
+        """Put the plan's mechanism on trial, on artificial rows only."""
+        return certificate.run_conformance(plan, schema)
+
+    def certify_public(
+        self,
+        directory: Path,
+        *,
+        key: Path | None = None,
+        checks: Sequence[object] | None = None,
+        policy: Path | str | None = None,
+    ) -> certificate.Certificate:
+        """Write report, certificate, signature and manifest beside a finished payload.
+
+        Args:
+            directory: the public folder, usually under its temporary name.
+            key: private signing key; without it the user's own.
+            checks: what ``conform`` returned; it runs now if not given.
+            policy: a preset's name or a policy file; the default if not given.
+        """
+        return certificate.certify_public(
+            directory, key=keys.signing_key(key), conformance=checks, rule=rules.resolve(policy)
+        )
+
+    def audit_internal(
+        self,
+        directory: Path,
+        *,
+        synthetic: "pd.DataFrame",
+        members: "pd.DataFrame",
+        controls: "pd.DataFrame",
+        schema: "Schema",
+        split: str = "random",
+        tier: str = "standard",
+        seed: int = 0,
+        key: Path | None = None,
+    ) -> dossier.Dossier:
+        """Attack the release on the custodian's copy and write ``directory/internal``.
+
+        Args:
+            directory: the release; its public folder stands and is certified.
+            synthetic: the released rows.
+            members: raw rows that the model learnt from.
+            controls: raw rows of the persons who were set aside.
+            schema: declared columns, unit and roles.
+            split: "random" where members and controls were told apart by an independent coin.
+            tier: how many persons to attack: "smoke", "standard" or "full".
+            seed: of the audit's own choices.
+            key: private signing key; without it the user's own.
+        """
+        from attacks.audit import audit
+        from dpsynth.utility.fidelity import fidelity
+
+        report = audit(synthetic, members, controls, schema, split=split, tier=tier, seed=seed)
+        measured = fidelity(synthetic, members, schema, seed=seed)
+        with atomic.folder(directory / bundle.INTERNAL, mode=bundle.PRIVATE_MODE) as building:
+            return dossier.certify_internal(
+                building,
+                report,
+                fidelity=measured,
+                key=keys.signing_key(key),
+                public=directory / bundle.PUBLIC,
+            )
