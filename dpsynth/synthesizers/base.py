@@ -1,0 +1,62 @@
+"""What a synthesizer is made of: charges it plans, and what it has learned when they are spent."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import ClassVar, Protocol
+
+from dpsynth.domain import Domain, PrivacyUnit
+from dpsynth.encoding.coarsening import Coarsening
+from dpsynth.models.graphical.model import GraphicalModel
+from dpsynth.privacy.accounting import zcdp_rho
+from dpsynth.privacy.curator import Curator
+from dpsynth.privacy.events import Event
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One charge that a fit will make.
+
+    Attributes:
+        phase: the part of the method that it belongs to.
+        label: what is asked, in public names. Where a noisy answer decides which columns are
+            asked about, the label says which of how many questions it is.
+        event: the mechanism with its scale, exact; the ledger will show an equal one.
+    """
+
+    phase: str
+    label: str
+    event: Event
+
+    @property
+    def rho(self) -> Fraction:
+        """Cost of the step in zCDP, exact."""
+        return zcdp_rho(self.event)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learned:
+    """What is left after the budget is spent: noisy answers and what was computed from them.
+
+    Attributes:
+        model: a distribution over the codes that the method worked on.
+        coarsenings: by column, how the curator's codes were merged into the model's; a column
+            that is missing here was left as it was.
+    """
+
+    model: GraphicalModel
+    coarsenings: Mapping[str, Coarsening]
+
+
+class Learner(Protocol):
+    """Frozen public settings with two methods; everything else is shared."""
+
+    name: ClassVar[str]
+
+    def steps(self, domain: Domain, *, unit: PrivacyUnit, rho: Fraction) -> tuple[Step, ...]:
+        """List the charges of ``learn``, from public facts alone; they add up to ``rho``."""
+        ...
+
+    def learn(self, curator: Curator, *, rho: Fraction) -> Learned:
+        """Spend exactly ``rho``, as ``steps`` said, and return what was learned."""
+        ...

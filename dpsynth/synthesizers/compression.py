@@ -1,0 +1,60 @@
+"""Merging of rare codes before pairs are counted, decided on noisy counts."""
+
+from math import isqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpsynth.domain import Domain
+from dpsynth.encoding.coarsening import Coarsening
+from dpsynth.models.graphical.denoise import smooth_histogram
+from dpsynth.models.graphical.tables import NoisyTable
+
+MOST_CELLS = 20_000_000  # of all candidate pair tables together: 160 MB of references
+_MOST_LEVELS = 1_000
+
+
+def most_levels(domain: Domain) -> int:
+    """Return the number of codes that every column can have without pairs outgrowing memory.
+
+    From the number of columns alone, so that every pair stays a candidate and a spanning tree
+    exists, whatever the noise.
+    """
+    columns = len(domain.columns)
+    pairs = max(columns * (columns - 1) // 2, 1)
+    return max(2, min(_MOST_LEVELS, isqrt(MOST_CELLS // pairs)))
+
+
+def merge_rare(histogram: NoisyTable, *, threshold: float, levels: int) -> Coarsening:
+    """Return the grouping that puts all rare codes of one column into one last group.
+
+    Args:
+        histogram: noisy rows per code.
+        threshold: a code is rare where its noisy count is below this many standard deviations.
+        levels: groups that may be left, at least 2.
+
+    Returns:
+        Frequent codes in their order, then the rare ones together, each weighted by its smoothed
+        noisy count. Fewer than two rare codes are left alone.
+    """
+    counts = histogram.values
+    stddev = float(np.sqrt(histogram.variance.max()))
+    frequent = counts >= threshold * stddev
+    if frequent.sum() >= counts.size - 1:
+        frequent[:] = True
+    if frequent.sum() > levels or (frequent.sum() == levels and not frequent.all()):
+        keep = np.argsort(-counts, kind="stable")[: levels - 1]
+        frequent = np.zeros(counts.size, dtype=bool)
+        frequent[keep] = True
+    groups = np.where(frequent, np.cumsum(frequent) - 1, frequent.sum()).astype(np.int64)
+    return Coarsening(groups=groups, weights=_weights(counts, stddev, groups))
+
+
+def _weights(
+    counts: NDArray[np.float64], stddev: float, groups: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Share of each code in its group, by smoothed counts; even where they are all 0."""
+    smooth = smooth_histogram(counts, stddev)
+    sums = np.bincount(groups, weights=smooth)[groups]
+    members = np.bincount(groups)[groups]
+    return np.where(sums > 0, smooth / np.where(sums > 0, sums, 1.0), 1 / members)

@@ -1,0 +1,63 @@
+"""The baseline: every column on its own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import ClassVar
+
+from dpsynth import _validate
+from dpsynth.domain import Domain, PrivacyUnit
+from dpsynth.errors import UnknownNameError
+from dpsynth.models.graphical.denoise import smooth_histogram
+from dpsynth.models.graphical.estimation import fit
+from dpsynth.models.graphical.tables import NoisyTable
+from dpsynth.privacy.curator import Curator
+from dpsynth.synthesizers.base import Learned, Step
+from dpsynth.synthesizers.facade import Synthesizer
+from dpsynth.synthesizers.one_way import OneWayPhase
+
+
+@dataclass(frozen=True, kw_only=True)
+class Independent(Synthesizer):
+    """Synthesize each column from its own noisy histogram.
+
+    Keeps every one-way marginal and no relation between columns: the least that a synthesizer
+    can do, and the line that every other one must beat.
+
+    Args:
+        weights: how many times its usual share of the budget a column gets, positive integers by
+            column name; 1 where not named.
+    """
+
+    name: ClassVar[str] = "independent"
+    weights: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _validate.exact(**self.weights)
+        _validate.positive(**self.weights)
+
+    def steps(self, domain: Domain, *, unit: PrivacyUnit, rho: Fraction) -> tuple[Step, ...]:
+        """List the charges of ``learn``, from public facts alone; they add up to ``rho``."""
+        return self._phase(domain, unit, rho).steps()
+
+    def learn(self, curator: Curator, *, rho: Fraction) -> Learned:
+        """Spend exactly ``rho`` on histograms and return the model of independent columns."""
+        domain = curator.domain
+        histograms = self._phase(domain, curator.unit, rho).measure(curator)
+        return Learned(
+            model=fit(domain, [_smoothed(table) for table in histograms.values()]), coarsenings={}
+        )
+
+    def _phase(self, domain: Domain, unit: PrivacyUnit, rho: Fraction) -> OneWayPhase:
+        unknown = sorted(set(self.weights) - set(domain.columns))
+        if unknown:
+            raise UnknownNameError(f"weights name columns that do not exist: {', '.join(unknown)}")
+        return OneWayPhase.split(domain, unit=unit, rho=rho, weights=self.weights)
+
+
+def _smoothed(table: NoisyTable) -> NoisyTable:
+    """Smooth a histogram and keep its noisy sum, which the number of rows is estimated from."""
+    stddev = float(table.variance.max() ** 0.5)
+    smooth = smooth_histogram(table.values, stddev)
+    shift = (table.values.sum() - smooth.sum()) / smooth.size
+    return NoisyTable(clique=table.clique, values=smooth + shift, variance=table.variance)

@@ -1,0 +1,25 @@
+"""Names of the built-in synthesizers. Imported only when asked for."""
+
+from importlib import import_module
+from typing import Any
+
+from dpsynth.errors import UnknownNameError
+
+BUILT_IN = {
+    "independent": "dpsynth.synthesizers.independent:Independent",
+    "mst": "dpsynth.synthesizers.mst:MST",
+}
+
+
+def get(name: str) -> type[Any]:
+    """Return the synthesizer class called ``name``.
+
+    Raises:
+        UnknownNameError: nothing is registered under ``name``.
+    """
+    if name not in BUILT_IN:
+        known = ", ".join(sorted(BUILT_IN))
+        raise UnknownNameError(f"no synthesizer is called {name!r}; there are: {known}")
+    module, _, attribute = BUILT_IN[name].partition(":")
+    found: type[Any] = getattr(import_module(module), attribute)
+    return found

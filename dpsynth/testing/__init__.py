@@ -1,0 +1,1 @@
+"""Public helpers for tests: conformance checks and generated worlds."""

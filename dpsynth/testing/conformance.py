@@ -1,0 +1,117 @@
+"""What every synthesizer must do. Public, so that one written elsewhere can be held to it too."""
+
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpsynth.domain import Domain, PrivacyUnit
+from dpsynth.privacy.accounting import total_rho
+from dpsynth.privacy.curator import Curator
+from dpsynth.synthesizers.base import Learned, Learner
+from dpsynth.testing.worlds import (
+    SMALL_ROWS,
+    GeneratedSource,
+    UnreadableSource,
+    chain_codes,
+    reachable_from,
+    small_world,
+)
+
+RHO = Fraction(1, 10)
+ENOUGH = Fraction(1_000)  # noise far below one row
+ODD_DOMAINS = (
+    Domain(sizes={"only": 3}),
+    Domain(sizes={"constant": 1}),
+    Domain(sizes={"constant": 1, "other": 1}),
+    Domain(sizes={"constant": 1, "varied": 4}),
+    Domain(sizes={"first": 2, "second": 300}),
+)
+
+
+def spends_exactly_its_plan(synthesizer: Learner) -> None:
+    """The ledger shows the planned events in order, and they add up to the budget."""
+    for max_rows in (1, 3):
+        unit = PrivacyUnit(max_rows=max_rows)
+        curator = small_world(rho=RHO, unit=unit)
+        planned = [step.event for step in synthesizer.steps(curator.domain, unit=unit, rho=RHO)]
+        synthesizer.learn(curator, rho=RHO)
+        assert [entry.event for entry in curator.account.entries] == planned
+        assert total_rho(planned) == RHO  # fractions: no tolerance
+
+
+def plans_without_data(synthesizer: Learner) -> None:
+    """Steps come from public facts: a source that cannot be read makes no difference."""
+    curator = small_world(rho=RHO, source=UnreadableSource)
+    assert synthesizer.steps(curator.domain, unit=curator.unit, rho=RHO)
+    assert not curator.account.entries
+
+
+def leaves_the_rows_behind(synthesizer: Learner) -> None:
+    """What was learned holds neither curator nor source nor any array as long as the table."""
+    learned = synthesizer.learn(small_world(rho=RHO), rho=RHO)
+    for held in reachable_from(learned):
+        assert not isinstance(held, Curator | GeneratedSource)
+        assert not isinstance(held, np.ndarray) or SMALL_ROWS not in held.shape
+
+
+def models_the_domain(synthesizer: Learner) -> None:
+    """Samples decode into the declared codes of every column, in order, and are reproducible."""
+    curator = small_world(rho=RHO)
+    learned = synthesizer.learn(curator, rho=RHO)
+    assert learned.model.domain.columns == curator.domain.columns
+    first, second = (_expanded(learned, rows=57, seed=5) for _ in range(2))
+    for name, size in curator.domain.sizes.items():
+        assert first[name].shape == (57,)
+        assert 0 <= first[name].min() <= first[name].max() < size
+        assert (first[name] == second[name]).all()
+
+
+def survives_any_rows(synthesizer: Learner) -> None:
+    """Domains of one column or one code, no row at all, and noise far above the counts."""
+    for domain in ODD_DOMAINS:
+        for rows in (0, 1, 500):
+            for rho in (RHO, Fraction(1, 10**7)):
+                curator = small_world(rho=rho, domain=domain, rows=rows)
+                learned = synthesizer.learn(curator, rho=rho)
+                assert curator.account.left == 0
+                assert np.isfinite(learned.model.total)
+                assert learned.model.total > 0
+                for name in domain.columns:
+                    marginal = learned.model.marginal((name,))
+                    assert (marginal >= 0).all()
+                    assert np.isclose(marginal.sum(), learned.model.total)
+                assert all(
+                    codes.size == 20 and codes.max() < domain.sizes[name]
+                    for name, codes in _expanded(learned, rows=20, seed=0).items()
+                )
+
+
+def learns_something(synthesizer: Learner) -> None:
+    """With a large budget every column comes out as it went in, up to two in a hundred rows."""
+    curator = small_world(rho=ENOUGH)
+    exact = chain_codes(curator.domain, rows=SMALL_ROWS, seed=0)
+    drawn = _expanded(synthesizer.learn(curator, rho=ENOUGH), rows=SMALL_ROWS, seed=1)
+    for name, size in curator.domain.sizes.items():
+        counts = np.bincount(exact[name], minlength=size)
+        found = np.bincount(drawn[name], minlength=size)
+        assert np.abs(counts - found).sum() <= 0.04 * SMALL_ROWS
+
+
+def _expanded(learned: Learned, *, rows: int, seed: int) -> dict[str, NDArray[np.int64]]:
+    """Draw codes of the curator's domain."""
+    rng = np.random.default_rng(seed)
+    drawn = learned.model.sample(rows, rng)
+    for name, coarsening in learned.coarsenings.items():
+        drawn[name] = coarsening.expand(drawn[name], rng)
+    return {name: codes.astype(np.int64) for name, codes in drawn.items()}
+
+
+CHECKS = (
+    spends_exactly_its_plan,
+    plans_without_data,
+    leaves_the_rows_behind,
+    models_the_domain,
+    survives_any_rows,
+    learns_something,
+)
