@@ -82,7 +82,7 @@ def certify_internal(
         "versions": dict(statement.versions() if versions is None else versions),
         "limitations": list(LIMITATIONS),
     }
-    (_renderer(public) if render is None else render)(internal, predicate)
+    (_render if render is None else render)(internal, predicate)
     files = {
         name: digest
         for name, digest in manifest.digests(internal).items()
@@ -208,10 +208,7 @@ def sign_off_subject(release: Path, *, number: int) -> dict[str, str]:
     return {name: manifest.digest(release / name) for name in named}
 
 
-def _renderer(public: Path | None) -> Renderer:
-    def render(internal: Path, predicate: dict[str, Any]) -> None:
-        from attacks.report import render_internal
+def _render(internal: Path, predicate: dict[str, Any]) -> None:
+    from attacks.report import render_internal
 
-        render_internal(internal, predicate, public=public)
-
-    return render
+    render_internal(internal, predicate)

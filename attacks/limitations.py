@@ -2,12 +2,13 @@
 
 LIMITATIONS = (
     (
-        "The guarantee bounds what anyone can learn from this release about one privacy unit; it does "
-        "not keep true facts about groups secret, even where they let somebody guess about a person."
+        "The guarantee bounds what anyone can learn from this release about one privacy unit. True "
+        "facts about groups do not become secret, even where they help to guess about a person."
     ),
     (
-        "It holds for the declared unit with at most the declared number of rows; where one person "
-        "fills more rows or hides behind several identifiers, the surplus is dropped or unprotected."
+        "It holds for the declared unit with at most the declared number of rows. Where one person "
+        "fills more rows, the surplus is dropped; a person under several names is protected as "
+        "several."
     ),
     (
         "It assumes that the schema was written without looking at the rows; whoever declared a value "
@@ -30,12 +31,12 @@ LIMITATIONS = (
         "covered."
     ),
     (
-        "Checks on artificial rows can find a fault; they cannot prove that there is none. Each states "
-        "the smallest fault that it could have seen."
+        "Checks on artificial rows can find a fault but cannot prove that there is none; each states "
+        "how small a fault it could have seen."
     ),
     "The checks and attacks are those known at the date of this certificate.",
     (
-        "Whether the rows may be used for a given analysis is not judged here, and rare groups may be "
+        "Whether the rows suit a given analysis is not judged here, and rare groups may be "
         "represented badly."
     ),
     "A signature shows which key signed these bytes, not that the signer is honest or competent.",

@@ -111,7 +111,8 @@ def _verify(directory: Path, trusted: keys.PublicKey | None) -> Verification:
         _require_only_folders(directory)
     files, predicate, key = _public(public)
     _require_trust(key, trusted, name=bundle.CERTIFICATE)
-    internal_verdict, sign_offs = None, ()
+    internal_verdict: str | None = None
+    sign_offs: tuple[SignOff, ...] = ()
     if whole and internal.is_dir():
         inside, internal_verdict, sign_offs = _internal(directory, files, trusted)
         files = {**files, **{f"{bundle.INTERNAL}/{name}": seen for name, seen in inside.items()}}

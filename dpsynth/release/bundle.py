@@ -38,14 +38,6 @@ SIGN_OFFS = "sign-offs"
 PRIVATE_MODE = 0o700
 
 
-class SavesItself(Protocol):
-    """A fitted model, as far as a bundle cares."""
-
-    def save(self, directory: Path, /) -> object:
-        """Write the model's files into ``directory``."""
-        ...
-
-
 class WritesItself(Protocol):
     """A schema, as far as a bundle cares."""
 
@@ -54,14 +46,37 @@ class WritesItself(Protocol):
         ...
 
 
+class SavesItself(Protocol):
+    """A fitted model, as far as a bundle cares."""
+
+    @property
+    def schema(self) -> WritesItself:
+        """The declared columns."""
+        ...
+
+    @property
+    def plan(self) -> Mapping[str, object]:
+        """The bill that was planned, as a document."""
+        ...
+
+    @property
+    def ledger_extract(self) -> Mapping[str, object]:
+        """The bill that was paid, as a document."""
+        ...
+
+    def save(self, folder: Path, /) -> object:
+        """Write the model's files into ``folder``."""
+        ...
+
+
 def write(
     directory: Path | str,
     *,
     synthetic: "pd.DataFrame",
     model: SavesItself,
-    schema: WritesItself,
-    plan: Mapping[str, object],
-    ledger_extract: Mapping[str, object],
+    schema: WritesItself | None = None,
+    plan: Mapping[str, object] | None = None,
+    ledger_extract: Mapping[str, object] | None = None,
     finish: Callable[[Path], object] | None = None,
 ) -> Path:
     """Write ``directory/public`` as a whole or not at all, and return its path.
@@ -70,9 +85,9 @@ def write(
         directory: the release; made if needed, but ``public`` must not stand in it yet.
         synthetic: the released rows.
         model: the fitted model, saved below ``model/``.
-        schema: the declared columns.
-        plan: the bill, as the synthesizer's plan gives it.
-        ledger_extract: the release's own charges, as the account gives them.
+        schema: the declared columns; the model's own if not given.
+        plan: the bill, as the synthesizer's plan gives it; the model's own if not given.
+        ledger_extract: the release's own charges, as the account gives them; likewise.
         finish: called with the folder before it gets its name, to add certificate and report;
             without it the folder ends as a payload with a manifest, to be certified later.
 
@@ -86,9 +101,9 @@ def write(
             building,
             synthetic=synthetic,
             model=model,
-            schema=schema,
-            plan=plan,
-            ledger_extract=ledger_extract,
+            schema=model.schema if schema is None else schema,
+            plan=model.plan if plan is None else plan,
+            ledger_extract=model.ledger_extract if ledger_extract is None else ledger_extract,
         )
         if finish is not None:
             finish(building)
