@@ -11,16 +11,16 @@ LIMITATIONS = (
         "several."
     ),
     (
-        "It assumes that the schema was written without looking at the rows; whoever declared a value "
-        "public answers for that."
+        "It assumes that the schema was written without looking at the rows; whoever declared a "
+        "value public answers for that."
     ),
     (
         "It assumes that the decision to publish did not depend on anything computed from the real "
         "rows outside the mechanism, such as utility figures or attacks."
     ),
     (
-        "It assumes that every release about these persons used this ledger and that the ledger was "
-        "not rolled back; releases recorded elsewhere are not counted."
+        "It assumes that every release about these persons used this ledger and that the ledger "
+        "was not rolled back; releases recorded elsewhere are not counted."
     ),
     (
         "It assumes an unmodified dpsynth, a sound random source of the operating system, and a "
@@ -31,8 +31,8 @@ LIMITATIONS = (
         "covered."
     ),
     (
-        "Checks on artificial rows can find a fault but cannot prove that there is none; each states "
-        "how small a fault it could have seen."
+        "Checks on artificial rows can find a fault but cannot prove that there is none; each "
+        "states how small a fault it could have seen."
     ),
     "The checks and attacks are those known at the date of this certificate.",
     (
