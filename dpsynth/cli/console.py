@@ -1,0 +1,121 @@
+"""What commands say, and where: results on standard output, everything else on standard error.
+
+Public for commands that another package registers through the entry point ``dpsynth.commands``.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from dpsynth.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+def note(text: str) -> None:
+    """Say ``text`` on standard error."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def warn(text: str) -> None:
+    """Say ``text`` on standard error, marked as a warning."""
+    note(f"warning: {text}")
+
+
+def emit(document: Mapping[str, Any], *, as_json: bool, text: Callable[[], str]) -> None:
+    """Print a result on standard output: as one JSON document, or as ``text()``."""
+    if as_json:
+        rendered = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False)
+    else:
+        rendered = text()
+    sys.stdout.write(rendered.rstrip("\n") + "\n")
+    sys.stdout.flush()
+
+
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()
+) -> str:
+    """Return aligned plain text; the columns in ``right`` are set to the right."""
+    lines = [list(header), *[list(row) for row in rows]]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(header))]
+    ruled = [lines[0], ["-" * width for width in widths], *lines[1:]]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if place in right else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in ruled
+    )
+
+
+def refuse_existing(path: Path, *, what: str = "--out") -> None:
+    """Refuse to write over anything, or into a folder that does not exist."""
+    if path.exists() or path.is_symlink():
+        raise UsageError(
+            f"{what} {path} exists already, and nothing is ever overwritten; "
+            "name a new path or move the old one away"
+        )
+    parent = path.absolute().parent
+    if not parent.is_dir():
+        raise UsageError(f"{what} {path} cannot be made, because {parent} is not a folder")
+
+
+class Steps:
+    """Show what is being done: a live line on a terminal, one plain line a step elsewhere.
+
+    Use as a context manager, and call it with a sentence at the start of each step. Sentences
+    name declared things only, never a value or a count from the rows.
+    """
+
+    def __init__(self) -> None:
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+        self._name = ""
+        self._started = time.monotonic()
+
+    def __enter__(self) -> "Steps":
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+            self._progress = Progress(
+                SpinnerColumn(finished_text="✓"),
+                TextColumn("{task.description}", markup=False),
+                TimeElapsedColumn(),
+                console=Console(stderr=True),
+            )
+            self._progress.start()
+        return self
+
+    def __call__(self, step: str) -> None:
+        """Begin ``step``; the one before it is done."""
+        if step == self._name:
+            return
+        self._name = step
+        if self._progress is None:
+            note(f"... {step}")
+            return
+        self._finish()
+        self._task = self._progress.add_task(step, total=1)
+
+    def _finish(self) -> None:
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, completed=1)
+            self._task = None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self._finish()
+        if self._progress is not None:
+            self._progress.stop()

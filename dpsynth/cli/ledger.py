@@ -1,0 +1,131 @@
+"""``dpsynth ledger``: declare, show and check what may be spent on a table."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dpsynth.cli import console, parse
+from dpsynth.cli.options import Json
+
+Existing = Annotated[Path, typer.Argument(metavar="LEDGER", help="A ledger file.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group to the program."""
+    group = typer.Typer(
+        no_args_is_help=True, help="The privacy ledger of one table: one file, for all time."
+    )
+    group.command("init")(init)
+    group.command("show")(show)
+    group.command("verify")(verify)
+    app.add_typer(group, name="ledger")
+
+
+def init(
+    path: Annotated[Path, typer.Argument(metavar="LEDGER", help="A new ledger file.")],
+    cap_epsilon: Annotated[
+        str,
+        typer.Option("--cap-epsilon", metavar="E", help="Most that may ever be spent; above 0."),
+    ],
+    cap_delta: Annotated[
+        str, typer.Option("--cap-delta", metavar="D", help="Its delta, between 0 and 1.")
+    ],
+    json: Json = False,
+) -> None:
+    """Make the ledger of one table, with the most that may ever be spent on its persons."""
+    import dpsynth
+
+    epsilon = parse.above_zero("--cap-epsilon", cap_epsilon)
+    delta = parse.between_zero_and_one("--cap-delta", cap_delta)
+    console.refuse_existing(path, what="the ledger")
+    with dpsynth.Ledger.create(path, cap_epsilon=epsilon, cap_delta=delta) as ledger:
+        document = _summary(ledger)
+    console.emit(
+        {"ledger": str(path), **document},
+        as_json=json,
+        text=lambda: (
+            f"{path}: at most (epsilon {parse.exact_text(epsilon)}, delta "
+            f"{parse.exact_text(delta)}) may ever be spent on this table.\n"
+            "Keep this file with the table, back it up after every release, and never roll it back."
+        ),
+    )
+
+
+def show(path: Existing, json: Json = False) -> None:
+    """Show what was spent on a table, entry by entry, and what is left."""
+    import dpsynth
+    from dpsynth.privacy.accounting import zcdp_rho
+
+    with dpsynth.Ledger.open(path) as ledger:
+        document = _summary(ledger)
+        entries = ledger.entries()
+        looks = ledger.looks()
+    document["entries"] = [entry.to_dict() for entry in entries]
+    document["looks"] = [dict(look) for look in looks]
+
+    def text() -> str:
+        rows = [
+            [
+                str(entry.index),
+                entry.date,
+                entry.release,
+                entry.label,
+                f"{float(zcdp_rho(entry.event)):.6f}",
+            ]
+            for entry in entries
+        ]
+        bill = (
+            console.table(["#", "date", "release", "asked", "rho"], rows, right=(0, 4))
+            if rows
+            else ""
+        )
+        seeded = any(entry.seeded for entry in entries)
+        return "\n".join(
+            [
+                *([bill, ""] if bill else ["no entry yet", ""]),
+                f"cap    epsilon {document['cap']['epsilon']}, delta {document['cap']['delta']}",
+                f"spent  epsilon {document['spent']['epsilon_at_cap_delta']:.4f} at that delta "
+                f"({100 * document['spent']['share_of_cap']:.1f} % of the cap, in rho)",
+                f"left   rho {document['left']['rho_value']:.6f}",
+                f"looks  {len(looks)} at numbers computed from real rows outside the guarantee",
+                *(["SEEDED entries: they protect nobody"] if seeded else []),
+            ]
+        )
+
+    console.emit(document, as_json=json, text=text)
+
+
+def verify(path: Existing, json: Json = False) -> None:
+    """Check that no entry of a ledger was changed, removed or reordered (exit code 5)."""
+    import dpsynth
+
+    with dpsynth.Ledger.open(path) as ledger:
+        ledger.verify()
+        count = len(ledger.entries())
+    console.emit(
+        {"ledger": str(path), "intact": True, "entries": count},
+        as_json=json,
+        text=lambda: f"{path} is intact: {count} entries, each chained to the one before.",
+    )
+
+
+def _summary(ledger: Any) -> dict[str, Any]:
+    """Return cap, spent and left of an open ledger, exact and readable."""
+    from dpsynth.privacy.accounting import epsilon_from_rho
+
+    cap, spent = ledger.cap, ledger.spent
+    used = epsilon_from_rho(spent, cap.delta) if spent else 0
+    return {
+        "cap": {
+            "epsilon": parse.exact_text(cap.epsilon),
+            "delta": parse.exact_text(cap.delta),
+            "rho": str(cap.rho),
+        },
+        "spent": {
+            "rho": str(spent),
+            "epsilon_at_cap_delta": float(used),
+            "share_of_cap": float(spent / cap.rho),
+        },
+        "left": {"rho": str(cap.rho - spent), "rho_value": float(cap.rho - spent)},
+    }

@@ -1,0 +1,44 @@
+"""Arguments and options that several commands share, each described once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+TableFile = Annotated[
+    Path, typer.Argument(metavar="TABLE", help="The private table: .csv or .parquet.")
+]
+SchemaFile = Annotated[
+    Path, typer.Option("--schema", metavar="FILE", help="Declared public facts: .toml or .json.")
+]
+SynthesizerName = Annotated[
+    str, typer.Option("--synthesizer", metavar="NAME", help="How to model the table, such as mst.")
+]
+Epsilon = Annotated[
+    str, typer.Option("--epsilon", metavar="E", help="Above 0; exact: 1, 0.5, 1e-1 or 1/3.")
+]
+Delta = Annotated[
+    str, typer.Option("--delta", metavar="D", help="Between 0 and 1; exact, such as 1e-9.")
+]
+LedgerFile = Annotated[
+    Path,
+    typer.Option(
+        "--ledger", metavar="FILE", help="The table's ledger; make it with dpsynth ledger init."
+    ),
+]
+NewFolder = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="A new folder; nothing is overwritten.")
+]
+NewFile = Annotated[
+    Path, typer.Option("--out", metavar="FILE", help="A new file; nothing is overwritten.")
+]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--key",
+        metavar="FILE",
+        help="Private signing key; without it a per-user key is used, and made if missing.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 also when INCONCLUSIVE.")]

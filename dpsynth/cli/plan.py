@@ -1,0 +1,89 @@
+"""``dpsynth plan``: the full bill, before any row is read."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dpsynth.cli import console, parse
+from dpsynth.cli.options import Delta, Epsilon, Json, SchemaFile, SynthesizerName
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command("plan")(plan)
+
+
+def plan(
+    schema: SchemaFile,
+    synthesizer: SynthesizerName,
+    epsilon: Epsilon,
+    delta: Delta,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Also write the plan as JSON.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Print every charge a fit would make, from public facts alone; spends nothing."""
+    wanted_epsilon = parse.above_zero("--epsilon", epsilon)
+    wanted_delta = parse.between_zero_and_one("--delta", delta)
+    if out is not None:
+        console.refuse_existing(out)
+
+    import dpsynth
+
+    declared = dpsynth.Schema.read(schema)
+    declared.require_closed()
+    planned = dpsynth.synthesizer(synthesizer).plan(
+        declared, epsilon=wanted_epsilon, delta=wanted_delta
+    )
+    document = planned.to_dict()
+    if out is not None:
+        from dpsynth.release.canonical import dumps
+
+        out.write_bytes(dumps(document))
+    console.emit(document, as_json=json, text=lambda: render(document))
+
+
+def render(document: dict[str, Any]) -> str:
+    """Return the bill of a plan document as text."""
+    from fractions import Fraction
+
+    total = Fraction(document["rho"])
+    rows = [
+        [
+            step["label"],
+            step["phase"],
+            f"{float(Fraction(step['rho'])):.6f}",
+            f"{100 * float(Fraction(step['rho']) / total):.1f} %",
+        ]
+        for step in document["steps"]
+    ]
+    rows.append(["total", "", f"{float(total):.6f}", "100.0 %"])
+    unit = document["unit"]
+    who = f"one {unit['name']}"
+    if unit["column"] is not None:
+        who += f" (column {unit['column']!r}, at most {unit['max_rows']} rows)"
+    estimate = document["estimate"]
+    cost = "not estimated: the schema declares no expected_rows"
+    if estimate and estimate.get("minutes") is not None:
+        cost = (
+            f"about {estimate['minutes']:.2g} minutes and {estimate['mebibytes']:.0f} MiB "
+            f"for the declared {estimate['rows']} rows"
+        )
+    return "\n".join(
+        [
+            console.table(["asked", "phase", "rho", "share"], rows, right=(2, 3)),
+            "",
+            f"claim  (epsilon {_shown(document['epsilon'])}, delta {_shown(document['delta'])})-DP "
+            f"under adding or removing {who}",
+            f"takes  {cost}",
+            "No row was read and nothing was spent.",
+        ]
+    )
+
+
+def _shown(text: str) -> str:
+    from fractions import Fraction
+
+    return parse.exact_text(Fraction(text))

@@ -1,0 +1,123 @@
+"""``dpsynth release``: from a table to a signed certificate in one command."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dpsynth.cli import console, parse
+from dpsynth.cli.exits import Exit
+from dpsynth.cli.options import (
+    Delta,
+    Epsilon,
+    Json,
+    KeyFile,
+    LedgerFile,
+    NewFolder,
+    SchemaFile,
+    Strict,
+    SynthesizerName,
+    TableFile,
+)
+
+if TYPE_CHECKING:
+    from dpsynth import ReleaseOutcome
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command("release")(release)
+
+
+def release(
+    table: TableFile,
+    schema: SchemaFile,
+    synthesizer: SynthesizerName,
+    epsilon: Epsilon,
+    delta: Delta,
+    ledger: LedgerFile,
+    out: NewFolder,
+    control: Annotated[
+        str,
+        typer.Option(
+            "--control",
+            metavar="SHARE",
+            help="Persons set aside by a coin each, for the internal audit; 0 for none.",
+        ),
+    ] = "0.1",
+    rows: Annotated[
+        int | None,
+        typer.Option(
+            "--rows", metavar="N", min=0, help="Synthetic rows; else the model's noisy total."
+        ),
+    ] = None,
+    key: KeyFile = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option("--policy", metavar="FILE", help="Verdict policy; else dpsynth-default/1."),
+    ] = None,
+    strict: Strict = False,
+    json: Json = False,
+) -> None:
+    """Release a synthetic table with its certificate, and audit it for the custodian alone.
+
+    Writes DIR/public, which may leave the house, and DIR/internal, which may not. The exit code
+    follows the public verdict, which no computation on real rows outside the mechanism can touch.
+    """
+    wanted_epsilon = parse.above_zero("--epsilon", epsilon)
+    wanted_delta = parse.between_zero_and_one("--delta", delta)
+    wanted_control = parse.share("--control", control)
+    console.refuse_existing(out)
+
+    import dpsynth
+
+    with console.Steps() as step:
+        outcome = dpsynth.make_release(
+            table,
+            schema=schema,
+            synthesizer=synthesizer,
+            epsilon=wanted_epsilon,
+            delta=wanted_delta,
+            ledger=ledger,
+            out=out,
+            control=wanted_control,
+            rows=rows,
+            key=key,
+            policy=policy,
+            progress=step,
+        )
+    for warning in outcome.warnings:
+        console.warn(warning)
+    console.emit(document(outcome), as_json=json, text=lambda: text(outcome))
+    raise typer.Exit(exit_code(outcome.public_verdict, strict=strict))
+
+
+def exit_code(verdict: str, *, strict: bool) -> Exit:
+    """Return the code for a verdict: only FAIL is a failed gate, unless ``strict``."""
+    if verdict == "PASS" or (verdict == "INCONCLUSIVE" and not strict):
+        return Exit.DONE
+    return Exit.GATE_FAILED
+
+
+def document(outcome: "ReleaseOutcome") -> dict[str, Any]:
+    """Return what a script wants to know of a release."""
+    return {
+        "directory": str(outcome.directory),
+        "public_verdict": outcome.public_verdict,
+        "internal_verdict": outcome.internal_verdict,
+        "warnings": list(outcome.warnings),
+    }
+
+
+def text(outcome: "ReleaseOutcome") -> str:
+    """Return what a person wants to know of a release."""
+    directory = outcome.directory
+    return "\n".join(
+        [
+            f"public verdict    {outcome.public_verdict}   {directory}/public may leave the house; "
+            f"report: {directory}/public/report.html",
+            f"internal verdict  {outcome.internal_verdict}   {directory}/internal is for the "
+            "custodian alone, and must not decide whether to publish",
+            f"check it anywhere: dpsynth verify {directory}",
+        ]
+    )
