@@ -1,0 +1,1 @@
+"""Attacks that guess a column of a person's record."""

@@ -1,0 +1,84 @@
+"""From data frames to codes, by the schema's own codecs."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks.engine.table import CodedTable
+from dpsynth.encoding import codecs
+from dpsynth.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dpsynth.schema import Schema
+
+# Codes of these kinds have no order that makes neighbors alike.
+UNORDERED = frozenset({"categorical", "boolean"})
+
+
+def encode(frame: "pd.DataFrame", schema: "Schema", *, name: str, persons: bool) -> CodedTable:
+    """Return ``frame`` as codes; any cell maps to a code by the schema's rule.
+
+    Args:
+        frame: rows with the modeled columns of ``schema``; more columns are ignored.
+        schema: declares the columns and the unit.
+        name: what the table is called in an error.
+        persons: whether rows belong to persons; a release's do not.
+
+    Raises:
+        DataError: a modeled column, or the person column, is missing.
+    """
+    held = codecs(schema)
+    check_columns(frame, list(held), name=name)
+    codes = np.empty((len(frame), len(held)), dtype=np.int32, order="F")
+    for place, (column, codec) in enumerate(held.items()):
+        codes[:, place] = codec.encode(frame[column]).codes
+    if persons and schema.unit.kind == "person":
+        column = schema.unit.column
+        check_columns(frame, [str(column)], name=name)
+        return _by_person(tuple(held), codes, _numbers(frame[column]))
+    rows = np.arange(len(frame), dtype=np.int64)
+    return CodedTable(columns=tuple(held), codes=codes, persons=rows, size=len(frame))
+
+
+def sizes(schema: "Schema") -> dict[str, int]:
+    """Return the number of declared codes by column."""
+    return {name: codec.size for name, codec in codecs(schema).items()}
+
+
+def ordered(schema: "Schema") -> dict[str, bool]:
+    """Return by column whether neighboring codes are alike."""
+    return {column.name: column.kind not in UNORDERED for column in schema.modeled}
+
+
+def check_columns(frame: "pd.DataFrame", columns: Sequence[str], *, name: str) -> None:
+    """Raise DataError unless ``frame`` holds each of ``columns`` exactly once."""
+    present = [str(column) for column in frame.columns]
+    missing = [column for column in columns if column not in present]
+    if missing:
+        raise DataError(
+            f"the {name} table lacks the column {missing[0]!r} that the schema declares; "
+            "give the audit tables with the columns of one schema"
+        )
+    repeated = [column for column in columns if present.count(column) > 1]
+    if repeated:
+        raise DataError(f"the {name} table holds the column {repeated[0]!r} more than once")
+
+
+def _numbers(ids: "pd.Series") -> NDArray[np.int64]:
+    import pandas as pd
+
+    numbers, _ = pd.factorize(ids.astype("string"))
+    return np.asarray(numbers, dtype=np.int64)
+
+
+def _by_person(
+    columns: tuple[str, ...], codes: NDArray[np.int32], numbers: NDArray[np.int64]
+) -> CodedTable:
+    """Leave out rows without a person id, as the curator does."""
+    kept = numbers >= 0
+    size = int(numbers.max(initial=-1)) + 1
+    return CodedTable(columns=columns, codes=codes[kept], persons=numbers[kept], size=size)

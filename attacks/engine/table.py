@@ -1,0 +1,145 @@
+"""Tables as integer codes, encoded once for all attacks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Codes = NDArray[np.int32]
+GROUPS = 32  # ordered codes are put into at most so many groups where whole pairs are counted
+CATEGORIES = 64  # unordered codes likewise: the rarest in the release become one group
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodedTable:
+    """Rows as codes, and whose they are.
+
+    Args:
+        columns: names, in the schema's order.
+        codes: shape ``(rows, columns)``, the declared code of each cell.
+        persons: shape ``(rows,)``, a person number a row, 0 to ``size - 1`` without gaps.
+        size: number of persons.
+    """
+
+    columns: tuple[str, ...]
+    codes: Codes
+    persons: NDArray[np.int64]
+    size: int
+
+    def __len__(self) -> int:
+        return int(self.codes.shape[0])
+
+    def only(self, columns: Sequence[str]) -> "CodedTable":
+        """Return the same rows with some columns, in the order asked for."""
+        places = [self.columns.index(name) for name in columns]
+        return CodedTable(
+            columns=tuple(columns),
+            codes=self.codes[:, places],
+            persons=self.persons,
+            size=self.size,
+        )
+
+    def take(self, persons: NDArray[np.int64]) -> "CodedTable":
+        """Return the rows of the named persons, renumbered in the order of ``persons``."""
+        number = np.full(self.size, -1, dtype=np.int64)
+        number[persons] = np.arange(persons.size)
+        mine = number[self.persons]
+        kept = mine >= 0
+        return CodedTable(
+            columns=self.columns,
+            codes=self.codes[kept],
+            persons=mine[kept],
+            size=int(persons.size),
+        )
+
+    def one_row_each(self, rng: np.random.Generator) -> "CodedTable":
+        """Return one row of every person, drawn by ``rng``, in the order of person numbers."""
+        shuffled = rng.permutation(len(self))
+        _, first = np.unique(self.persons[shuffled], return_index=True)
+        rows = shuffled[first]
+        return CodedTable(
+            columns=self.columns,
+            codes=self.codes[rows],
+            persons=np.arange(rows.size, dtype=np.int64),
+            size=int(rows.size),
+        )
+
+    def mean_by_person(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return one number a person: the mean of ``values`` over the person's rows."""
+        sums = np.bincount(self.persons, weights=values, minlength=self.size)
+        rows = np.bincount(self.persons, minlength=self.size)
+        means: NDArray[np.float64] = sums / np.maximum(rows, 1)
+        return means
+
+
+def joined(first: CodedTable, second: CodedTable) -> CodedTable:
+    """Return the rows of both, the persons of ``second`` numbered after those of ``first``."""
+    return CodedTable(
+        columns=first.columns,
+        codes=np.concatenate([first.codes, second.codes]),
+        persons=np.concatenate([first.persons, second.persons + first.size]),
+        size=first.size + second.size,
+    )
+
+
+def by_row(columns: Sequence[str], codes: Codes) -> CodedTable:
+    """Return a table in which every row is a person of its own."""
+    rows = int(codes.shape[0])
+    return CodedTable(
+        columns=tuple(columns), codes=codes, persons=np.arange(rows, dtype=np.int64), size=rows
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grouping:
+    """Codes of one column put into fewer groups, from what the release alone shows.
+
+    Args:
+        groups: shape ``(codes,)``, the group of each code.
+        widths: shape ``(groups,)``, codes in each group.
+    """
+
+    groups: Codes
+    widths: NDArray[np.int64]
+
+    @property
+    def size(self) -> int:
+        """Number of groups."""
+        return int(self.widths.size)
+
+
+def grouping(codes: Codes, *, size: int, ordered: bool) -> Grouping:
+    """Group the codes of one released column where it has too many to count in pairs.
+
+    Args:
+        codes: the released column.
+        size: number of declared codes.
+        ordered: neighboring codes are alike, so they may be put together; else the codes that are
+            rare in the release are.
+    """
+    if size <= (GROUPS if ordered else CATEGORIES):
+        return _grouping(np.arange(size, dtype=np.int32))
+    counts = np.bincount(codes, minlength=size)
+    if ordered:
+        # A code with a large share of the rows has a group almost to itself.
+        middle = np.cumsum(counts) - counts / 2
+        places = np.floor(middle / max(1, codes.size) * GROUPS).astype(np.int32)
+        return _grouping(np.minimum(places, GROUPS - 1))
+    common = np.argsort(-counts, kind="stable")[: CATEGORIES - 1]
+    groups = np.full(size, CATEGORIES - 1, dtype=np.int32)
+    groups[common] = np.arange(CATEGORIES - 1, dtype=np.int32)
+    return _grouping(groups)
+
+
+def _grouping(groups: Codes) -> Grouping:
+    _, dense = np.unique(groups, return_inverse=True)
+    return Grouping(groups=dense.astype(np.int32), widths=np.bincount(dense))
+
+
+def grouped(table: CodedTable, groupings: Mapping[str, Grouping]) -> CodedTable:
+    """Return the same rows with every code replaced by its group."""
+    codes = np.empty_like(table.codes)
+    for place, name in enumerate(table.columns):
+        codes[:, place] = groupings[name].groups[table.codes[:, place]]
+    return CodedTable(columns=table.columns, codes=codes, persons=table.persons, size=table.size)

@@ -1,0 +1,1 @@
+"""Attacks that tell whether a person was in the private table."""
