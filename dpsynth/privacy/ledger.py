@@ -194,6 +194,9 @@ class Ledger:
     def __init__(self, connection: sqlite3.Connection, *, name: str) -> None:
         self._connection = connection
         self.name = name
+        # What was read before is not parsed again: the file only ever grows.
+        self._known: list[LedgerEntry] = []
+        self._spent = Fraction(0)
         meta: dict[str, Any] = dict(connection.execute("SELECT name, value FROM meta"))
         if meta.get("format") != FORMAT:
             raise IntegrityError(f"{name} is not a ledger that this version of dpsynth can read")
@@ -284,8 +287,14 @@ class Ledger:
 
     def entries(self) -> tuple[LedgerEntry, ...]:
         """Return every entry, oldest first, each held against its digest."""
-        rows = self._rows("SELECT body, digest FROM entries ORDER BY position")
-        return tuple(_entry(body, digest) for body, digest in rows)
+        known = len(self._known)
+        rows = self._rows("SELECT body, digest FROM entries WHERE position >= ?", max(known - 1, 0))
+        if known and (not rows or rows[0][1] != self._known[-1].digest):
+            raise IntegrityError(f"{self.name} was changed while it was open")
+        fresh = [_entry(body, digest) for body, digest in rows[bool(known) :]]
+        self._known.extend(fresh)
+        self._spent += total_rho(entry.event for entry in fresh)
+        return tuple(self._known)
 
     def __iter__(self) -> Iterator[LedgerEntry]:
         return iter(self.entries())
@@ -293,7 +302,8 @@ class Ledger:
     @property
     def spent(self) -> Fraction:
         """Sum of the charges, in rho, exact."""
-        return total_rho(entry.event for entry in self.entries())
+        self.entries()
+        return self._spent
 
     @property
     def left(self) -> Fraction:
@@ -315,17 +325,18 @@ class Ledger:
             IntegrityError: something was changed, removed, reordered or rolled back.
         """
         try:
-            if self._rows("PRAGMA integrity_check") != [("ok",)]:
+            if self._connection.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
                 raise IntegrityError(f"{self.name} is damaged")
         except sqlite3.DatabaseError as error:
             raise IntegrityError(f"{self.name} is damaged: {error}") from error
+        self._known, self._spent = [], Fraction(0)
         entries = self.entries()
         check_chain(entries)
         if [entry.index for entry in entries] != list(range(len(entries))):
             raise IntegrityError(f"{self.name} lacks an entry")
         if entries and entries[0].previous != self._origin:
             raise IntegrityError(f"{self.name} does not begin where it was made")
-        if total_rho(entry.event for entry in entries) > self.cap.rho:
+        if self.spent > self.cap.rho:
             raise IntegrityError(f"{self.name} holds more charges than its cap allows")
         previous = self._origin
         for note in self._notes():
@@ -385,7 +396,7 @@ class Ledger:
         made = []
         with self._exclusive():
             entries = self.entries()
-            left = self.cap.rho - total_rho(entry.event for entry in entries)
+            left = self.cap.rho - self._spent
             if cost > left:
                 raise self._refusal(charges[0].label, cost=cost, left=left)
             previous = entries[-1].digest if entries else self._origin
@@ -429,12 +440,12 @@ class Ledger:
 
     # -- the file -------------------------------------------------------------------------------
 
-    def _rows(self, statement: str) -> list[tuple[object, ...]]:
-        return self._connection.execute(statement).fetchall()
+    def _rows(self, statement: str, *values: int) -> list[tuple[object, ...]]:
+        return self._connection.execute(f"{statement} ORDER BY position", values).fetchall()
 
     def _notes(self) -> list[dict[str, str]]:
         notes = []
-        for body, digest in self._rows("SELECT body, digest FROM internal ORDER BY position"):
+        for body, digest in self._rows("SELECT body, digest FROM internal"):
             if _digest(str(body)) != digest:
                 raise IntegrityError(f"an internal note of {self.name} was changed")
             notes.append({**json.loads(str(body)), "digest": str(digest)})

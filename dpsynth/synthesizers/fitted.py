@@ -161,7 +161,7 @@ class FittedModel:
         from dpsynth.encoding import base_domain
 
         declared = base_domain(self.schema)
-        if set(declared.columns) != set(self.coarsenings) != set(self.model.domain.columns):
+        if not set(declared.columns) == set(self.coarsenings) == set(self.model.domain.columns):
             raise ValueError("the model and the schema name different columns")
         for name, coarsening in self.coarsenings.items():
             if coarsening.groups.size != declared.sizes[name]:

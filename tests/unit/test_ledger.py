@@ -264,8 +264,7 @@ def charged(ledger):
         "DELETE FROM internal WHERE position = 0",
         "UPDATE internal SET body = replace(body, '\"a\"', '\"z\"')",
         "UPDATE entries SET body = 'x' WHERE position = 2",
-        "UPDATE entries SET position = 10 + (CASE position WHEN 1 THEN 2 WHEN 2 THEN 1 ELSE "
-        "position END)",
+        "UPDATE entries SET position = CASE position WHEN 1 THEN 12 ELSE 10 + position END",
     ],
 )
 def test_every_edit_is_found(charged, statement):
@@ -274,6 +273,14 @@ def test_every_edit_is_found(charged, statement):
         connection.execute(statement)
     with pytest.raises(IntegrityError), reopened(charged) as again:
         again.verify()
+
+
+def test_a_ledger_exchanged_while_open_is_found(charged):
+    assert len(charged.entries()) == 4
+    with changed(charged) as connection:
+        connection.execute("DELETE FROM entries WHERE position = 3")
+    with pytest.raises(IntegrityError, match="while it was open"):
+        charged.entries()
 
 
 def test_a_ledger_rolled_back_is_found_by_any_later_certificate(charged):
@@ -296,9 +303,11 @@ def test_a_forged_origin_is_found(charged):
 def test_a_raised_cap_is_no_help_once_overspent(charged):
     with changed(charged) as connection:
         connection.execute("UPDATE meta SET value = '1/100' WHERE name = 'epsilon'")
-    with pytest.raises(IntegrityError, match="more charges than its cap"):
-        with reopened(charged) as again:
-            again.verify()
+    with (
+        pytest.raises(IntegrityError, match="more charges than its cap"),
+        reopened(charged) as again,
+    ):
+        again.verify()
 
 
 @pytest.mark.parametrize("table", ["entries", "internal", "meta"])

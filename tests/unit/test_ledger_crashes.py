@@ -50,12 +50,12 @@ from dpsynth.errors import BudgetExceededError
 from dpsynth.privacy.events import DiscreteGaussianEvent
 from dpsynth.privacy.ledger import Charge, Ledger
 
-event = DiscreteGaussianEvent(sigma_squared=Fraction(50_000), l2_sensitivity_squared=Fraction(1))
+event = DiscreteGaussianEvent(sigma_squared=Fraction(10_000), l2_sensitivity_squared=Fraction(1))
 made = 0
 with Ledger.open(sys.argv[1]) as ledger:
     try:
         while True:
-            account = ledger.open_release(rho=Fraction(1, 100_000), seeded=False)
+            account = ledger.open_release(rho=Fraction(1, 20_000), seeded=False)
             made += len(account.charge([Charge(event=event, label="marginal(a)")]))
     except BudgetExceededError:
         print(made)
@@ -98,6 +98,6 @@ def test_racing_writers_fill_the_cap_and_never_pass_it(tmp_path):
     made = [finished(process) for process in [run(RACED, str(path)) for _ in range(WRITERS)]]
     with Ledger.open(path) as ledger:
         ledger.verify()
-        cost = Fraction(1, 100_000)
+        cost = Fraction(1, 20_000)
         assert sum(made) == len(ledger.entries()) == ledger.cap.rho // cost
         assert 0 <= ledger.left < cost

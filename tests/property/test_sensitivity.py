@@ -1,0 +1,125 @@
+"""An answer moves between neighbors by no more than it says, and sometimes by all of it."""
+
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dpsynth.domain import Domain, NeighboringRelation, PrivacyUnit
+from dpsynth.privacy.queries import MarginalErrorQuery, MarginalQuery
+
+DOMAIN = Domain(sizes={"age": 3, "sex": 2})
+CLIQUES = [("age",), ("sex",), ("age", "sex")]
+record = st.tuples(st.integers(0, 2), st.integers(0, 1))
+resolutions = st.integers(1, 20)
+
+
+def plain_counts(rows, clique):
+    """Count by hand."""
+    positions = [DOMAIN.columns.index(name) for name in clique]
+    cells = list(product(*(range(size) for size in DOMAIN.shape(clique))))
+    found = [tuple(row[position] for position in positions) for row in rows]
+    return np.array([found.count(cell) for cell in cells], dtype=np.int64)
+
+
+def person(rows):
+    return PrivacyUnit(max_rows=len(rows), name="person")
+
+
+@pytest.mark.parametrize("clique", CLIQUES)
+@given(rows=st.lists(record), theirs=st.lists(record, min_size=1, max_size=4))
+def test_adding_a_person_stays_within_the_bounds(clique, rows, theirs):
+    query = MarginalQuery(clique=clique, domain=DOMAIN)
+    moved = plain_counts(rows + theirs, clique) - plain_counts(rows, clique)
+    assert int(moved @ moved) <= query.l2_sensitivity_squared(person(theirs))
+    assert int(np.abs(moved).sum()) <= query.l1_sensitivity(person(theirs))
+
+
+@pytest.mark.parametrize("clique", CLIQUES)
+@given(rows=st.lists(record), one=record, copies=st.integers(1, 4))
+def test_the_bounds_are_reached(clique, rows, one, copies):
+    query = MarginalQuery(clique=clique, domain=DOMAIN)
+    moved = plain_counts(rows + [one] * copies, clique) - plain_counts(rows, clique)
+    assert int(moved @ moved) == query.l2_sensitivity_squared(person([one] * copies))
+    assert int(np.abs(moved).sum()) == query.l1_sensitivity(person([one] * copies))
+
+
+def errors(references, resolution):
+    return MarginalErrorQuery(
+        cliques=tuple(CLIQUES), references=references, resolution=resolution, domain=DOMAIN
+    )
+
+
+def scores(query, rows):
+    return [query.score(i, plain_counts(rows, clique)) for i, clique in enumerate(query.cliques)]
+
+
+@given(
+    rows=st.lists(record),
+    theirs=st.lists(record, min_size=1, max_size=4),
+    seed=st.integers(0, 2**32),
+    resolution=resolutions,
+)
+def test_no_score_moves_further_than_its_sensitivity(rows, theirs, seed, resolution):
+    rng = np.random.default_rng(seed)
+    references = tuple(
+        rng.integers(0, 10 * resolution, DOMAIN.size(clique)).astype(np.int64) for clique in CLIQUES
+    )
+    query = errors(references, resolution)
+    for before, after in zip(scores(query, rows), scores(query, rows + theirs), strict=True):
+        assert abs(after - before) <= query.sensitivity(person(theirs))
+
+
+@given(rows=st.lists(record), one=record, copies=st.integers(1, 4), resolution=resolutions)
+def test_the_sensitivity_of_a_score_is_reached(rows, one, copies, resolution):
+    zero = tuple(np.zeros(DOMAIN.size(clique), dtype=np.int64) for clique in CLIQUES)
+    query = errors(zero, resolution)
+    moved = np.subtract(scores(query, rows + [one] * copies), scores(query, rows))
+    assert set(moved) == {query.sensitivity(person([one] * copies))}
+
+
+def test_only_add_or_remove_has_a_derivation():
+    unit = PrivacyUnit(max_rows=1, neighboring=NeighboringRelation.REPLACE)
+    with pytest.raises(ValueError, match="add_or_remove alone"):
+        MarginalQuery(clique=("age",), domain=DOMAIN).l1_sensitivity(unit)
+
+
+@pytest.mark.parametrize("clique", [(), ("age", "age")])
+def test_a_clique_names_each_column_once(clique):
+    with pytest.raises(ValueError, match="each once"):
+        MarginalQuery(clique=clique, domain=DOMAIN)
+
+
+def test_a_clique_names_columns_of_the_domain():
+    with pytest.raises(KeyError, match="zip"):
+        MarginalQuery(clique=("zip",), domain=DOMAIN)
+
+
+def test_candidates_and_references_must_fit():
+    good = (np.zeros(3, dtype=np.int64),)
+    for cliques, references, resolution, message in [
+        ((), (), 1, "one length"),
+        ((("age",),), (), 1, "one length"),
+        ((("age",),), good, 0, "resolution"),
+        ((("age",),), (np.zeros(2, dtype=np.int64),), 1, "int64 vector"),
+        ((("age",),), (np.zeros(3),), 1, "int64 vector"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            MarginalErrorQuery(
+                cliques=cliques, references=references, resolution=resolution, domain=DOMAIN
+            )
+    assert errors_are_labeled()
+
+
+def errors_are_labeled():
+    return MarginalQuery(clique=("age", "sex"), domain=DOMAIN).label == "marginal(age, sex)"
+
+
+def test_sensitivities_are_exact_fractions():
+    unit = PrivacyUnit(max_rows=5, name="person")
+    query = MarginalQuery(clique=("age",), domain=DOMAIN)
+    assert query.l2_sensitivity_squared(unit) == Fraction(25)
+    assert isinstance(query.l2_sensitivity_squared(unit), Fraction)

@@ -1,0 +1,202 @@
+"""The one door: charge, then read, then release; and nothing else comes out."""
+
+import copy
+import pickle
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from dpsynth.domain import Domain, PrivacyUnit
+from dpsynth.errors import BudgetExceededError
+from dpsynth.privacy.curator import Curator
+from dpsynth.privacy.ledger import Ledger
+from dpsynth.privacy.mechanisms import DiscreteGaussian, DiscreteLaplace, ExponentialSelection
+from dpsynth.privacy.queries import MarginalErrorQuery, MarginalQuery
+from dpsynth.privacy.randomness import SeededRandom
+
+DOMAIN = Domain(sizes={"age": 3, "sex": 2})
+COUNTS = {("age",): [50, 30, 20], ("sex",): [60, 40], ("age", "sex"): [30, 20, 20, 10, 10, 10]}
+ALMOST_SILENT = DiscreteGaussian(sigma_squared=Fraction(1, 10**6))
+GREEDY = ExponentialSelection(epsilon=Fraction(1000))
+
+
+class CountingSource:
+    """Answers from a fixed table and remembers what it was asked, with the ledger at that time."""
+
+    domain = DOMAIN
+
+    def __init__(self, ledger, asked=None, counts=COUNTS, domain=DOMAIN):
+        self.ledger, self.counts, self.domain = ledger, counts, domain
+        self.asked = [] if asked is None else asked
+
+    def count(self, clique):
+        self.asked.append((clique, len(self.ledger.entries())))
+        return np.array(self.counts[clique], dtype=np.int64)
+
+    def coarsened(self, groups):
+        domain = self.domain.replace({name: int(g.max()) + 1 for name, g in groups.items()})
+        return CountingSource(self.ledger, self.asked, {("age",): [80, 20]}, domain)
+
+
+@pytest.fixture
+def world():
+    ledger = Ledger.in_memory(cap_epsilon=Fraction(10**9), cap_delta=Fraction(1, 10**9))
+    source = CountingSource(ledger)
+    account = ledger.open_release(rho=Fraction(10**7), seeded=True)
+    unit = PrivacyUnit(max_rows=2, name="person")
+    return ledger, source, Curator(source, unit=unit, account=account, rng=SeededRandom(1))
+
+
+def marginals(*cliques, domain=DOMAIN):
+    return [MarginalQuery(clique=clique, domain=domain) for clique in cliques]
+
+
+def test_everything_is_charged_before_anything_is_read(world):
+    _, source, curator = world
+    curator.measure(marginals(("age",), ("sex",)), ALMOST_SILENT)
+    assert source.asked == [(("age",), 2), (("sex",), 2)]
+
+
+def test_an_answer_is_the_count_plus_noise_and_names_its_entry(world):
+    ledger, _, curator = world
+    first, second = curator.measure(marginals(("sex",), ("age", "sex")), ALMOST_SILENT)
+    assert first.values.tolist() == COUNTS["sex",]
+    assert second.values.tolist() == COUNTS["age", "sex"]
+    assert (first.entry, second.entry) == (0, 1)
+    assert second.clique == ("age", "sex")
+    assert first.event.l2_sensitivity_squared == 4
+    assert first.stddev == pytest.approx(0.001)
+    assert [entry.label for entry in ledger] == ["marginal(sex)", "marginal(age, sex)"]
+
+
+def test_labels_may_be_given(world):
+    ledger, _, curator = world
+    curator.measure(marginals(("age",)), ALMOST_SILENT, labels=["bins(age)"])
+    assert [entry.label for entry in ledger] == ["bins(age)"]
+
+
+def test_the_noise_really_comes(world):
+    _, _, curator = world
+    noisy = curator.measure(
+        marginals(*[("age",)] * 20), DiscreteGaussian(sigma_squared=Fraction(9))
+    )
+    noise = np.array([answer.values for answer in noisy]) - COUNTS["age",]
+    assert 1.5 < noise.std() < 5
+    assert len({tuple(row) for row in noise}) > 15
+
+
+def test_a_refused_charge_reads_nothing(world):
+    ledger, source, curator = world
+    with pytest.raises(BudgetExceededError):
+        curator.measure(marginals(("age",)), DiscreteGaussian(sigma_squared=Fraction(1, 10**8)))
+    with pytest.raises(BudgetExceededError):
+        curator.select(errors(), ExponentialSelection(epsilon=Fraction(10**5)), rounds=1, label="s")
+    assert source.asked == []
+    assert ledger.entries() == ()
+
+
+def test_a_failure_after_the_charge_is_not_refunded(world):
+    ledger, source, curator = world
+    source.counts = {}
+    with pytest.raises(KeyError):
+        curator.measure(marginals(("age",)), ALMOST_SILENT)
+    assert len(ledger.entries()) == 1
+
+
+def errors(domain=DOMAIN):
+    cliques = (("age",), ("sex",), ("age", "sex"))
+    references = tuple(np.full(domain.size(clique), 0, dtype=np.int64) for clique in cliques)
+    references[0][:] = [500, 300, 200]  # exact: no error at all
+    references[1][:] = [590, 410]
+    return MarginalErrorQuery(cliques=cliques, references=references, resolution=10, domain=domain)
+
+
+def test_selection_prefers_the_larger_error_among_the_allowed(world):
+    ledger, source, curator = world
+    selection = curator.select(errors(), GREEDY, rounds=2, label="select")
+    assert [count for _, count in source.asked] == [2, 2, 2]
+    assert selection.pick([0, 1, 2]) == 2
+    assert selection.pick([0, 1]) == 1
+    assert [entry.label for entry in ledger] == ["select 1 of 2", "select 2 of 2"]
+    with pytest.raises(ValueError, match="every round"):
+        selection.pick([0])
+
+
+@pytest.mark.parametrize("allowed", [[], [0, 0], [3], [-1]])
+def test_what_is_allowed_is_checked(world, allowed):
+    selection = world[2].select(errors(), GREEDY, rounds=1, label="select")
+    with pytest.raises(ValueError, match="allowed must name"):
+        selection.pick(allowed)
+
+
+def test_regrouping_spends_from_the_same_account(world):
+    _, _, curator = world
+    coarse = curator.coarsened({"age": np.array([0, 0, 1])})
+    assert coarse.domain.sizes["age"] == 2
+    (answer,) = coarse.measure(marginals(("age",), domain=coarse.domain), ALMOST_SILENT)
+    assert answer.values.tolist() == [80, 20]
+    assert coarse.account is curator.account
+    with pytest.raises(ValueError, match="another domain"):
+        coarse.measure(marginals(("age",)), ALMOST_SILENT)
+    with pytest.raises(ValueError, match="another domain"):
+        coarse.select(errors(), GREEDY, rounds=1, label="select")
+
+
+def test_seeded_noise_must_be_declared():
+    ledger = Ledger.in_memory(cap_epsilon=Fraction(1), cap_delta=Fraction(1, 10**9))
+    account = ledger.open_release(rho=Fraction(1, 100), seeded=False)
+    with pytest.raises(ValueError, match="truthfully"):
+        Curator(CountingSource(ledger), unit=PrivacyUnit(), account=account, rng=SeededRandom(1))
+
+
+def test_rows_do_not_leave_by_the_side_door(world):
+    _, source, curator = world
+    selection = curator.select(errors(), GREEDY, rounds=1, label="select")
+    for sealed in (curator, selection):
+        with pytest.raises(TypeError, match="cannot be pickled"):
+            pickle.dumps(sealed)
+        with pytest.raises(TypeError, match="cannot be pickled"):
+            copy.copy(sealed)
+    assert repr(curator) == "Curator(age, sex)"
+    assert repr(selection) == "Selection(3 candidates, 1 rounds left)"
+    public = [getattr(curator, name) for name in dir(curator) if not name.startswith("_")]
+    assert source not in public
+
+
+@pytest.mark.parametrize(
+    "mechanism",
+    [DiscreteGaussian(sigma_squared=Fraction(4)), DiscreteLaplace(scale=Fraction(4))],
+)
+def test_noise_is_added_to_int64_vectors_only(mechanism):
+    rng = SeededRandom(1)
+    with pytest.raises(TypeError, match="int64"):
+        mechanism.release(np.zeros(3), rng=rng)
+    with pytest.raises(ValueError, match="one-dimensional"):
+        mechanism.release(np.zeros((3, 3), dtype=np.int64), rng=rng)
+    assert mechanism.release(np.zeros(3, dtype=np.int64), rng=rng).dtype == np.int64
+
+
+def test_laplace_says_what_it_did():
+    event = DiscreteLaplace(scale=Fraction(4)).event(l1_sensitivity=Fraction(2))
+    assert (event.scale, event.l1_sensitivity) == (4, 2)
+
+
+def test_selection_needs_a_candidate():
+    with pytest.raises(ValueError, match="at least one candidate"):
+        GREEDY.select(np.zeros(0, dtype=np.int64), sensitivity=Fraction(1), rng=SeededRandom(1))
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "value"),
+    [
+        (DiscreteGaussian, "sigma_squared"),
+        (DiscreteLaplace, "scale"),
+        (ExponentialSelection, "epsilon"),
+    ],
+)
+def test_a_mechanism_is_checked_when_made(mechanism, value):
+    with pytest.raises(ValueError, match=f"{value} must be above 0"):
+        mechanism(**{value: Fraction(0)})
+    with pytest.raises(TypeError, match="exact number"):
+        mechanism(**{value: 0.5})
