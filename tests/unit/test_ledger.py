@@ -264,7 +264,7 @@ def charged(ledger):
         "DELETE FROM internal WHERE position = 0",
         "UPDATE internal SET body = replace(body, '\"a\"', '\"z\"')",
         "UPDATE entries SET body = 'x' WHERE position = 2",
-        "UPDATE entries SET position = CASE position WHEN 1 THEN 12 ELSE 10 + position END",
+        "UPDATE entries SET position = CASE position WHEN 1 THEN 19 ELSE 10 + position END",
     ],
 )
 def test_every_edit_is_found(charged, statement):
