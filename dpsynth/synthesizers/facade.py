@@ -219,6 +219,16 @@ def control_share(control: Fraction | float | str) -> Fraction:
     return share
 
 
+def synthesizer_of(given: "Synthesizer | str") -> "Synthesizer":
+    """Return ``given``, or the built-in one of that name."""
+    if not isinstance(given, str):
+        return given
+    from dpsynth.synthesizers import registry
+
+    made: Synthesizer = registry.get(given)()
+    return made
+
+
 class open_ledger:  # noqa: N801  # reads as the function that it stands for
     """Open a ledger from a path and close it at the end, or pass an open one through."""
 
