@@ -23,7 +23,6 @@ ACCENT = "#1f6a72"
 SOFT = "#d6e6e7"
 WARM = "#a65a1f"
 BEFORE = "#93a1ac"
-SHADES = ("#1f6a72", "#c58b45", "#6f8f5b", "#7a6a95", "#4f87ad", "#a8615b", "#8a8160", "#5c6b76")
 
 _LETTER = 0.56  # width of an average letter over its size, in the fonts that the page asks for
 
@@ -149,7 +148,7 @@ class Canvas:
         from markupsafe import Markup
 
         buffer = BytesIO()
-        settings: dict[str, Any] = {
+        settings: Any = {
             "svg.fonttype": "none",
             "svg.hashsalt": ident,
             "text.usetex": False,
@@ -157,7 +156,7 @@ class Canvas:
             "path.simplify": False,
             "font.family": ["DejaVu Sans"],
         }
-        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        nothing: Any = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         with mpl.rc_context(settings), warnings.catch_warnings():
             # A name in a script that the bundled font lacks is still written as text.
             warnings.filterwarnings("ignore", message=".*[Gg]lyph.*")

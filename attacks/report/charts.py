@@ -15,7 +15,6 @@ from attacks.report.canvas import (
     HAIR,
     INK,
     MUTED,
-    SHADES,
     SOFT,
     WARM,
     Canvas,
@@ -75,14 +74,14 @@ def bill(parts: Sequence[Part], *, width: int, ident: str) -> "Markup":
     """Draw what each phase of the plan takes of this release's budget, one bar a phase."""
     step = 30
     sheet = Canvas(width, step * max(len(parts), 1) + 6)
-    names = width * 0.36
+    names = 150 if width > NARROW else 104
     room = width - names - 66
     largest = max([part.value for part in parts], default=1.0) or 1.0
     for index, part in enumerate(parts):
         y = step * index + 4
         sheet.text(0, y + 15, part.label, size=12.5, room=names - 8)
         sheet.rect(names, y, room, 20, fill="#f1f4f5")
-        sheet.rect(names, y, max(room * part.value / largest, 1), 20, fill=SHADES[index % 8])
+        sheet.rect(names, y, max(room * part.value / largest, 1), 20, fill=ACCENT)
         sheet.text(width, y + 15, share(part.value), size=12.5, anchor="right", color=MUTED)
     return sheet.svg(
         ident=ident, title="Where this release's budget goes", description=_said(parts)
@@ -91,9 +90,9 @@ def bill(parts: Sequence[Part], *, width: int, ident: str) -> "Markup":
 
 def attacker(*, epsilon: float, delta: float, width: int, ident: str) -> "Markup":
     """Draw the most that any attacker can reach: members found against false alarms."""
-    height = 300 if width > NARROW else 290
+    height = 300
     sheet = Canvas(width, height)
-    left, top, right, bottom = 50, 14, width - 16, height - 46
+    left, top, right, bottom = 46, 12, width - 18, height - 44
 
     def at(false_alarms: float, found: float) -> tuple[float, float]:
         return left + false_alarms * (right - left), bottom - found * (bottom - top)
@@ -119,19 +118,7 @@ def attacker(*, epsilon: float, delta: float, width: int, ident: str) -> "Markup
     shown = odds.true_positive_rate(epsilon=epsilon, delta=delta, false_alarms=0.01)
     sheet.dot(*at(0.01, shown), color=WARM, radius=5)
     middle = (left + right) / 2
-    sheet.text(middle, height - 8, "persons wrongly accused", size=12, color=MUTED, anchor="center")
-    x, y = at(0.5, 0.5)
-    sheet.text(x + 12, y + 22, "no better than guessing", size=11.5, color=MUTED)
-    x, y = at(turn, curve[min(1, len(curve) - 1)][1])
-    if y > top + 24:
-        sheet.text(
-            x + 4,
-            y - 8,
-            "the most that is possible",
-            size=11.5,
-            color=ACCENT,
-            anchor="right" if x > middle else "left",
-        )
+    sheet.text(middle, height - 8, "false alarms", size=12, color=MUTED, anchor="center")
     return sheet.svg(
         ident=ident,
         title="Members found against false alarms: the upper limit",

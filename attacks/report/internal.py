@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from attacks.report import bundle, charts, page, summary, wording
+from attacks.report import bundle, charts, odds, page, summary, wording
 from attacks.report.marginals import BINS
+from attacks.report.public import claim_of
 from attacks.report.wording import clean, exact, mapping, sequence, share
 
 _VERDICTS = {
@@ -40,7 +41,9 @@ _FIELDS = (
 )
 
 
-def render_internal(directory: Path, dossier: dict[str, Any]) -> None:
+def render_internal(
+    directory: Path, dossier: dict[str, Any], *, public: Path | None = None
+) -> None:
     """Write report.html and summary.md into the internal folder of a release.
 
     Args:
@@ -49,12 +52,15 @@ def render_internal(directory: Path, dossier: dict[str, Any]) -> None:
         dossier: ``audit`` (as AuditReport.to_dict gives it), ``fidelity`` (``measures``, each with
             name, value, floor and ceiling; ``columns``, each with name, labels, real and
             synthetic shares) and ``verdict``.
+        public: the certified public folder that the dossier speaks of, for the claim beside it.
     """
-    view = view_of(directory, dossier)
+    view = view_of(directory, dossier, public=public)
     page.write(directory, template="internal.html.j2", view=view, summary=summary.internal(view))
 
 
-def view_of(directory: Path, dossier: dict[str, Any]) -> dict[str, Any]:
+def view_of(
+    directory: Path, dossier: dict[str, Any], *, public: Path | None = None
+) -> dict[str, Any]:
     """Return everything that the internal templates show."""
     audit = mapping(dossier.get("audit")) or bundle.document(directory / "audit.json")
     if not audit and isinstance(dossier.get("results"), list | tuple):
@@ -69,6 +75,7 @@ def view_of(directory: Path, dossier: dict[str, Any]) -> dict[str, Any]:
     return {
         "verdict": _verdict(dossier, audit),
         "claim": clean(dossier.get("claim") or "see certificate"),
+        "certified": _certified(public),
         "split": clean(audit.get("split") or "unknown"),
         "tier": clean(audit.get("tier") or "not stated"),
         "unit": clean(audit.get("unit") or "row"),
@@ -97,6 +104,24 @@ def _verdict(dossier: dict[str, Any], audit: dict[str, Any]) -> dict[str, Any]:
     found["sentence"] = sentence or _VERDICTS.get(found["word"], _VERDICTS["INCONCLUSIVE"])
     found["reasons"] += [clean(line) for line in sequence(dossier.get("reasons"))]
     return found
+
+
+def _certified(public: Path | None) -> dict[str, Any]:
+    """Return the claim that the attacks are held against, and the certificate's own verdict."""
+    statement = bundle.document(public / "certificate.json") if public is not None else {}
+    predicate = mapping(statement.get("predicate"))
+    claim = mapping(predicate.get("claim"))
+    epsilon, delta = exact(claim.get("epsilon")), exact(claim.get("delta"))
+    if epsilon is None or delta is None:
+        return {"stated": False}
+    at, but = float(epsilon), float(delta)
+    return {
+        "stated": True,
+        "verdict": page.verdict_of(predicate.get("verdict")),
+        "sentence": claim_of(claim, {})["sentence"],
+        "success": wording.percent(odds.even_odds_success(epsilon=at, delta=but)),
+        "found": wording.percent(odds.true_positive_rate(epsilon=at, delta=but, false_alarms=0.01)),
+    }
 
 
 def _rate(result: dict[str, Any], which: str) -> charts.Interval | None:

@@ -1,5 +1,6 @@
 """Templates, and the parts that both reports have in common."""
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -7,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from attacks.report import charts
 from attacks.report.marginals import Marginal, head
-from attacks.report.wording import clean, humanize, mapping, sequence, share
+from attacks.report.wording import clean, humanize, mapping, number, sequence, share
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+_FRACTION = re.compile(r"[0-9]+/[0-9]+")
 _TONES = {"PASS": "good", "FAIL": "bad", "INCONCLUSIVE": "open"}
 _MARKS = {
     "passed": ("good", "✓"),
@@ -94,6 +96,10 @@ def facts(given: Any, *, prefix: str = "") -> list[tuple[str, str]]:
             lines += facts(value, prefix=f"{name}: ")
         elif isinstance(value, list | tuple):
             lines.append((name, ", ".join(clean(item) for item in value) or "none"))
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            lines.append((name, f"{value:,}" if isinstance(value, int) else f"{value:.6g}"))
+        elif isinstance(value, str) and _FRACTION.fullmatch(value):
+            lines.append((name, number(value)))
         elif isinstance(value, bool):
             lines.append((name, "yes" if value else "no"))
         else:

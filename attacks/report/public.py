@@ -1,12 +1,11 @@
 """The report that may leave the house: the claim, the bill, the evidence, the release itself."""
 
-from collections import Counter
 from fractions import Fraction
 from math import exp
 from pathlib import Path
 from typing import Any
 
-from attacks.report import bundle, charts, marginals, odds, page, summary, wording
+from attacks.report import bundle, charts, marginals, odds, page, provenance, summary, wording
 from attacks.report.wording import clean, exact, mapping, number, percent, power_of_ten, sequence
 
 FALSE_ALARMS = (Fraction(1, 1000), Fraction(1, 100), Fraction(1, 20), Fraction(1, 10))
@@ -55,7 +54,7 @@ def view_of(directory: Path, predicate: dict[str, Any]) -> dict[str, Any]:
         "not_tested": [_line(item) for item in sequence(predicate.get("not_tested"))],
         "tiles": page.tiles(columns),
         "origin": origin,
-        "provenance": _provenance(claim.get("provenance")),
+        "provenance": provenance.facts_by_source(claim.get("provenance")),
         "conditional": bool(claim.get("conditional")),
         "limitations": [_line(item) for item in sequence(predicate.get("limitations"))],
         "versions": page.facts(_made_with(predicate, claim)),
@@ -131,12 +130,12 @@ def _odds(claim: dict[str, Any]) -> dict[str, Any]:
     table = mapping(claim.get("table_cumulative"))
     all_epsilon, all_delta = exact(table.get("epsilon")), exact(table.get("delta"))
     if all_epsilon is not None and all_delta is not None:
-        scopes.append(("all releases of this table so far", all_epsilon, all_delta))
+        scopes.append(("all releases so far", all_epsilon, all_delta))
     pairs = [(name, float(at), float(but)) for name, at, but in scopes]
     rows = [
         (
-            "right about one person, starting at even odds",
-            "50 %",
+            "is right about one person, at even odds",
+            percent(Fraction(1, 2)),
             [percent(odds.even_odds_success(epsilon=at, delta=but)) for _, at, but in pairs],
         )
     ]
@@ -147,12 +146,11 @@ def _odds(claim: dict[str, Any]) -> dict[str, Any]:
         ]
         guess = percent(rate)
         rows.append(
-            (f"members found at {guess} false alarms", guess, [percent(share) for share in found])
+            (f"finds members, at {guess} false alarms", guess, [percent(share) for share in found])
         )
     success = odds.even_odds_success(epsilon=float(epsilon), delta=float(delta))
-    small, large = (
-        charts.attacker(epsilon=float(epsilon), delta=float(delta), width=width, ident=ident)
-        for width, ident in ((charts.NARROW, "attacker-narrow"), (440, "attacker-wide"))
+    chart = charts.attacker(
+        epsilon=float(epsilon), delta=float(delta), width=charts.NARROW, ident="attacker"
     )
     return {
         "stated": True,
@@ -163,8 +161,7 @@ def _odds(claim: dict[str, Any]) -> dict[str, Any]:
         "weak": success > WEAK,
         "scopes": [name for name, _, _ in pairs],
         "rows": rows,
-        "narrow": small,
-        "wide": large,
+        "chart": chart,
     }
 
 
@@ -195,7 +192,7 @@ def _gauge(claim: dict[str, Any], ledger: dict[str, Any]) -> dict[str, Any]:
         "stated": True,
         "left": percent(left / limit, up=False),
         "rows": [(name, number(rho, up=up), percent(rho / limit, up=up)) for name, rho, up in parts]
-        + [("the cap", number(limit), "100.0 %")],
+        + [("the cap", number(limit), percent(Fraction(1)))],
         "cap_epsilon": number(cap.get("epsilon"), up=False),
         "cap_delta": power_of_ten(cap.get("delta"), up=False),
         "total_epsilon": number(table.get("epsilon")) if "epsilon" in table else None,
@@ -278,48 +275,3 @@ def _line(item: Any) -> str:
     name = record.get("name") or record.get("check") or ""
     why = record.get("why") or record.get("reason") or record.get("detail") or ""
     return clean(": ".join(str(part) for part in (name, why) if part))
-
-
-def _provenance(given: Any) -> dict[str, Any]:
-    """Return each public input with its source, most doubtful first, and how many of each."""
-    lines = _sources(given, path=())
-    order = {"guessed": 0, "confirmed": 1, "learnt": 2, "declared": 3}
-    lines.sort(key=lambda line: order.get(line["source"], 0))
-    tally = Counter(line["source"] for line in lines)
-    return {
-        "tally": sorted(tally.items(), key=lambda item: order.get(item[0], 0)),
-        "rows": lines,
-        "open": [line for line in lines if line["source"] != "declared"],
-    }
-
-
-def _sources(given: Any, *, path: tuple[str, ...]) -> list[dict[str, Any]]:
-    if isinstance(given, list | tuple):
-        return [line for item in given for line in _sources(item, path=path)]
-    record = mapping(given)
-    said = record.get("source", record.get("provenance"))
-    if record and isinstance(said, str):
-        where = [record[key] for key in ("column", "field", "name") if record.get(key)]
-        notes = [
-            f"{wording.humanize(key)}: {record[key]}"
-            for key in ("reason", "public_source", "ledger_entry", "entry")
-            if record.get(key) not in (None, "")
-        ]
-        return [_source([*path, *where], said, "; ".join(notes))]
-    if record:
-        return [
-            line
-            for key, value in record.items()
-            for line in _sources(value, path=(*path, str(key)))
-        ]
-    return [_source([*path], str(given), "")] if path and given not in (None, "") else []
-
-
-def _source(path: list[Any], source: str, note: str) -> dict[str, Any]:
-    where = [clean(part) for part in path]
-    return {
-        "column": where[0] if where else "",
-        "field": " ".join(where[1:]),
-        "source": clean(source),
-        "note": clean(note),
-    }

@@ -9,11 +9,22 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from attacks.report import bundle, internal, page
-from attacks.report.wording import clean, exact, mapping, number, percent, sequence, share
+from attacks.report.wording import (
+    clean,
+    exact,
+    mapping,
+    number,
+    percent,
+    power_of_ten,
+    sequence,
+    share,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
+
+    from attacks.verify import Verification
 
 _STYLES = {"good": "green", "bad": "bold red", "open": "yellow", "rest": "dim"}
 
@@ -129,14 +140,31 @@ def ledger_table(extract: Mapping[str, Any]) -> "Table":
     return table
 
 
-def verification_table(checks: Sequence[Mapping[str, Any]]) -> "Table":
-    """Return one line a step of ``verify``: each with ``name``, ``status`` and ``detail``."""
-    table = _table("Verification", "step", "outcome", "detail")
-    for check in checks:
-        status = page.status_of(check.get("status", "error"))
-        table.add_row(
-            _text(check.get("name", "")),
-            _text(f"{status['mark']} {status['word']}", _STYLES[status["tone"]]),
-            _text(check.get("detail") or ""),
-        )
+def verification_table(found: "Verification") -> "Table":
+    """Return what an intact release says, and who said it."""
+    claim = found.claim
+    bound = f"epsilon {number(claim.get('epsilon'))}, delta {power_of_ten(claim.get('delta'))}"
+    signer = "the trusted key" if found.trusted else "not checked against a trusted key"
+    rows = [
+        ("files", f"{found.files} intact", "good"),
+        ("signature", f"good; {signer}", "good" if found.trusted else "open"),
+        ("fingerprint", found.fingerprint, ""),
+        (
+            "claim",
+            f"{bound}, one {claim.get('unit')} with at most {claim.get('max_rows')} row(s)",
+            "",
+        ),
+        ("verdict", found.verdict, page.verdict_of(found.verdict)["tone"]),
+        *(("", reason, "") for reason in found.reasons),
+    ]
+    if found.internal_verdict is not None:
+        tone = page.verdict_of(found.internal_verdict)["tone"]
+        rows.append(("internal verdict", found.internal_verdict, tone))
+    rows += [
+        ("sign-off", f"{note.decision} by {note.name} ({note.role}), {note.date}", "")
+        for note in found.sign_offs
+    ]
+    table = _table("Verification", "what", "found")
+    for what, words, tone in rows:
+        table.add_row(_text(what), _text(words, _STYLES.get(tone, "")))
     return table

@@ -13,6 +13,7 @@ _DIRECTION_MARKS = frozenset(
     {0x061C, 0x200B, 0x200E, 0x200F, 0xFEFF, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
 )
 _SPELLED_OUT = frozenset({"Cc", "Cs", "Zl", "Zp", "Co", "Cn"})
+_PERCENT = "\N{NO-BREAK SPACE}%"
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 
@@ -98,12 +99,13 @@ def percent(value: float | Fraction | None, *, digits: int = 1, up: bool = True)
     # Shares that were computed in floats carry errors near 1e-16, which must not move a digit.
     settled = Fraction(round(found * 10**12), 10**12) if isinstance(value, float) else found
     scaled = Decimal(settled.numerator * 100) / Decimal(settled.denominator)
-    return f"{scaled.quantize(step, rounding=ROUND_CEILING if up else ROUND_FLOOR)} %"
+    shown = f"{scaled.quantize(step, rounding=ROUND_CEILING if up else ROUND_FLOOR)}"
+    return shown.removesuffix(".0") + _PERCENT
 
 
 def share(value: float) -> str:
     """Show a share of a table in percent, rounded to nearest."""
-    return f"{100 * value:.1f} %"
+    return f"{100 * value:.1f}{_PERCENT}"
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:
