@@ -41,9 +41,10 @@ def fit(domain: Domain, tables: Sequence[NoisyTable]) -> GraphicalModel:
         measured = _pooled([table for table in tables if table.clique == clique])
         joint[clique] = fit_pair(measured, columns[clique[0]], columns[clique[1]])
     covered = {name for clique in joint for name in clique}
-    alone = {(name,): columns[name] for name in domain.columns if name not in covered}
-    cliques = {clique: table / total for clique, table in {**joint, **alone}.items()}
-    return GraphicalModel(domain=domain, total=total, probabilities=cliques)
+    alone = ((name,) for name in domain.columns if name not in covered)
+    joint.update({clique: columns[clique[0]] for clique in alone})
+    shares = {clique: table / total for clique, table in joint.items()}
+    return GraphicalModel(domain=domain, total=total, probabilities=shares)
 
 
 def project_to_simplex(values: Array, variance: Array, *, total: float) -> Array:

@@ -102,7 +102,7 @@ class GraphicalModel:
         drawn: dict[str, NDArray[np.unsignedinteger]] = {}
         for node in self._nodes:
             shape = self.domain.shape(node.separator)
-            groups = np.zeros(rows, np.uint8)
+            groups: NDArray[np.integer] = np.zeros(rows, np.uint8)
             if node.separator:
                 parts = tuple(drawn[name] for name in node.separator)
                 groups = parts[0] if len(parts) == 1 else np.ravel_multi_index(parts, shape)

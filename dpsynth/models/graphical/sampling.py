@@ -14,7 +14,7 @@ def smallest_dtype(size: int) -> np.dtype[np.unsignedinteger]:
 
 
 def draw_in_groups(
-    weights: Array, groups: NDArray[np.unsignedinteger], rng: np.random.Generator
+    weights: Array, groups: NDArray[np.integer], rng: np.random.Generator
 ) -> NDArray[np.unsignedinteger]:
     """Draw one code a row, with counts per group as close to their expectation as rows allow.
 

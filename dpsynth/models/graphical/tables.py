@@ -44,9 +44,13 @@ def regrouped(table: NoisyTable, groups: NDArray[np.int64]) -> NoisyTable:
     size = int(groups.max()) + 1
     return NoisyTable(
         clique=table.clique,
-        values=np.bincount(groups, weights=table.values, minlength=size),
-        variance=np.bincount(groups, weights=table.variance, minlength=size),
+        values=_summed(table.values, groups, size),
+        variance=_summed(table.variance, groups, size),
     )
+
+
+def _summed(values: Array, groups: NDArray[np.int64], size: int) -> Array:
+    return np.asarray(np.bincount(groups, weights=values, minlength=size), dtype=np.float64)
 
 
 def estimate_total(tables: Sequence[NoisyTable]) -> float:
