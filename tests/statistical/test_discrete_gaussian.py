@@ -327,11 +327,11 @@ def test_a_coin_of_the_spread_route_is_decided_exactly():
         truth = (-Decimal(loss.numerator) / Decimal(loss.denominator)).exp() * 2**64
     coin = int(truth)
     second = int((truth - coin) * 2**64)
-    accepted = Scripted([inside, fine, coin, second - 1])
+    accepted = Scripted([inside, fine, coin, second - 2])
     drawn = discrete_gaussian(sigma_squared, size=1, rng=accepted)
     assert drawn.tolist() == [4 * coarse + fine]
     # The same coin a hair above is refused, so the next proposal (plus 4 * 0 + 1) is taken.
-    refused = Scripted([inside, fine, coin, second + 1, 0, 1, 0])
+    refused = Scripted([inside, fine, coin, second + 2, 0, 1, 0])
     assert discrete_gaussian(sigma_squared, size=1, rng=refused).tolist() == [1]
     assert not accepted.left
     assert not refused.left
