@@ -218,6 +218,7 @@ def verify(
     json: Json = False,
 ) -> None:
     """Check every byte of a release, its claim and verdict, offline; exit 5 names what broke."""
+    from attacks.report.wording import number
     from attacks.verify import verify as check
 
     found = check(directory, trust=trust)
@@ -226,8 +227,8 @@ def verify(
         claim = found.claim
         lines = [
             found.sentence,
-            f"public verdict {found.verdict}: (epsilon {claim['epsilon']}, delta {claim['delta']})-"
-            f"DP by {claim['synthesizer']['name']}, under adding or removing one {claim['unit']}",
+            f"public verdict {found.verdict}: (epsilon {number(claim['epsilon'])}, delta "
+            f"{number(claim['delta'])})-DP under adding or removing one {claim['unit']}",
             *_indented(found.reasons),
         ]
         if found.internal_verdict is not None:

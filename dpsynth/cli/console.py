@@ -5,7 +5,6 @@ Public for commands that another package registers through the entry point ``dps
 
 import json
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -77,7 +76,6 @@ class Steps:
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._name = ""
-        self._started = time.monotonic()
 
     def __enter__(self) -> "Steps":
         if sys.stderr.isatty():

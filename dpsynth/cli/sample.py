@@ -67,6 +67,6 @@ def write_table(frame: "object", out: Path) -> None:
     from dpsynth.release import atomic, bundle, spreadsheet
 
     if out.suffix == ".csv":
-        atomic.write_bytes(out, spreadsheet.to_csv(frame))  # type: ignore[arg-type]
+        atomic.write_bytes(out, spreadsheet.to_csv(frame))  # type: ignore[arg-type]  # a data frame
     else:
-        bundle.write_parquet(out, frame)  # type: ignore[arg-type]
+        bundle.write_parquet(out, frame)  # type: ignore[arg-type]  # a data frame
