@@ -21,6 +21,7 @@ FAINT = "#c9d1d7"
 HAIR = "#e3e8eb"
 ACCENT = "#1f6a72"
 SOFT = "#d6e6e7"
+PALE = "#8fb9bd"
 WARM = "#a65a1f"
 BEFORE = "#93a1ac"
 
@@ -37,10 +38,16 @@ class Canvas:
         self.width = width
         self.height = height
         self._figure = Figure(figsize=(width / 72, height / 72), dpi=72)
+        self._drawn = 0
         self._flip = Affine2D().scale(1, -1).translate(0, height)
 
     def _add(self, artist: Any) -> None:
         artist.set_transform(self._flip)
+        self._place(artist)
+
+    def _place(self, artist: Any) -> None:
+        self._drawn += 1
+        artist.set_zorder(self._drawn)  # what is drawn later lies on top, whatever its kind
         self._figure.add_artist(artist)
 
     def rect(
@@ -121,7 +128,7 @@ class Canvas:
         shown = clean(words)
         if room is not None:
             shown = shorten(shown, max(1, int(room / (size * _LETTER))))
-        self._figure.add_artist(
+        self._place(
             Text(
                 x,
                 self.height - y,

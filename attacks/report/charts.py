@@ -15,6 +15,7 @@ from attacks.report.canvas import (
     HAIR,
     INK,
     MUTED,
+    PALE,
     SOFT,
     WARM,
     Canvas,
@@ -191,7 +192,7 @@ def paired(
     ident: str,
     title: str,
 ) -> "Markup":
-    """Draw one column twice: real as an outline of ticks, synthetic as bars (internal only)."""
+    """Draw one ordered column twice: real as ticks, synthetic as bars (internal only)."""
     width, height, floor = 240, 110, 84
     sheet = Canvas(width, height)
     largest = max([*real, *synthetic], default=0.0) or 1.0
@@ -202,7 +203,7 @@ def paired(
             (index * step, floor - high, max(step - (1.0 if step > 3 else 0.0), 0.5), high)
             for index, high in enumerate(tall)
         ],
-        fill="#8fb9bd",
+        fill=PALE,
     )
     sheet.bars(
         [
@@ -216,12 +217,41 @@ def paired(
         half = width / 2 - 8
         sheet.text(0, floor + 16, labels[0], size=11, color=MUTED, room=half)
         sheet.text(width, floor + 16, labels[-1], size=11, color=MUTED, anchor="right", room=half)
-    apart = sum(abs(a - b) for a, b in zip(real, synthetic, strict=True)) / 2
-    return sheet.svg(
-        ident=ident,
-        title=title,
-        description=f"{len(real)} values; real and synthetic differ by {share(apart)} of the rows.",
+    return sheet.svg(ident=ident, title=title, description=_apart(real, synthetic))
+
+
+def paired_bars(
+    labels: Sequence[str],
+    real: Sequence[float],
+    synthetic: Sequence[float],
+    *,
+    ident: str,
+    title: str,
+) -> "Markup":
+    """Draw the first values of an unordered column: synthetic as bars, real as ticks (internal)."""
+    shown = min(len(labels), 9)
+    step, width, names = 17, 240, 96
+    sheet = Canvas(width, step * shown + 4)
+    room = width - names - 6
+    largest = max([*real, *synthetic], default=0.0) or 1.0
+    for index in range(shown):
+        sheet.text(
+            names - 6, step * index + 12.5, labels[index], size=11, anchor="right", room=names - 8
+        )
+    sheet.bars(
+        [(names, step * i + 3, max(room * synthetic[i] / largest, 0.5), 11) for i in range(shown)],
+        fill=PALE,
     )
+    sheet.bars(
+        [(names + room * real[i] / largest - 1, step * i + 1, 2, 15) for i in range(shown)],
+        fill=INK,
+    )
+    return sheet.svg(ident=ident, title=title, description=_apart(real, synthetic))
+
+
+def _apart(real: Sequence[float], synthetic: Sequence[float]) -> str:
+    apart = sum(abs(a - b) for a, b in zip(real, synthetic, strict=True)) / 2
+    return f"{len(real)} values; real and synthetic differ by {share(apart)} of the rows."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,7 +278,7 @@ def forest(trials: Sequence[Trial], *, width: int, ident: str) -> "Markup":
     step = 58
     sheet = Canvas(width, step * max(len(trials), 1) + 40)
     narrow = width <= NARROW
-    left = 8 if narrow else 216
+    left = 8 if narrow else 246
     right = width - 14
     bottom = step * max(len(trials), 1) + 4
 
@@ -297,7 +327,7 @@ def between(value: float, floor: float, ceiling: float, *, ident: str, title: st
     sheet.line([(6, 13), (width - 6, 13)], color=FAINT, width=3)
     sheet.line([(6, 5), (6, 21)], color=MUTED, width=1.5)
     sheet.line([(width - 6, 5), (width - 6, 21)], color=MUTED, width=1.5)
-    sheet.dot(6 + place * (width - 12), 13, radius=5.5)
+    sheet.dot(6 + place * (width - 12), 13, radius=6)
     return sheet.svg(
         ident=ident,
         title=title,

@@ -67,6 +67,7 @@ def view_of(
         audit = dossier
     fidelity = mapping(dossier.get("fidelity")) or bundle.document(directory / "fidelity.json")
     results = [mapping(result) for result in sequence(audit.get("results"))]
+    attacks = [attack_view(result) for result in results]
     trials = [_trial(result) for result in results if result.get("members_n")]
     forest: dict[str, Any] = {"stated": bool(trials)}
     if trials:
@@ -79,7 +80,8 @@ def view_of(
         "split": clean(audit.get("split") or "unknown"),
         "tier": clean(audit.get("tier") or "not stated"),
         "unit": clean(audit.get("unit") or "row"),
-        "attacks": [attack_view(result) for result in results],
+        "attacks": attacks,
+        "attackers": _attackers(attacks),
         "forest": forest,
         "measures": [
             _measure(mapping(found), index)
@@ -141,11 +143,21 @@ def _trial(result: dict[str, Any]) -> charts.Trial:
     )
 
 
+def attack_parts(name: object) -> tuple[str, str]:
+    """Take "attribute/inference(marital-status)@all targets" apart: attack, operating point.
+
+    What stands in brackets is a column's name, and stays as it is.
+    """
+    whole = clean(name)
+    attack, _, point = whole.rpartition("@") if "@" in whole else (whole, "", "")
+    head, bracket, column = attack.partition("(")
+    return wording.humanize(head) + (f" {bracket}{column}" if bracket else ""), point
+
+
 def attack_name(name: object) -> str:
-    """Return "marginals@fpr_0.01" as "Marginals (fpr 0.01)"."""
-    attack, _, point = clean(name).partition("@")
-    head = wording.humanize(attack)
-    return f"{head} ({point.replace('_', ' ')})" if point else head
+    """Return the name of a result as a reader should see it."""
+    attack, point = attack_parts(name)
+    return f"{attack}, {point}" if point else attack
 
 
 def _interval(found: charts.Interval | None) -> str:
@@ -162,6 +174,8 @@ def attack_view(result: dict[str, Any]) -> dict[str, Any]:
     difference = result.get("difference")
     return {
         "name": attack_name(result.get("name", "unnamed attack")),
+        "attack": attack_parts(result.get("name", ""))[0],
+        "point": attack_parts(result.get("name", ""))[1] or "its only point",
         "status": page.status_of(result.get("status", "error")),
         "members": _interval(_rate(result, "members")),
         "controls": _interval(_rate(result, "controls")),
@@ -179,6 +193,19 @@ def attack_view(result: dict[str, Any]) -> dict[str, Any]:
         "model": _threat(mapping(result.get("threat_model"))),
         "notes": [clean(note) for note in sequence(result.get("notes"))],
     }
+
+
+def _attackers(attacks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Group results by attack: its operating points share one attacker."""
+    found: dict[str, dict[str, Any]] = {}
+    for attack in attacks:
+        shown = found.setdefault(
+            attack["attack"],
+            {"name": attack["attack"], "model": attack["model"], "points": [], "notes": []},
+        )
+        shown["points"].append(attack)
+        shown["notes"] += [note for note in attack["notes"] if note not in shown["notes"]]
+    return list(found.values())
 
 
 def _points(value: Any, *, sign: str = "+") -> str:
@@ -236,10 +263,15 @@ def _column(found: dict[str, Any], index: int) -> dict[str, Any] | None:
         return None
     name = clean(found.get("name", ""))
     apart = sum(abs(a - b) for a, b in zip(real, synthetic, strict=True)) / 2
+    if not found.get("ordered", True):
+        order = sorted(range(len(labels)), key=lambda place: -real[place])
+        labels = [labels[place] for place in order]
+        real, synthetic = [real[place] for place in order], [synthetic[place] for place in order]
+    draw = charts.paired if found.get("ordered", True) else charts.paired_bars
     return {
         "name": name,
         "apart": share(apart),
-        "chart": charts.paired(
+        "chart": draw(
             labels, real, synthetic, ident=f"column-{index}", title=f"{name}: real and synthetic"
         ),
         "rows": [
