@@ -3,7 +3,6 @@
 from math import isqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dpsynth.domain import Domain
 from dpsynth.encoding.coarsening import Coarsening
@@ -47,14 +46,4 @@ def merge_rare(histogram: NoisyTable, *, threshold: float, levels: int) -> Coars
         frequent = np.zeros(counts.size, dtype=bool)
         frequent[keep] = True
     groups = np.where(frequent, np.cumsum(frequent) - 1, frequent.sum()).astype(np.int64)
-    return Coarsening(groups=groups, weights=_weights(counts, stddev, groups))
-
-
-def _weights(
-    counts: NDArray[np.float64], stddev: float, groups: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Share of each code in its group, by smoothed counts; even where they are all 0."""
-    smooth = smooth_histogram(counts, stddev)
-    sums = np.bincount(groups, weights=smooth)[groups]
-    members = np.bincount(groups)[groups]
-    return np.where(sums > 0, smooth / np.where(sums > 0, sums, 1.0), 1 / members)
+    return Coarsening(groups=groups, weights=smooth_histogram(counts, stddev))

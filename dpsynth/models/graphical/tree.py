@@ -53,12 +53,12 @@ def junction_tree(cliques: Sequence[Clique]) -> tuple[Node, ...]:
     """
     if not cliques:
         raise ValueError("cliques must hold at least one clique")
+    if len(set(cliques)) != len(cliques):
+        raise ValueError("every clique must be given once")
     nodes = [Node(clique=cliques[0], parent=None, separator=(), new=cliques[0])]
     members = set(cliques[0])
     # For every clique not yet placed: the size of its best separator, and the node it hangs from.
     waiting = {clique: (_shared(clique, cliques[0]), 0) for clique in cliques[1:]}
-    if len(waiting) != len(cliques) - 1:
-        raise ValueError("every clique must be given once")
     while waiting:
         clique = max(waiting, key=lambda name: waiting[name][0])
         _, parent = waiting.pop(clique)

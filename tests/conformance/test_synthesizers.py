@@ -1,0 +1,113 @@
+"""Every registered synthesizer passes every check, and every check can fail."""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from dpsynth.models.graphical.model import GraphicalModel
+from dpsynth.synthesizers import registry
+from dpsynth.synthesizers.independent import Independent
+from dpsynth.testing import conformance
+from dpsynth.testing.conformance import CHECKS
+from dpsynth.testing.worlds import UnreadableSource, chain_codes, reachable_from, small_world
+
+
+@pytest.mark.parametrize("name", sorted(registry.BUILT_IN))
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_conforms(name, check):
+    check(registry.get(name)())
+
+
+class Frugal(Independent):
+    """Spends half of what it plans."""
+
+    def learn(self, curator, *, rho):
+        return super().learn(curator, rho=rho / 2)
+
+
+class Silent(Independent):
+    """Plans nothing."""
+
+    def steps(self, domain, *, unit, rho):
+        return ()
+
+
+class Peeking(Independent):
+    """Reads the rows to plan."""
+
+    def steps(self, domain, *, unit, rho):
+        small_world(rho=rho, source=UnreadableSource).coarsened({})
+        return super().steps(domain, unit=unit, rho=rho)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class HoldingModel(GraphicalModel):
+    held: object = None
+
+
+def holding(learned, held):
+    model = learned.model
+    made = HoldingModel(
+        domain=model.domain, total=model.total, probabilities=model.probabilities, held=held
+    )
+    return replace(learned, model=made)
+
+
+class KeepsTheCurator(Independent):
+    def learn(self, curator, *, rho):
+        return holding(super().learn(curator, rho=rho), {"deep": [lambda: curator]})
+
+
+class KeepsAColumn(Independent):
+    def learn(self, curator, *, rho):
+        codes = chain_codes(curator.domain, rows=conformance.SMALL_ROWS, seed=0)
+        return holding(super().learn(curator, rho=rho), codes["age"][:10])
+
+
+class Forgetful(Independent):
+    """Answers with even shares whatever was measured."""
+
+    def learn(self, curator, *, rho):
+        learned = super().learn(curator, rho=rho)
+        tables = {
+            clique: np.full(table.shape, 1 / table.size)
+            for clique, table in learned.model.probabilities.items()
+        }
+        return replace(learned, model=replace(learned.model, probabilities=tables))
+
+
+@pytest.mark.parametrize(
+    ("check", "broken"),
+    [
+        (conformance.spends_exactly_its_plan, Frugal),
+        (conformance.spends_exactly_its_plan, Silent),
+        (conformance.plans_without_data, Silent),
+        (conformance.plans_without_data, Peeking),
+        (conformance.leaves_the_rows_behind, KeepsTheCurator),
+        (conformance.leaves_the_rows_behind, KeepsAColumn),
+        (conformance.survives_any_rows, Frugal),
+        (conformance.learns_something, Forgetful),
+    ],
+)
+def test_a_check_can_fail(check, broken):
+    with pytest.raises(AssertionError):
+        check(broken())
+
+
+def test_worlds_repeat_and_are_marked_as_seeded():
+    rho = Fraction(1, 10)
+    first, second = (small_world(rho=rho) for _ in range(2))
+    one, two = (Independent().learn(curator, rho=rho).model for curator in (first, second))
+    assert (one.marginal(("age",)) == two.marginal(("age",))).all()
+    assert all(entry.seeded for entry in first.account.entries)
+
+
+def test_reachable_looks_into_containers_closures_and_views():
+    array = np.arange(10)
+    hidden = object()
+    root = {"a": [(lambda: hidden, array[:3])]}
+    assert any(held is hidden for held in reachable_from(root))
+    assert any(held is array for held in reachable_from(root))
+    assert not any(held is np for held in reachable_from(root))
