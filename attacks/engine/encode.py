@@ -37,9 +37,9 @@ def encode(frame: "pd.DataFrame", schema: "Schema", *, name: str, persons: bool)
     for place, (column, codec) in enumerate(held.items()):
         codes[:, place] = codec.encode(frame[column]).codes
     if persons and schema.unit.kind == "person":
-        column = schema.unit.column
-        check_columns(frame, [str(column)], name=name)
-        return _by_person(tuple(held), codes, _numbers(frame[column]))
+        whose = str(schema.unit.column)
+        check_columns(frame, [whose], name=name)
+        return _by_person(tuple(held), codes, _numbers(frame[whose]))
     rows = np.arange(len(frame), dtype=np.int64)
     return CodedTable(columns=tuple(held), codes=codes, persons=rows, size=len(frame))
 

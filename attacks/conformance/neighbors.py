@@ -1,0 +1,150 @@
+"""Do two neighboring tables look the same but for what the noise covers?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attacks.conformance.checks import Check
+
+if TYPE_CHECKING:
+    from dpsynth.schema import Schema
+    from dpsynth.testing.recording import Entry, Reading, Replay
+
+_NAME = "neighbors"
+_FAULTS = (ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
+
+
+def check(plan: Mapping[str, Any], schema: "Schema | None", *, seed: int) -> list[Check]:
+    """Return one check a pair of neighboring made-up tables; each must hold without exception."""
+    if schema is None:
+        return [Check(name=_NAME, status="skipped", detail="no schema to make rows from was given")]
+    import dpsynth
+    from dpsynth.testing.recording import replay
+
+    named = plan["synthesizer"]
+    try:
+        synthesizer = dpsynth.synthesizer(named["name"], **named["settings"])
+        replays = replay(
+            synthesizer, schema, epsilon=plan["epsilon"], delta=plan["delta"], seed=seed
+        )
+    except _FAULTS as error:
+        return [
+            Check(
+                name=_NAME,
+                status="error",
+                detail=f"the fit on made-up rows stopped with {type(error).__name__}",
+            )
+        ]
+    planned = [step["event"] for step in plan["steps"]]
+    return [_judged(found, planned=planned) for found in replays]
+
+
+def _judged(found: "Replay", *, planned: Sequence[Mapping[str, str]]) -> Check:
+    moved = movements(found)
+    worst = max(moved, key=lambda one: one.ratio, default=None)
+    faults = [
+        *([found.diverged] if found.diverged else []),
+        *(
+            ["the ledger shows other charges than the plan"]
+            if [dict(entry.event) for entry in found.charged] != [dict(event) for event in planned]
+            else []
+        ),
+        *(
+            ["the neighbor was charged otherwise"]
+            if not found.diverged and found.charged != found.charged_again
+            else []
+        ),
+        *(
+            ["the neighbor was asked fewer questions"]
+            if not found.diverged and len(found.there) < len(found.here)
+            else []
+        ),
+        *(
+            ["the same answers led to another model"]
+            if not found.diverged and not found.same_model
+            else []
+        ),
+        *(one.fault for one in moved if one.fault),
+    ]
+    return Check(
+        name=f"{_NAME}/{found.world}",
+        status="failed" if faults else "passed",
+        statistic=None if worst is None else float(worst.moved),
+        bound=None if worst is None else float(worst.allowed),
+        trials=len(moved),
+        confidence=1.0,
+        detail=(
+            "; ".join(dict.fromkeys(faults))
+            or "the same charges, questions and model; no exact answer moved further than its "
+            "declared sensitivity (squared length, the answer nearest to its bound)"
+        ),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Movement:
+    """How far one exact answer moved between neighbors, against what its noise was made for.
+
+    Attributes:
+        moved: in the norm of the mechanism: squared length, or sum of absolute differences.
+        allowed: what its ledger entry declares.
+        fault: a sentence where something is wrong.
+    """
+
+    moved: Fraction
+    allowed: Fraction
+    fault: str
+
+    @property
+    def ratio(self) -> Fraction:
+        """Share of what is allowed that was used."""
+        return self.moved / self.allowed
+
+
+def movements(found: "Replay") -> list[Movement]:
+    """Return how far each answer moved that both worlds were asked."""
+    result = []
+    answered = 0  # entries of noisy counts that were used up, in order
+    for here, there in zip(found.here, found.there, strict=False):
+        paid = found.charged[: here.paid]
+        noisy = [entry for entry in paid if entry.event["kind"] != "exponential_selection/v1"]
+        choosing = bool(paid) and paid[-1].event["kind"] == "exponential_selection/v1"
+        if not choosing and answered >= len(noisy):
+            result.append(_unpaid(here))
+            continue
+        if choosing:
+            # The score of a candidate moves no further than its counts do in sum.
+            allowed = Fraction(found.max_rows)
+            result.append(_measured(here, there, norm="sum", allowed=allowed))
+            continue
+        result.append(_paid(here, there, noisy[answered]))
+        answered += 1
+    return result
+
+
+def _paid(here: "Reading", there: "Reading", entry: "Entry") -> Movement:
+    if entry.event["kind"] == "discrete_laplace/v1":
+        allowed = Fraction(entry.event["l1_sensitivity"])
+        return _measured(here, there, norm="sum", allowed=allowed)
+    allowed = Fraction(entry.event["l2_sensitivity_squared"])
+    return _measured(here, there, norm="square", allowed=allowed)
+
+
+def _measured(here: "Reading", there: "Reading", *, norm: str, allowed: Fraction) -> Movement:
+    apart = here.counts - there.counts
+    moved = Fraction(int(np.abs(apart).sum() if norm == "sum" else apart @ apart))
+    fault = ""
+    if moved > allowed:
+        fault = f"the exact counts of {', '.join(here.clique)} moved further than declared"
+    return Movement(moved=moved, allowed=allowed, fault=fault)
+
+
+def _unpaid(here: "Reading") -> Movement:
+    return Movement(
+        moved=Fraction(0),
+        allowed=Fraction(1),
+        fault=f"the rows were counted by {', '.join(here.clique)} before anything was paid",
+    )

@@ -1,0 +1,116 @@
+"""Does the noise follow its law, at the very scales of the plan?"""
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks.conformance.checks import CONFIDENCE, FALSE_ALARM, Check, events
+from attacks.stats.laws import (
+    GaussianLaw,
+    LaplaceLaw,
+    Law,
+    detectable_scale,
+    energy_limits,
+    gap_limit,
+    largest_gap,
+)
+
+L = TypeVar("L", GaussianLaw, LaplaceLaw)
+DRAWS = 50_000
+_SCALES = 40  # different scales tested; more are thinned out evenly, and that is said
+_SHARE = FALSE_ALARM / 4  # a quarter each: both kinds of noise, and the selection below them
+
+
+def check(plan: Mapping[str, Any], *, seed: int) -> list[Check]:
+    """Return two checks a scale: of the scale by the mean energy, of the shape by the whole law."""
+    from dpsynth.testing import noise
+
+    gaussian = sorted({Fraction(e["sigma_squared"]) for e in events(plan, "discrete_gaussian/v1")})
+    laplace = sorted({Fraction(e["scale"]) for e in events(plan, "discrete_laplace/v1")})
+    checks = [
+        *_family(
+            "discrete_gaussian",
+            [GaussianLaw(sigma_squared=value) for value in gaussian],
+            lambda law, size, number: noise.gaussian(
+                law.sigma_squared, size=size, seed=seed + number
+            ),
+        ),
+        *_family(
+            "discrete_laplace",
+            [LaplaceLaw(scale=value) for value in laplace],
+            lambda law, size, number: noise.laplace(law.scale, size=size, seed=seed + number),
+        ),
+    ]
+    return checks or [
+        Check(name="noise", status="not applicable", detail="the plan adds no noise to counts")
+    ]
+
+
+def _family(
+    kind: str, laws: list[L], draw: Callable[[L, int, int], NDArray[np.int64]]
+) -> list[Check]:
+    chosen = _thinned(laws)
+    return [
+        check
+        for number, law in enumerate(chosen)
+        for check in _one(
+            kind,
+            law,
+            draw(law, DRAWS, number),
+            false_alarm=_SHARE / (2 * len(chosen)),
+            untested=len(laws) - len(chosen),
+        )
+    ]
+
+
+def _one(
+    kind: str, law: Law, draws: NDArray[np.int64], *, false_alarm: float, untested: int
+) -> list[Check]:
+    name = f"{kind}({_parameter(law)})"
+    low, high = energy_limits(law, draws=draws.size, false_alarm=false_alarm)
+    mean = float(law.energy(draws).mean())
+    narrowest = detectable_scale(law, draws=draws.size, false_alarm=false_alarm)
+    expected, _ = law.moments()
+    gap, limit = largest_gap(law, draws), gap_limit(draws=draws.size, false_alarm=false_alarm)
+    more = f"; {untested} scales between the tested ones were left out" if untested else ""
+    return [
+        Check(
+            name=f"noise/scale of {name}",
+            status="passed" if low <= mean <= high else "failed",
+            statistic=mean / expected,
+            bound=high / expected,
+            trials=int(draws.size),
+            detectable=narrowest,
+            confidence=CONFIDENCE,
+            detail=(
+                f"mean energy of the draws over its expectation lies between {low / expected:.4f} "
+                f"and {high / expected:.4f} unless the scale is wrong; a scale below "
+                f"{narrowest:.3f} of the planned one would have been seen{more}"
+            ),
+        ),
+        Check(
+            name=f"noise/shape of {name}",
+            status="passed" if gap <= limit else "failed",
+            statistic=gap,
+            bound=limit,
+            trials=int(draws.size),
+            confidence=CONFIDENCE,
+            detail="largest gap between the drawn and the claimed distribution function",
+        ),
+    ]
+
+
+def _parameter(law: Law) -> str:
+    if isinstance(law, GaussianLaw):
+        return f"stddev {float(law.sigma_squared) ** 0.5:.6g}"
+    return f"scale {float(law.scale):.6g}"
+
+
+def _thinned(laws: list[L]) -> list[L]:
+    if len(laws) <= _SCALES:
+        return laws
+    places = np.unique(np.linspace(0, len(laws) - 1, _SCALES).round().astype(int))
+    return [laws[place] for place in places]

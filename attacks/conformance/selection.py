@@ -1,0 +1,83 @@
+"""Does selection follow the exponential law, at the plan's epsilon and frozen scores?"""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from math import ceil
+from typing import Any
+
+import numpy as np
+
+from attacks.conformance.checks import CONFIDENCE, FALSE_ALARM, Check, events
+from attacks.stats.laws import (
+    Values,
+    divergence_p_value,
+    frequency_divergence,
+    softmax,
+)
+
+DRAWS = 4_000
+# Exponents of the candidates: far enough apart that a wrong rate moves the frequencies, near
+# enough that each is chosen often.
+_EXPONENTS = np.array([0.0, 0.7, 1.4, 2.1])
+_KINDS = 8  # different values of epsilon tested
+_SHARE = FALSE_ALARM / 4
+_DEVIATIONS = 1.645  # normal quantile of 95 %
+
+
+def check(plan: Mapping[str, Any], *, seed: int) -> list[Check]:
+    """Return one check for each different epsilon of a selection, the first few of them."""
+    from dpsynth.testing import noise
+
+    planned = sorted({Fraction(e["epsilon"]) for e in events(plan, "exponential_selection/v1")})
+    if not planned:
+        return [Check(name="selection", status="not applicable", detail="the plan selects nothing")]
+    sensitivity = Fraction(plan["unit"]["max_rows"])
+    tested = planned[:_KINDS]
+    checks = []
+    for number, epsilon in enumerate(tested):
+        # Scores are whole numbers: rounded, and the law is worked out for the rounded ones. A
+        # multiple of the sensitivity keeps them apart where epsilon is large.
+        fine = 1 + ceil(20 * epsilon / sensitivity)
+        unit = sensitivity * fine
+        scores = np.array(
+            [round(Fraction(x) * 2 * unit / epsilon) for x in _EXPONENTS.tolist()], dtype=np.int64
+        )
+        rate = float(epsilon / (2 * unit))
+        counts = noise.selections(
+            epsilon, scores, sensitivity=unit, draws=DRAWS, seed=seed + number
+        )
+        exponents = np.asarray(scores * rate, dtype=np.float64)
+        level = _SHARE / len(tested)
+        found = frequency_divergence(counts, softmax(exponents))
+        p_value = divergence_p_value(found, draws=DRAWS, cells=scores.size)
+        factor = _detectable(exponents, level=level)
+        checks.append(
+            Check(
+                name=f"selection/law at epsilon {float(epsilon):.6g}",
+                status="passed" if p_value > level else "failed",
+                statistic=2 * found,
+                p_value=p_value,
+                trials=DRAWS,
+                detectable=factor,
+                confidence=CONFIDENCE,
+                detail=(
+                    "G statistic of the choices among four frozen scores; a rate of selection "
+                    f"{factor:.2f} times the claimed one would have been seen"
+                ),
+            )
+        )
+    return checks
+
+
+def _detectable(exponents: Values, *, level: float) -> float:
+    """Return the smallest factor above 1 on the rate that would show, to one hundredth."""
+    claimed = softmax(exponents)
+    for hundredths in range(101, 400):
+        drawn = softmax(exponents * hundredths / 100)
+        ratio = np.log(drawn / claimed)
+        mean = float(drawn @ ratio)
+        deviation = float(drawn @ (ratio - mean) ** 2) ** 0.5
+        least = DRAWS * mean - _DEVIATIONS * DRAWS**0.5 * deviation
+        if divergence_p_value(least, draws=DRAWS, cells=exponents.size) <= level:
+            return hundredths / 100
+    return 4.0

@@ -1,0 +1,305 @@
+"""A fit recorded on made-up rows, and replayed on neighboring ones with every answer frozen.
+
+The recorder stands where the rows stand, behind the curator: all of the curator, the ledger, the
+mechanisms and the synthesizer run as in a release. In the replay the rows are the neighbor's, but
+each count is answered with what was recorded, and the noise comes from the same seed: whatever is
+released is the same, so whatever else differs came from the rows by a way that nobody paid for.
+
+Only worlds made here can be recorded, and their ledgers are seeded: nothing of this can be
+certified.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpsynth.domain import Domain
+from dpsynth.privacy.events import event_to_dict
+from dpsynth.privacy.ledger import Ledger
+from dpsynth.privacy.randomness import SeededRandom
+from dpsynth.privacy.source import TableSource
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dpsynth.schema import Schema
+    from dpsynth.sources.frame import FrameSource, Prepared
+    from dpsynth.synthesizers.facade import Synthesizer
+    from dpsynth.synthesizers.fitted import FittedModel
+    from dpsynth.synthesizers.plan import Plan
+
+CROWD = 10  # rows that all say the same, so that one more stands out
+
+
+class DivergedError(Exception):
+    """The replay asked something else than the recording, though it was told the same."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """One count of the rows.
+
+    Attributes:
+        clique: the columns that were counted.
+        shape: their numbers of codes at that time.
+        counts: the exact answer.
+        paid: ledger entries that were on record when the rows were read.
+    """
+
+    clique: tuple[str, ...]
+    shape: tuple[int, ...]
+    counts: NDArray[np.int64]
+    paid: int
+
+
+class RecordingSource:
+    """Notes every count of the source that it stands for, and answers with it."""
+
+    def __init__(
+        self, source: TableSource, *, paid: Callable[[], int], tape: list[Reading]
+    ) -> None:
+        self._source = source
+        self._paid = paid
+        self.tape = tape
+
+    @property
+    def domain(self) -> Domain:
+        """The columns and their numbers of codes."""
+        return self._source.domain
+
+    def count(self, clique: tuple[str, ...]) -> NDArray[np.int64]:
+        """Return exact rows per cell, and note them."""
+        return self._note(clique).counts
+
+    def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> "RecordingSource":
+        """Return the same rows with codes regrouped, on the same tape."""
+        return RecordingSource(self._source.coarsened(groups), paid=self._paid, tape=self.tape)
+
+    def _note(self, clique: tuple[str, ...]) -> Reading:
+        reading = Reading(
+            clique=clique,
+            shape=self.domain.shape(clique),
+            counts=self._source.count(clique),
+            paid=self._paid(),
+        )
+        self.tape.append(reading)
+        return reading
+
+
+class ReplayingSource(RecordingSource):
+    """Notes every count of its own rows, and answers with what was recorded on others."""
+
+    def __init__(
+        self,
+        source: TableSource,
+        *,
+        paid: Callable[[], int],
+        tape: list[Reading],
+        recorded: Sequence[Reading],
+    ) -> None:
+        super().__init__(source, paid=paid, tape=tape)
+        self._recorded = recorded
+
+    def count(self, clique: tuple[str, ...]) -> NDArray[np.int64]:
+        """Return the recorded count of the same place in the sequence.
+
+        Raises:
+            DivergedError: the recording asked something else here, or nothing.
+        """
+        place = len(self.tape)
+        mine = self._note(clique)
+        if place >= len(self._recorded):
+            raise DivergedError("the neighbor's rows were read more often")
+        then = self._recorded[place]
+        if (then.clique, then.shape, then.paid) != (mine.clique, mine.shape, mine.paid):
+            raise DivergedError(f"another question was asked of the neighbor's rows: {clique}")
+        return then.counts
+
+    def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> "ReplayingSource":
+        """Return the same rows with codes regrouped, in the same replay."""
+        return ReplayingSource(
+            self._source.coarsened(groups),
+            paid=self._paid,
+            tape=self.tape,
+            recorded=self._recorded,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One ledger entry, as text."""
+
+    label: str
+    event: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replay:
+    """What two neighboring worlds were asked, with the answers released to both the same.
+
+    Attributes:
+        world: what the two differ in, for people.
+        max_rows: rows that a person may contribute.
+        charged: what the recording was charged.
+        charged_again: what the replay was charged.
+        here: counts of the recording.
+        there: exact counts of the neighbor, to the same questions.
+        diverged: why the replay was given up, or None.
+        same_model: both fits ended in the same model, bit for bit.
+    """
+
+    world: str
+    max_rows: int
+    charged: tuple[Entry, ...]
+    charged_again: tuple[Entry, ...]
+    here: tuple[Reading, ...]
+    there: tuple[Reading, ...]
+    diverged: str | None
+    same_model: bool
+
+
+def replay(
+    synthesizer: "Synthesizer", schema: "Schema", *, epsilon: str, delta: str, seed: int = 0
+) -> tuple[Replay, ...]:
+    """Fit ``synthesizer`` on pairs of neighboring made-up tables of ``schema``.
+
+    The pairs are those that move counts furthest: a person with more rows than are allowed, all
+    the same and unlike the ten rows that are there; one alone in an empty table; and one who says
+    what everybody says.
+
+    Args:
+        synthesizer: what is on trial.
+        schema: public facts; the made-up rows lie in its declared domain.
+        epsilon: of the plan, exact text.
+        delta: of the plan, exact text.
+        seed: of the noise.
+    """
+    plan = synthesizer.plan(schema, epsilon=Fraction(epsilon), delta=Fraction(delta))
+    crowd = _rows(schema, last=False, rows=CROWD)
+    nobody = crowd.iloc[:0]
+    extreme, usual = (
+        _rows(schema, last=last, rows=plan.unit.max_rows + 2 * (plan.unit.name == "person"))
+        for last in (True, False)
+    )
+    worlds = (
+        ("one person unlike all others", crowd, extreme),
+        ("one person in an empty table", nobody, extreme),
+        ("one person like all others", crowd, usual),
+    )
+    return tuple(
+        _pair(synthesizer, schema, plan, world=world, table=table, person=person, seed=seed)
+        for world, table, person in worlds
+    )
+
+
+def _pair(
+    synthesizer: "Synthesizer",
+    schema: "Schema",
+    plan: "Plan",
+    *,
+    world: str,
+    table: "pd.DataFrame",
+    person: "pd.DataFrame",
+    seed: int,
+) -> Replay:
+    import pandas as pd
+
+    table, person = _named(table, schema, every=True), _named(person, schema, every=False)
+    neighbor = pd.concat([table, person], ignore_index=True) if len(table) else person
+    here: list[Reading] = []
+    there: list[Reading] = []
+
+    def recording(source: TableSource, paid: Callable[[], int]) -> TableSource:
+        return RecordingSource(source, paid=paid, tape=here)
+
+    def replaying(source: TableSource, paid: Callable[[], int]) -> TableSource:
+        return ReplayingSource(source, paid=paid, tape=there, recorded=here)
+
+    model, charged = _fit(synthesizer, schema, plan, table, recording, seed=seed)
+    diverged, again = None, None
+    try:
+        again, charged_again = _fit(synthesizer, schema, plan, neighbor, replaying, seed=seed)
+    except DivergedError as error:
+        diverged, charged_again = str(error), ()
+    return Replay(
+        world=world,
+        max_rows=plan.unit.max_rows,
+        charged=charged,
+        charged_again=charged_again,
+        here=tuple(here),
+        there=tuple(there),
+        diverged=diverged,
+        same_model=again is not None and _same(model, again),
+    )
+
+
+def _fit(
+    synthesizer: "Synthesizer",
+    schema: "Schema",
+    plan: "Plan",
+    table: "pd.DataFrame",
+    wrapped: Callable[[TableSource, Callable[[], int]], TableSource],
+    *,
+    seed: int,
+) -> tuple["FittedModel", tuple[Entry, ...]]:
+    from dpsynth.sources.frame import prepare
+
+    with Ledger.in_memory(cap_epsilon=plan.epsilon, cap_delta=plan.delta) as ledger:
+        account = ledger.open_release(rho=plan.rho, seeded=True)
+        prepared: Prepared = prepare(table, schema, key=_key)
+        source = wrapped(prepared.source, lambda: len(account.entries))
+        model = synthesizer.fit_prepared(
+            replace(prepared, source=cast("FrameSource", source)),
+            schema=schema,
+            plan=plan,
+            account=account,
+            rng=SeededRandom(seed),
+        )
+        charged = tuple(
+            Entry(label=entry.label, event=event_to_dict(entry.event)) for entry in account.entries
+        )
+    return model, charged
+
+
+def _key(purpose: str) -> bytes:
+    """Return a key that everybody knows: made-up persons have no secrets."""
+    return purpose.encode().ljust(32, b"\0")[:32]
+
+
+def _rows(schema: "Schema", *, last: bool, rows: int) -> "pd.DataFrame":
+    """Return rows that hold the first declared code in every column, or the last."""
+    from dpsynth.encoding import base_domain
+    from dpsynth.encoding.table import decode_table
+
+    sizes = base_domain(schema).sizes
+    codes: dict[str, Any] = {
+        name: np.full(rows, size - 1 if last else 0, dtype=np.int64) for name, size in sizes.items()
+    }
+    return decode_table(codes, schema, np.random.default_rng(0), rows=rows)
+
+
+def _named(table: "pd.DataFrame", schema: "Schema", *, every: bool) -> "pd.DataFrame":
+    """Give every row a person of its own, or all rows one person who is none of those."""
+    column = schema.unit.column
+    if column is None:
+        return table
+    rows = range(len(table))
+    return table.assign(**{column: [f"p{row}" if every else "one more" for row in rows]})
+
+
+def _same(first: "FittedModel", second: "FittedModel") -> bool:
+    header, arrays = first.model.to_arrays()
+    other_header, other_arrays = second.model.to_arrays()
+    same_arrays = arrays.keys() == other_arrays.keys() and all(
+        np.array_equal(array, other_arrays[name]) for name, array in arrays.items()
+    )
+    same_groups = first.coarsenings.keys() == second.coarsenings.keys() and all(
+        np.array_equal(coarsening.groups, second.coarsenings[name].groups)
+        and np.array_equal(coarsening.weights, second.coarsenings[name].weights)
+        for name, coarsening in first.coarsenings.items()
+    )
+    return header == other_header and same_arrays and same_groups
