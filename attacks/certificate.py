@@ -80,6 +80,7 @@ def certify_public(
     *,
     key: keys.SigningKey,
     conformance: Sequence[object] | None = None,
+    not_tested: Sequence[str] | None = None,
     rule: policy.Policy = policy.DEFAULT,
     render: Renderer | None = None,
     date: str | None = None,
@@ -91,6 +92,7 @@ def certify_public(
         public: the folder, usually under its temporary name still.
         key: signs.
         conformance: checks of the mechanism; they run now if not given.
+        not_tested: what those checks leave out; what ours leave out if not given.
         rule: the policy that gives the verdict.
         render: writes report.html and summary.md from the predicate; ours if not given.
         date: day of the certificate, today if not given.
@@ -106,6 +108,7 @@ def certify_public(
     predicate = predicate_of(
         read_claim(public),
         checks=[shapes.plain(check) for check in conformance],
+        not_tested=_not_tested() if not_tested is None else not_tested,
         rule=rule,
         date=date or statement.today(),
         versions=statement.versions() if versions is None else versions,
@@ -141,18 +144,17 @@ def predicate_of(
     claim: Mapping[str, object],
     *,
     checks: Sequence[Mapping[str, Any]],
+    not_tested: Sequence[str],
     rule: policy.Policy,
     date: str,
     versions: Mapping[str, str],
 ) -> dict[str, Any]:
     """Return everything that the certificate says; a pure function of its arguments."""
-    from attacks.conformance import NOT_TESTED
-
     verdict = policy.public_verdict(claim, checks, rule)
     return {
         "claim": dict(claim),
         "conformance": [dict(check) for check in checks],
-        "not_tested": list(NOT_TESTED),
+        "not_tested": list(not_tested),
         "policy": rule.to_dict(),
         "verdict": verdict.outcome,
         "reasons": list(verdict.reasons),
@@ -168,6 +170,12 @@ def run_conformance(plan: Mapping[str, Any], schema: "Schema") -> list[dict[str,
     from attacks import conformance
 
     return [shapes.plain(check) for check in conformance.run(plan, schema)]
+
+
+def _not_tested() -> Sequence[str]:
+    from attacks.conformance import NOT_TESTED
+
+    return NOT_TESTED
 
 
 def _render(public: Path, predicate: dict[str, Any]) -> None:

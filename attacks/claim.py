@@ -58,6 +58,8 @@ def claim_of(plan: Document, ledger: Document, schema: "Schema") -> dict[str, ob
     """
     entries: list[dict[str, Any]] = list(ledger["entries"])
     events = [entry["event"] for entry in entries]
+    if schema.open_items():
+        raise IntegrityError("schema.toml holds guesses that nobody confirmed")
     dpsynth.check_chain(entries)
     _require_planned(plan, ledger, entries)
     _require_unit(plan["unit"], entries, schema)
