@@ -117,4 +117,4 @@ class Rollup(BaseModel):
 @lru_cache(maxsize=64)
 def _levels(rule: str, values: tuple[str, ...] | None, other: str) -> tuple[str, ...]:
     listed = values if values is not None else LEVELS[rule]()
-    return tuple(value.strip() for value in listed) + (other.strip(),)
+    return (*(value.strip() for value in listed), other.strip())

@@ -1,6 +1,6 @@
 """The kinds of column that a schema can declare. Public facts only; frozen, nothing unknown."""
 
-import datetime
+import datetime as dt
 import math
 import re
 from typing import Annotated, Any, ClassVar, Literal
@@ -29,12 +29,12 @@ MAX_INTEGER = 2**53
 
 
 def _plain_date(value: Any) -> Any:
-    if isinstance(value, datetime.datetime) or not isinstance(value, str | datetime.date):
+    if isinstance(value, dt.datetime) or not isinstance(value, str | dt.date):
         raise ValueError("must be a date such as 2024-01-31")
     return value
 
 
-Day = Annotated[datetime.date, BeforeValidator(_plain_date)]
+Day = Annotated[dt.date, BeforeValidator(_plain_date)]
 
 
 class Column(BaseModel):
@@ -168,9 +168,12 @@ class LevelsColumn(ModeledColumn):
     def _values(self) -> "LevelsColumn":
         if self.values is not None:
             self._check_values(self.values)
-        if self.fallback is not None and self.is_ready():
-            if key(self.fallback) not in {key(level) for level in self.levels}:
-                raise self.wrong("fallback", "must be one of the declared levels")
+        if (
+            self.fallback is not None
+            and self.is_ready()
+            and key(self.fallback) not in {key(level) for level in self.levels}
+        ):
+            raise self.wrong("fallback", "must be one of the declared levels")
         return self
 
     def _check_values(self, values: tuple[bool | int | float | str, ...]) -> None:
@@ -179,8 +182,10 @@ class LevelsColumn(ModeledColumn):
         if not one_type(values):
             raise self.wrong("values", "must be all text, all numbers, or all true/false")
         keys = [key(value) for value in values]
-        if any(not text or len(text) > MAX_TEXT for text in keys):
-            raise self.wrong("values", f"each must have 1 to {MAX_TEXT} characters")
+        if any(not text or len(text) > MAX_TEXT or "\0" in text for text in keys):
+            raise self.wrong(
+                "values", f"each must have 1 to {MAX_TEXT} characters, none of them NUL"
+            )
         if any(is_number(value) and not math.isfinite(value) for value in values):
             raise self.wrong("values", "numbers must be finite")
         if len(set(keys)) < len(keys):
@@ -349,7 +354,7 @@ class IntegerColumn(NumericColumn):
 
     @property
     def natural_dtype(self) -> str:
-        """int64."""
+        """The dtype int64."""
         return "int64"
 
 
@@ -367,7 +372,7 @@ class ContinuousColumn(NumericColumn):
 
     @property
     def natural_dtype(self) -> str:
-        """float64."""
+        """The dtype float64."""
         return "float64"
 
 
@@ -385,7 +390,7 @@ class BooleanColumn(ModeledColumn):
 
     @property
     def natural_dtype(self) -> str:
-        """bool."""
+        """The dtype bool."""
         return "bool"
 
 
@@ -422,22 +427,22 @@ class DateColumn(ModeledColumn):
                 raise self.wrong("bins", "the first and last edge must equal the `bounds`")
         if self.format is not None:
             self._check_format(self.format)
-        if self.fallback is not None and self.limits is not None:
-            if not self.limits[0] <= self.fallback <= self.limits[1]:
-                raise self.wrong("fallback", "must lie within the bounds")
+        low, high = self.limits or (dt.date.min, dt.date.max)
+        if self.fallback is not None and not low <= self.fallback <= high:
+            raise self.wrong("fallback", "must lie within the bounds")
         return self
 
     def _check_format(self, layout: str) -> None:
-        day = datetime.date(2023, 11, 28)
+        day = dt.date(2023, 11, 28)
         try:
-            read_back = datetime.datetime.strptime(day.strftime(layout), layout).date()
+            read_back = dt.datetime.strptime(day.strftime(layout), layout).date()  # noqa: DTZ007  # a day has no zone
         except (ValueError, re.error) as problem:
             raise self.wrong("format", "is not a notation that strptime can read") from problem
         if read_back != day:
             raise self.wrong("format", "must hold the year, the month and the day")
 
     @property
-    def limits(self) -> tuple[datetime.date, datetime.date] | None:
+    def limits(self) -> tuple[dt.date, dt.date] | None:
         """First and last day, from ``bounds`` or else from the edges."""
         if self.bounds is None and isinstance(self.bins, tuple):
             return self.bins[0], self.bins[-1]

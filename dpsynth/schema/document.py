@@ -3,7 +3,7 @@
 import json
 import tomllib
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,7 +17,7 @@ from dpsynth.schema.columns import AnyColumn, Column, ModeledColumn
 from dpsynth.schema.provenance import DECLARED, Provenance
 from dpsynth.schema.wording import one_sentence
 
-FORMAT = "dpsynth-schema/1"
+FORMAT: Literal["dpsynth-schema/1"] = "dpsynth-schema/1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,9 +213,9 @@ class Schema(BaseModel):
             why = "declare how many rows of one person count at most (--max-rows)"
             yield OpenItem(column=None, field="max_rows", why=why, guessed=False)
         guess = "guessed from the rows; confirm it with a reason, or declare it"
-        for field, origin in self.unit.provenance.items():
+        for part, origin in self.unit.provenance.items():
             if origin.status == "guessed":
-                yield OpenItem(column=None, field=field, why=guess, guessed=True)
+                yield OpenItem(column=None, field=part, why=guess, guessed=True)
         for column in self.columns:
             for field, why in column.undeclared():
                 yield OpenItem(column=column.name, field=field, why=why, guessed=False)
@@ -232,38 +232,39 @@ class Schema(BaseModel):
             raise SchemaError(f"the schema is not closed: {listed}{more}")
 
     def confirm(
-        self, column: str | None = None, *, reason: str, source: str | None = None
+        self,
+        columns: Sequence[str] | None = None,
+        *,
+        reason: str,
+        source: str | None = None,
     ) -> "Schema":
         """Adopt guesses as a person's own statement.
 
         Args:
-            column: whose guesses; None for all, "unit" for the privacy unit's.
+            columns: whose guesses; None for all, "unit" for the privacy unit's, which the person
+                column's name covers as well.
             reason: why they are right without the rows; kept and published.
             source: the public document that says so; without one the claim is conditional.
         """
         if not reason.strip():
             raise SchemaError("a confirmation needs a reason: say why it holds without the rows")
-        names = {each.name for each in self.columns}
-        if column is not None and column not in names and column != "unit":
-            raise SchemaError(f"no column is called {column!r} in the schema")
+        names = [each.name for each in self.columns]
+        named = None if columns is None else {columns} if isinstance(columns, str) else {*columns}
+        unknown = sorted((named or set()) - {*names, "unit"})
+        if unknown:
+            raise SchemaError(f"no column is called {unknown[0]!r} in the schema")
         adopted = Provenance(status="confirmed", reason=reason, source=source)
-
-        def confirmed(origins: Mapping[Any, Provenance]) -> dict[Any, Provenance]:
-            return {
-                field: adopted if origin.status == "guessed" else origin
-                for field, origin in origins.items()
-            }
-
-        columns = tuple(
-            each.model_copy(update={"provenance": confirmed(each.provenance)})
-            if column in (None, each.name)
+        changed = tuple(
+            each.model_copy(update={"provenance": _adopt(each.provenance, adopted)})
+            if named is None or each.name in named
             else each
             for each in self.columns
         )
         unit = self.unit
-        if column is None or (column == "unit" and "unit" not in names) or column == unit.column:
-            unit = unit.model_copy(update={"provenance": confirmed(unit.provenance)})
-        return self.model_copy(update={"columns": columns, "unit": unit})
+        of_unit = {unit.column} | ({"unit"} - {*names})
+        if named is None or named & of_unit:
+            unit = unit.model_copy(update={"provenance": _adopt(unit.provenance, adopted)})
+        return self.model_copy(update={"columns": changed, "unit": unit})
 
     def provenance_summary(self) -> dict[str, Any]:
         """Return the origin of every stated fact by column and field; plain data."""
@@ -288,6 +289,13 @@ class Schema(BaseModel):
 
 
 _ORDER = tuple(Schema.model_fields)
+
+
+def _adopt(origins: Mapping[Any, Provenance], adopted: Provenance) -> dict[Any, Provenance]:
+    return {
+        field: adopted if origin.status == "guessed" else origin
+        for field, origin in origins.items()
+    }
 
 
 def _refuse_constant(name: str) -> float:

@@ -1,4 +1,4 @@
-"""Where a declared fact comes from: law 4 lets only declared, learnt and confirmed facts be used."""
+"""Where a fact comes from. Only declared, learnt and confirmed facts may be used (law 4)."""
 
 from typing import Any, Literal
 

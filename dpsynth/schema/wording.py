@@ -32,7 +32,7 @@ def one_sentence(problem: ValidationError, data: Mapping[str, Any]) -> str:
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         return f"{where}, field 'kind': say one of {', '.join(KINDS)}"
     if kind == "value_error":
-        return f"{where} {str(error['ctx']['error'])}"
+        return f"{where} {error['ctx']['error']!s}"
     return f"{where} is wrong: {_tail(error['msg'])}"
 
 

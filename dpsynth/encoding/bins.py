@@ -1,0 +1,210 @@
+"""Bins learnt privately, for columns whose schema does not say how to cut their range.
+
+One noisy histogram a column over a grid that depends on declared facts alone; everything after it
+is post-processing: quantile edges, a bin of its own for every spike, and how values spread within
+a bin.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpsynth.domain import Domain, PrivacyUnit
+from dpsynth.encoding.coarsening import Coarsening
+from dpsynth.encoding.codec import Codec, base_domain, codecs
+from dpsynth.privacy.mechanisms import DiscreteGaussian
+from dpsynth.privacy.queries import MarginalQuery
+
+if TYPE_CHECKING:
+    from dpsynth.privacy.curator import Curator
+    from dpsynth.schema.document import Schema
+    from dpsynth.synthesizers.base import Step
+
+# A bin should hold this many standard deviations of noise, or its share says nothing.
+_LEAST_MASS = 4.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrivateBins:
+    """Learn at most ``bins`` bins for every column that declares none.
+
+    Args:
+        bins: greatest number of bins a column, the missing level aside.
+    """
+
+    bins: int = 32
+
+    def __post_init__(self) -> None:
+        if self.bins < 2:
+            raise ValueError("bins must be at least 2")
+
+    def columns(self, schema: "Schema") -> tuple[str, ...]:
+        """Name the columns whose bins are learnt; public."""
+        return tuple(name for name, each in codecs(schema).items() if each.needs_bins)
+
+    def domain(self, schema: "Schema") -> Domain:
+        """Return the domain after binning, at its largest: fewer bins may be learnt."""
+        sizes = {
+            name: min(each.size, self.bins + each.has_missing) if each.needs_bins else each.size
+            for name, each in codecs(schema).items()
+        }
+        return Domain(sizes=sizes)
+
+    def steps(self, schema: "Schema", *, unit: PrivacyUnit, rho: Fraction) -> tuple["Step", ...]:
+        """List the charges of ``learn``, from public facts alone; they add up to ``rho``."""
+        from dpsynth.synthesizers.base import Step
+
+        queries = self._queries(schema, base_domain(schema))
+        if not queries:
+            return ()
+        noise = self._noise(queries, unit=unit, rho=rho)
+        return tuple(
+            Step(
+                phase="bins",
+                label=_label(query),
+                event=noise.event(l2_sensitivity_squared=query.l2_sensitivity_squared(unit)),
+            )
+            for query in queries
+        )
+
+    def learn(
+        self, curator: "Curator", schema: "Schema", *, rho: Fraction
+    ) -> dict[str, Coarsening]:
+        """Spend exactly ``rho`` on one noisy histogram a column, and cut each into bins.
+
+        Args:
+            curator: over the base domain of ``schema``.
+            schema: the declared columns.
+            rho: zCDP budget, shared evenly; not spent if no column needs bins.
+
+        Returns:
+            By column that needs bins, how grid cells are grouped and spread within a group.
+        """
+        queries = self._queries(schema, curator.domain)
+        if not queries:
+            return {}
+        noise = self._noise(queries, unit=curator.unit, rho=rho)
+        answers = curator.measure(queries, noise, labels=[_label(query) for query in queries])
+        tools = codecs(schema)
+        return {
+            answer.clique[0]: cut(
+                answer.values, tools[answer.clique[0]], bins=self.bins, stddev=answer.stddev
+            )
+            for answer in answers
+        }
+
+    def _queries(self, schema: "Schema", domain: Domain) -> list[MarginalQuery]:
+        return [MarginalQuery(clique=(name,), domain=domain) for name in self.columns(schema)]
+
+    def _noise(
+        self, queries: list[MarginalQuery], *, unit: PrivacyUnit, rho: Fraction
+    ) -> DiscreteGaussian:
+        share = rho / len(queries)
+        return DiscreteGaussian(sigma_squared=queries[0].l2_sensitivity_squared(unit) / (2 * share))
+
+
+def _label(query: MarginalQuery) -> str:
+    return f"bins({query.clique[0]})"
+
+
+def cut(noisy: NDArray[np.int64], tool: Codec, *, bins: int, stddev: float) -> Coarsening:
+    """Cut a grid into bins from its noisy histogram; deterministic, post-processing.
+
+    Args:
+        noisy: noisy rows a base code of the column, the missing level last if there is one.
+        tool: the column's codec.
+        bins: greatest number of bins, the missing level aside.
+        stddev: of the noise in one cell, in rows.
+    """
+    cells = noisy.size - tool.has_missing
+    mass = denoise(noisy[:cells].astype(np.float64))
+    groups = _groups(mass, bins=bins, stddev=stddev)
+    weights = mass
+    if tool.has_missing:
+        groups = np.append(groups, groups.max() + 1)
+        weights = np.append(weights, 1.0)
+    return Coarsening(groups=groups, weights=weights)
+
+
+def denoise(noisy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the nearest histogram without negative cells and with the same total.
+
+    Euclidean projection: the same amount is taken from every cell, and what falls below zero is
+    set to zero, which empties most cells that held nothing but noise.
+    """
+    total = noisy.sum()
+    if total <= 0:
+        return np.zeros_like(noisy)
+    falling = np.sort(noisy)[::-1]
+    excess = (np.cumsum(falling) - total) / np.arange(1, noisy.size + 1)
+    kept = np.flatnonzero(falling > excess)[-1]
+    cleaned: NDArray[np.float64] = np.maximum(noisy - excess[kept], 0.0)
+    return cleaned
+
+
+def _groups(mass: NDArray[np.float64], *, bins: int, stddev: float) -> NDArray[np.int64]:
+    total = mass.sum()
+    if total <= 0:
+        return np.arange(mass.size, dtype=np.int64) * min(bins, mass.size) // mass.size
+    spikes = _spikes(mass, bins=bins, stddev=stddev)
+    runs = _runs(mass.size, spikes)
+    held = [float(mass[low:high].sum()) for low, high in runs]
+    # A run between spikes that holds nothing needs no bin: it joins its neighbor, weighing zero.
+    left = bins - len(spikes)
+    rest = sum(held)
+    room = max(min(left, int(rest / (_LEAST_MASS * stddev))), 1) if rest > 0 else 0
+    parts = _shares(held, room=room, left=left)
+    marks = np.zeros(mass.size, dtype=np.int64)  # 1 where a new bin starts
+    for (low, high), count in zip(runs, parts, strict=True):
+        if count:
+            marks[low + _quantiles(mass[low:high], count)] = 1
+    for cell in spikes:
+        marks[cell] = 1
+    marks[0] = 0
+    first = np.flatnonzero(marks)[:1]
+    if mass[: first.sum()].sum() <= 0:  # an empty beginning joins what follows
+        marks[first] = 0
+    return np.cumsum(marks)
+
+
+def _spikes(mass: NDArray[np.float64], *, bins: int, stddev: float) -> list[int]:
+    """Cells that deserve a bin of their own: heavier than an average bin of what is not spiky."""
+    most = (bins - 1) // 2  # as many runs lie between, and one more
+    found: list[int] = []
+    rest = mass.copy()
+    while len(found) < most:
+        heaviest = int(np.argmax(rest))
+        level = max(rest.sum() / (bins - len(found)), _LEAST_MASS * stddev)
+        if rest[heaviest] <= level:
+            break
+        found.append(heaviest)
+        rest[heaviest] = 0.0
+    return sorted(found)
+
+
+def _runs(size: int, spikes: list[int]) -> list[tuple[int, int]]:
+    bounds = [-1, *spikes, size]
+    return [(low + 1, high) for low, high in pairwise(bounds) if low + 1 < high]
+
+
+def _shares(held: list[float], *, room: int, left: int) -> list[int]:
+    """Share bins among runs by what they hold: one for each that holds anything, then more."""
+    parts = [1 if each > 0 else 0 for each in held]
+    for _ in range(max(min(room, left) - sum(parts), 0)):
+        fullest = max(
+            range(len(held)), key=lambda run: held[run] / parts[run] if parts[run] else 0.0
+        )
+        parts[fullest] += 1
+    return parts
+
+
+def _quantiles(mass: NDArray[np.float64], count: int) -> NDArray[np.int64]:
+    """Return where the bins of a run start, so that each holds about the same."""
+    middle = np.cumsum(mass) - mass / 2
+    place = np.minimum((middle * count / mass.sum()).astype(np.int64), count - 1)
+    starts = np.flatnonzero(np.append(True, place[1:] != place[:-1]))
+    return starts.astype(np.int64)

@@ -1,0 +1,247 @@
+"""Raw cells, whatever they are: the same text or number from CSV, Parquet or a frame. Total."""
+
+import datetime as dt
+import decimal
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpsynth.schema.values import MAX_TEXT, key
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Stands for a cell that no declared value can equal: too long, or of a type with no text form.
+UNREADABLE = "\0"
+
+NUMBER, MISSING, UNPARSABLE = 0, 1, 2
+
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
+_INFINITE = {"inf": math.inf, "infinity": math.inf}
+_WHOLE_WITH_POINT = re.compile(r"([+-]?[0-9]+)\.0*", re.ASCII)
+_MAX_BITS = 4 * MAX_TEXT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distinct:
+    """Cells as a list of distinct ones (at least: fewer repeats) and where each row finds its own.
+
+    Attributes:
+        cells: Python objects.
+        index: shape ``(rows,)``, int64, position in ``cells``; -1 for a null.
+    """
+
+    cells: list[Any]
+    index: NDArray[np.int64]
+
+    def spread(self, values: NDArray[Any], null: Any) -> NDArray[Any]:
+        """Return ``values`` (one a distinct cell) by row, and ``null`` where the cell is null."""
+        extended = np.append(values, np.asarray([null], dtype=values.dtype))
+        found: NDArray[Any] = extended[self.index]
+        return found
+
+
+def distinct(series: "pd.Series[Any]") -> Distinct:
+    """Factorize a column once, so that slow work is done once a distinct cell."""
+    import pandas as pd
+
+    dtype = series.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        index = series.cat.codes.to_numpy(dtype=np.int64)
+        return Distinct(cells=list(series.cat.categories), index=index)
+    if _is_numeric(series):
+        factors, uniques = pd.factorize(series)
+        return Distinct(cells=uniques.tolist(), index=np.asarray(factors, dtype=np.int64))
+    if isinstance(dtype, np.dtype) and dtype.kind != "O":
+        return _one_each(series)
+    return _distinct_text(series)
+
+
+def _distinct_text(series: "pd.Series[Any]") -> Distinct:
+    import pyarrow as pa
+
+    try:
+        held = pa.array(series, type=pa.large_string(), from_pandas=True)
+        if isinstance(held, pa.ChunkedArray):
+            held = held.combine_chunks()
+        encoded = held.dictionary_encode()
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        return _one_each(series)  # not all text: numbers among it, bytes, lists, lone surrogates
+    index = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return Distinct(cells=encoded.dictionary.to_pylist(), index=index.astype(np.int64))
+
+
+def _one_each(series: "pd.Series[Any]") -> Distinct:
+    # Hashing foreign objects could fail or lie (a signaling NaN, 1 == True), so no factorizing.
+    cells = list(series)
+    return Distinct(cells=cells, index=np.arange(len(cells), dtype=np.int64))
+
+
+def _is_numeric(series: "pd.Series[Any]") -> bool:
+    import pandas as pd
+
+    if isinstance(series.dtype, np.dtype):
+        return series.dtype.kind in "iufb"
+    types = pd.api.types
+    return bool(
+        types.is_integer_dtype(series.dtype)
+        or types.is_float_dtype(series.dtype)
+        or types.is_bool_dtype(series.dtype)
+    )
+
+
+def text_of(cell: object) -> str | None:
+    """Return the text form of a cell, None where it is null, or ``UNREADABLE``."""
+    if isinstance(cell, str):
+        if len(cell) > MAX_TEXT:
+            return UNREADABLE
+        return cell.strip() or None
+    if _is_null(cell):
+        return None
+    if isinstance(cell, bool | np.bool_):
+        return str(bool(cell))
+    if isinstance(cell, int | np.integer):
+        return str(int(cell)) if int(cell).bit_length() <= _MAX_BITS else UNREADABLE
+    if isinstance(cell, bytes):
+        if len(cell) > MAX_TEXT:
+            return UNREADABLE
+        try:
+            return text_of(cell.decode("utf-8"))
+        except UnicodeDecodeError:
+            return UNREADABLE
+    if isinstance(cell, dt.date):
+        return cell.isoformat()
+    if isinstance(cell, np.datetime64):
+        return str(cell)
+    number = _number_of_object(cell)
+    return UNREADABLE if number is None else key(number)
+
+
+def as_whole_text(text: str) -> str | None:
+    """Return "7" for "7.0", as a table that once held nulls writes it; None for other text."""
+    found = _WHOLE_WITH_POINT.fullmatch(text)
+    return None if found is None else str(int(found[1])) if len(text) < 100 else found[1]
+
+
+def number_of_text(text: str) -> float | None:
+    """Parse plain decimal notation and the word for infinity; None for anything else."""
+    if _DECIMAL.fullmatch(text):
+        return float(text)
+    word = text.lower()
+    magnitude = _INFINITE.get(word.lstrip("+-"))
+    if magnitude is None or word.count("-") + word.count("+") > 1:
+        return None
+    return -magnitude if word.startswith("-") else magnitude
+
+
+def _is_null(cell: object) -> bool:
+    import pandas as pd
+
+    if cell is None or cell is pd.NA or cell is pd.NaT:
+        return True
+    if isinstance(cell, float | np.floating):
+        return bool(np.isnan(cell))
+    if isinstance(cell, np.datetime64 | np.timedelta64):
+        return bool(np.isnat(cell))
+    return isinstance(cell, decimal.Decimal) and cell.is_nan()
+
+
+def _number_of_object(cell: object) -> float | None:
+    """Return a cell that is not text as a float; None if it is no number. Nulls excluded."""
+    if isinstance(cell, bool | int | float | np.bool_ | np.integer | np.floating | decimal.Decimal):
+        try:
+            return float(cell)
+        except OverflowError:
+            return math.inf if cell > 0 else -math.inf
+    return None
+
+
+def numbers(
+    series: "pd.Series[Any]", *, codes: tuple[bool | int | float | str, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+    """Parse a column as numbers.
+
+    Args:
+        series: any cells.
+        codes: the missing codes, numbers or text.
+
+    Returns:
+        Values, float64, 0 where there is none; and for each row NUMBER, MISSING or UNPARSABLE.
+    """
+    if _is_numeric(series):
+        values = series.to_numpy(dtype=np.float64, na_value=np.nan)
+        states = np.isnan(values).astype(np.uint8)  # MISSING is 1
+        values = np.where(states == NUMBER, values, 0.0)
+    else:
+        found = distinct(series)
+        texts = {key(code) for code in codes}
+        parsed = [_parse(cell, texts) for cell in found.cells]
+        values = found.spread(np.array([value for value, _ in parsed], dtype=np.float64), 0.0)
+        states = found.spread(np.array([state for _, state in parsed], dtype=np.uint8), MISSING)
+    for code in codes:
+        number = number_of_text(key(code))
+        if number is not None:
+            states[(values == number) & (states == NUMBER)] = MISSING
+    values = np.where(states == NUMBER, values, 0.0) + 0.0  # adding zero makes -0.0 plain zero
+    return values, states
+
+
+def _parse(cell: object, codes: set[str]) -> tuple[float, int]:
+    text = text_of(cell) if isinstance(cell, str | bytes) else None
+    if text is None:
+        if isinstance(cell, str | bytes) or _is_null(cell):
+            return 0.0, MISSING
+        number = _number_of_object(cell)
+    else:
+        if text in codes:
+            return 0.0, MISSING
+        number = number_of_text(text)
+    return (0.0, UNPARSABLE) if number is None else (number, NUMBER)
+
+
+def days(
+    series: "pd.Series[Any]", *, layout: str | None, codes: tuple[bool | int | float | str, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+    """Parse a column as days, counted as ``datetime.date.toordinal`` does; see ``numbers``."""
+    import pandas as pd
+
+    if isinstance(series.dtype, pd.DatetimeTZDtype):
+        series = series.dt.tz_localize(None)
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind == "M":
+        stamps = series.to_numpy().astype("datetime64[D]")
+        states = np.isnat(stamps).astype(np.uint8)
+        epoch = dt.date(1970, 1, 1).toordinal()
+        values = np.where(states == NUMBER, stamps.astype(np.int64) + epoch, 0)
+        return values.astype(np.float64), states
+    found = distinct(series)
+    texts = {key(code) for code in codes}
+    parsed = [_parse_day(cell, layout, texts) for cell in found.cells]
+    values = found.spread(np.array([value for value, _ in parsed], dtype=np.float64), 0.0)
+    return values, found.spread(np.array([s for _, s in parsed], dtype=np.uint8), MISSING)
+
+
+def _parse_day(cell: object, layout: str | None, codes: set[str]) -> tuple[float, int]:
+    if _is_null(cell):
+        return 0.0, MISSING
+    if isinstance(cell, dt.date):
+        return float(cell.toordinal()), NUMBER
+    if isinstance(cell, np.datetime64):
+        cell, layout = str(cell.astype("datetime64[D]")), None
+    text = text_of(cell)
+    if text is None or text in codes:
+        return 0.0, MISSING
+    try:
+        if layout is not None:
+            # A declared layout may hold a time of day or a zone; the day as written is kept.
+            day = dt.datetime.strptime(text, layout).date()  # noqa: DTZ007
+        elif len(text) == 10 or (len(text) > 10 and text[10] in "T "):
+            day = dt.date.fromisoformat(text[:10])
+        else:
+            return 0.0, UNPARSABLE
+    except (ValueError, OverflowError):
+        return 0.0, UNPARSABLE
+    return float(day.toordinal()), NUMBER

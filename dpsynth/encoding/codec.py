@@ -1,0 +1,316 @@
+"""Codecs: one a modeled column, from any cell to a code and from codes back to cells."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpsynth.domain import Domain
+from dpsynth.encoding import cells, grid, output
+from dpsynth.schema.columns import (
+    MAX_OWN_LEVELS,
+    BooleanColumn,
+    CategoricalColumn,
+    DateColumn,
+    IntegerColumn,
+    LevelsColumn,
+    ModeledColumn,
+    NumericColumn,
+)
+from dpsynth.schema.values import is_number, key
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dpsynth.schema.document import Schema
+
+# Content words that no finite number has: two NaN payloads.
+_MISSING_WORD = np.uint64(0x7FF8_0000_0000_0001)
+_UNPARSABLE_WORD = np.uint64(0x7FF8_0000_0000_0002)
+
+MISSING_LABEL = "(missing)"
+
+
+def smallest_unsigned(size: int) -> type[np.unsignedinteger[Any]]:
+    """Return the narrowest unsigned type that holds the codes 0 to ``size - 1``."""
+    for kind in (np.uint8, np.uint16, np.uint32):
+        if size <= np.iinfo(kind).max + 1:
+            return kind
+    return np.uint64
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EncodedColumn:
+    """One column in codes.
+
+    Attributes:
+        codes: shape ``(rows,)``, the narrowest unsigned type.
+        content: shape ``(rows,)``, uint64: the cell in canonical form, equal for equal cells
+            whatever file they came from. A code for levels, the bits of a float64 for numbers.
+    """
+
+    codes: NDArray[np.unsignedinteger[Any]]
+    content: NDArray[np.uint64]
+
+
+class Codec(Protocol):
+    """What every modeled column offers. ``encode`` is total: any cell has a code, silently."""
+
+    @property
+    def size(self) -> int:
+        """Number of base codes, the missing level included and last."""
+        ...
+
+    @property
+    def needs_bins(self) -> bool:
+        """Whether bins must be learnt: nothing declared says how to cut the range."""
+        ...
+
+    @property
+    def has_missing(self) -> bool:
+        """Whether the last code is the missing level."""
+        ...
+
+    def encode(self, series: "pd.Series[Any]") -> EncodedColumn:
+        """Map every cell to a code by the declared rules."""
+        ...
+
+    def decode(self, codes: NDArray[Any], rng: np.random.Generator) -> "pd.Series[Any]":
+        """Draw a cell for every code, in the declared dtype and range."""
+        ...
+
+    def labels(self) -> list[str]:
+        """Display text for every base code."""
+        ...
+
+
+class LevelsCodec:
+    """Categorical, ordinal and boolean: a finite list of levels."""
+
+    needs_bins = False
+
+    def __init__(self, column: LevelsColumn | BooleanColumn) -> None:
+        self._column = column
+        self.has_missing = column.has_missing
+        self._rule = column.rule if isinstance(column, CategoricalColumn) else None
+        self._levels: tuple[bool | int | float | str, ...] = (
+            (False, True) if isinstance(column, BooleanColumn) else column.levels
+        )
+        self._kept = len(self._levels)
+        self._codes = {key(level): code for code, level in enumerate(self._levels)}
+        self._flags = all(isinstance(level, bool) for level in self._levels)
+        self._numeric = all(is_number(level) for level in self._levels)
+        fallback = column.fallback
+        if fallback is None:
+            # An open list has a level for what is not in it.
+            other = self._rule.other.strip() if self._rule is not None else ""
+            default = self._codes.get(other, 0)
+        else:
+            default = self._codes[key(fallback)]
+        self._unexpected = self._kept if self.has_missing else default
+        for code in column.missing_codes:
+            self._codes[key(code)] = self._kept
+
+    @property
+    def size(self) -> int:
+        """Levels, and the missing one."""
+        return self._kept + self.has_missing
+
+    def encode(self, series: "pd.Series[Any]") -> EncodedColumn:
+        """Look every distinct cell up once."""
+        found = cells.distinct(series)
+        kind = smallest_unsigned(self.size)
+        each = np.array([self._code(cell) for cell in found.cells], dtype=kind)
+        codes = found.spread(each, self._unexpected)
+        return EncodedColumn(codes=codes, content=codes.astype(np.uint64))
+
+    def _code(self, cell: object) -> int:
+        text = cells.text_of(cell)
+        if text is None:
+            return self._unexpected
+        code = self._codes.get(text)
+        if code is not None:
+            return code
+        if self._rule is not None:
+            level = self._rule.apply(text) if text != cells.UNREADABLE else self._rule.other
+            return self._codes.get(level, self._codes.get(self._rule.other, self._unexpected))
+        return self._codes.get(self._respelled(text), self._unexpected)
+
+    def _respelled(self, text: str) -> str:
+        if self._flags:
+            return _FLAGS.get(text.lower(), text)
+        if self._numeric:
+            number = cells.number_of_text(text)
+            return text if number is None else key(number)
+        return cells.as_whole_text(text) or text
+
+    def decode(self, codes: NDArray[Any], rng: np.random.Generator) -> "pd.Series[Any]":
+        """Write every level as it was declared."""
+        del rng  # a level has one spelling
+        values: list[output.Value] = list(self._levels)
+        if self.has_missing:
+            values.append(self._column.missing_value)
+        return output.levels(values, codes, self._column.output_dtype)
+
+    def labels(self) -> list[str]:
+        """The levels, each with its declared meaning."""
+        meanings = {} if isinstance(self._column, BooleanColumn) else self._column.labels
+        texts = []
+        for level in self._levels:
+            name = key(level)
+            texts.append(f"{name} ({meanings[name]})" if name in meanings else name)
+        return [*texts, MISSING_LABEL] if self.has_missing else texts
+
+
+_FLAGS = {
+    **dict.fromkeys(("true", "t", "yes", "y", "1", "1.0"), "True"),
+    **dict.fromkeys(("false", "f", "no", "n", "0", "0.0"), "False"),
+}
+
+
+class _GridCodec:
+    """Shared by numbers and dates: cells of a fixed grid, and a missing level."""
+
+    def __init__(self, column: ModeledColumn, cut: grid.Grid, *, declared: bool) -> None:
+        self.has_missing = column.has_missing
+        self.grid = cut
+        self.needs_bins = not declared and cut.size > MAX_OWN_LEVELS
+        self._unexpected = cut.size
+
+    @property
+    def size(self) -> int:
+        """Cells, and the missing level."""
+        return self.grid.size + self.has_missing
+
+    def _located(self, values: NDArray[np.float64], states: NDArray[np.uint8]) -> EncodedColumn:
+        codes = self.grid.locate(values).astype(smallest_unsigned(self.size))
+        codes[states != cells.NUMBER] = self._unexpected
+        content = np.ascontiguousarray(values).view(np.uint64).copy()
+        content[states == cells.MISSING] = _MISSING_WORD
+        content[states == cells.UNPARSABLE] = _UNPARSABLE_WORD
+        return EncodedColumn(codes=codes, content=content)
+
+    def _drawn(
+        self, codes: NDArray[Any], rng: np.random.Generator
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        missing = codes >= self.grid.size
+        values = self.grid.draw(np.where(missing, 0, codes).astype(np.int64), rng)
+        return values, missing
+
+
+class NumericCodec(_GridCodec):
+    """Integer and continuous."""
+
+    def __init__(self, column: NumericColumn) -> None:
+        whole = isinstance(column, IntegerColumn)
+        limits, bins = column.limits, column.bins
+        if limits is None:
+            cut = grid.powers(whole=whole)
+        elif isinstance(bins, tuple):
+            cut = grid.from_edges(np.array(bins, dtype=np.float64), whole=whole)
+        elif bins is not None:
+            cut = grid.equal(float(limits[0]), float(limits[1]), bins, whole=whole)
+        else:
+            cut = grid.fine(float(limits[0]), float(limits[1]), whole=whole)
+        super().__init__(column, cut, declared=bins is not None)
+        self._column = column
+        self._decimals = getattr(column, "decimals", None)
+        if not self.has_missing:
+            default = limits[0] if limits is not None else 0
+            value = default if column.fallback is None else column.fallback
+            self._unexpected = int(cut.locate(np.array([value], dtype=np.float64))[0])
+
+    def encode(self, series: "pd.Series[Any]") -> EncodedColumn:
+        """Parse, move into the range, find the cell."""
+        values, states = cells.numbers(series, codes=self._column.missing_codes)
+        return self._located(values, states)
+
+    def decode(self, codes: NDArray[Any], rng: np.random.Generator) -> "pd.Series[Any]":
+        """Draw evenly within every cell."""
+        values, missing = self._drawn(codes, rng)
+        if self._decimals is not None:
+            low, high = self.grid.starts[0], self.grid.last
+            values = np.clip(np.round(values, self._decimals), low, high)
+        column = self._column
+        return output.numbers(
+            values, missing, column.missing_value, column.output_dtype, whole=self.grid.whole
+        )
+
+    def labels(self) -> list[str]:
+        """The cells, as ranges."""
+        texts = self.grid.labels()
+        return [*texts, MISSING_LABEL] if self.has_missing else texts
+
+
+class DateCodec(_GridCodec):
+    """Dates, as whole numbers of days."""
+
+    def __init__(self, column: DateColumn) -> None:
+        if column.limits is None:
+            raise column.wrong("bounds", "declare the first and the last day that can occur")
+        low, high = (float(day.toordinal()) for day in column.limits)
+        if isinstance(column.bins, tuple):
+            edges = np.array([day.toordinal() for day in column.bins], dtype=np.float64)
+            cut = grid.from_edges(edges, whole=True)
+        elif column.bins is not None:
+            cut = grid.equal(low, high, column.bins, whole=True)
+        else:
+            cut = grid.fine(low, high, whole=True, skewed=False)
+        super().__init__(column, cut, declared=column.bins is not None)
+        self._column = column
+        if not self.has_missing:
+            day = low if column.fallback is None else float(column.fallback.toordinal())
+            self._unexpected = int(cut.locate(np.array([day]))[0])
+
+    def encode(self, series: "pd.Series[Any]") -> EncodedColumn:
+        """Parse, move into the range, find the cell."""
+        codes = self._column.missing_codes
+        values, states = cells.days(series, layout=self._column.format, codes=codes)
+        return self._located(values, states)
+
+    def decode(self, codes: NDArray[Any], rng: np.random.Generator) -> "pd.Series[Any]":
+        """Draw a day evenly within every cell."""
+        values, missing = self._drawn(codes, rng)
+        days, places = np.unique(values.astype(np.int64), return_inverse=True)
+        written: list[output.Value] = [self._written(day) for day in days.tolist()]
+        written.append(self._column.missing_value)
+        places = np.where(missing, len(days), places)
+        return output.levels(written, places, self._column.output_dtype)
+
+    def _written(self, ordinal: int) -> str:
+        day = dt.date.fromordinal(ordinal)
+        if self._column.output_dtype == "str" and self._column.format is not None:
+            return day.strftime(self._column.format)
+        return day.isoformat()
+
+    def labels(self) -> list[str]:
+        """The cells, as days or ranges of days."""
+        texts = []
+        for low, high in zip(self.grid.starts, self.grid.ends, strict=True):
+            first, last = dt.date.fromordinal(int(low)), dt.date.fromordinal(int(high))
+            texts.append(f"{first}" if first == last else f"{first} to {last}")
+        return [*texts, MISSING_LABEL] if self.has_missing else texts
+
+
+def codec(column: ModeledColumn) -> Codec:
+    """Return the codec of one column."""
+    if isinstance(column, NumericColumn):
+        return NumericCodec(column)
+    if isinstance(column, DateColumn):
+        return DateCodec(column)
+    if isinstance(column, LevelsColumn | BooleanColumn):
+        return LevelsCodec(column)
+    raise TypeError(f"no codec for a column of kind {column.kind!r}")
+
+
+def codecs(schema: "Schema") -> dict[str, Codec]:
+    """Return the codec of every modeled column, in table order; the schema must be closed."""
+    schema.require_closed()
+    return {column.name: codec(column) for column in schema.modeled}
+
+
+def base_domain(schema: "Schema") -> Domain:
+    """Return the declared domain: the number of base codes of every modeled column."""
+    return Domain(sizes={name: each.size for name, each in codecs(schema).items()})

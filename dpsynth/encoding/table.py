@@ -1,0 +1,70 @@
+"""Whole tables: rows to codes and canonical content, and codes back to a typed table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpsynth.encoding.codec import codecs
+from dpsynth.encoding.identifiers import generate
+from dpsynth.schema.columns import IdentifierColumn, ModeledColumn
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dpsynth.schema.document import Schema
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EncodedTable:
+    """A table in codes.
+
+    Attributes:
+        codes: by modeled column, in table order; each of shape ``(rows,)``.
+        content: shape ``(rows, columns)``, uint64: the cells in canonical form.
+    """
+
+    codes: Mapping[str, NDArray[np.unsignedinteger[Any]]]
+    content: NDArray[np.uint64]
+
+
+def encode_table(frame: "pd.DataFrame", schema: "Schema") -> EncodedTable:
+    """Encode the modeled columns of ``frame``; never raises on what a cell holds."""
+    tools = codecs(schema)
+    content = np.empty((len(frame), len(tools)), dtype=np.uint64)
+    codes = {}
+    for place, (name, tool) in enumerate(tools.items()):
+        encoded = tool.encode(frame[name])
+        codes[name] = encoded.codes
+        content[:, place] = encoded.content
+    return EncodedTable(codes=codes, content=content)
+
+
+def decode_table(
+    codes: Mapping[str, NDArray[Any]],
+    schema: "Schema",
+    rng: np.random.Generator,
+    *,
+    rows: int | None = None,
+) -> "pd.DataFrame":
+    """Turn base codes into a table with the declared columns, dtypes and ranges.
+
+    Args:
+        codes: by modeled column, each of shape ``(rows,)``.
+        schema: the declared columns; identifiers are generated, excluded columns are left out.
+        rng: of the sampling, which is post-processing and costs no privacy.
+        rows: how many; by default as many as there are codes.
+    """
+    import pandas as pd
+
+    tools = codecs(schema)
+    count = next(iter(codes.values())).size if rows is None else rows
+    series = {}
+    for column in schema.columns:
+        if isinstance(column, ModeledColumn):
+            series[column.name] = tools[column.name].decode(codes[column.name], rng)
+        elif isinstance(column, IdentifierColumn):
+            series[column.name] = generate(column, count)
+    return pd.DataFrame(series, index=pd.RangeIndex(count), copy=False)

@@ -1,0 +1,162 @@
+"""Rows held in memory as codes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpsynth.domain import Domain
+from dpsynth.encoding.codec import base_domain, smallest_unsigned
+from dpsynth.encoding.table import encode_table
+from dpsynth.privacy.bounding import bound_rows, content_digests, control_coin, person_digests
+from dpsynth.sources.persons import person_numbers
+from dpsynth.sources.structure import check_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dpsynth.schema import Schema
+
+__all__ = ["FrameSource", "Prepared", "check_columns", "prepare"]
+
+_CACHED_CELLS = 1 << 22  # at most 32 MiB of counts are kept
+
+
+class FrameSource:
+    """Counts coded rows with numpy; see ``dpsynth.privacy.source.TableSource``.
+
+    Args:
+        codes: by column, each of shape ``(rows,)``, unsigned, below the column's size.
+        domain: the columns and their sizes.
+    """
+
+    def __init__(self, codes: Mapping[str, NDArray[Any]], domain: Domain) -> None:
+        if tuple(codes) != domain.columns:
+            raise ValueError("codes and domain must have the same columns in the same order")
+        if len({column.shape for column in codes.values()}) > 1:
+            raise ValueError("all columns must have the same number of rows")
+        self.domain = domain
+        self.__codes = {
+            name: np.ascontiguousarray(column, dtype=smallest_unsigned(domain.sizes[name]))
+            for name, column in codes.items()
+        }
+        self.__cache: dict[tuple[str, ...], NDArray[np.int64]] = {}
+        self.__cached = 0
+
+    def count(self, clique: tuple[str, ...]) -> NDArray[np.int64]:
+        """Return exact rows per cell, row-major over the clique."""
+        known = self.__cache.get(clique)
+        if known is not None:
+            return known.copy()
+        cells = self.domain.size(clique)
+        kind = np.int64 if cells > 2**32 else smallest_unsigned(cells)
+        place: NDArray[Any] | None = None
+        for name in clique:
+            column = self.__codes[name].astype(kind, copy=False)
+            if place is None:
+                place = column
+            else:
+                place = place * kind(self.domain.sizes[name])
+                place += column
+        if place is None:
+            raise ValueError("a clique must name at least one column")
+        counts = np.bincount(place, minlength=cells).astype(np.int64, copy=False)
+        if self.__cached + cells <= _CACHED_CELLS:
+            self.__cache[clique] = counts.copy()
+            self.__cached += cells
+        return counts
+
+    def count_many(self, cliques: Sequence[tuple[str, ...]]) -> list[NDArray[np.int64]]:
+        """Return ``count`` of every clique."""
+        return [self.count(clique) for clique in cliques]
+
+    def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> "FrameSource":
+        """Return the same rows with codes regrouped: ``groups[column][code]`` is the new code."""
+        sizes = {name: int(group.max()) + 1 for name, group in groups.items()}
+        domain = self.domain.replace(sizes)
+        codes = {
+            name: groups[name].astype(smallest_unsigned(sizes[name]))[column]
+            if name in groups
+            else column
+            for name, column in self.__codes.items()
+        }
+        return FrameSource(codes, domain)
+
+    def __repr__(self) -> str:
+        return f"FrameSource({', '.join(self.domain.columns)})"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("FrameSource holds private rows and cannot be pickled or copied")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Prepared:
+    """A table ready for a curator, and the custodian's copies of its rows.
+
+    Attributes:
+        source: coded, bounded rows of the members.
+        members: their raw rows, for the custodian's audit only.
+        controls: raw rows of the persons set aside, bounded alike, for the audit only.
+        identity: keyed digest of the table's content, whatever the order of its rows.
+    """
+
+    source: FrameSource
+    members: "pd.DataFrame" = field(repr=False)
+    controls: "pd.DataFrame" = field(repr=False)
+    identity: bytes = field(repr=False)
+
+
+def prepare(
+    frame: "pd.DataFrame",
+    schema: "Schema",
+    *,
+    key: Callable[[str], bytes],
+    control: Fraction | int = 0,
+) -> Prepared:
+    """Encode, bound and split a table. Depends on the rows silently, by declared rules.
+
+    Args:
+        frame: the table, with the declared columns.
+        schema: closed.
+        key: subkeys of the table's secret key by purpose.
+        control: share of the units to set aside, exact, in [0, 1).
+
+    Raises:
+        DataError: the columns are not the declared ones.
+        SchemaError: the schema is not closed.
+    """
+    check_columns(frame.columns, schema)
+    unit = schema.privacy_unit
+    encoded = encode_table(frame, schema)
+    persons: NDArray[np.int64] | None = None
+    content = encoded.content
+    if schema.unit.column is not None:
+        persons, ids = person_numbers(frame[schema.unit.column])
+        words = np.append(person_digests(ids, key=key("persons")), np.uint64(0))[persons]
+        # The person comes first, so that no person can renumber the copies of another's rows.
+        content = np.column_stack([words, content])
+    digests = content_digests(content, key=key("rows"))
+    kept = bound_rows(digests, persons, max_rows=unit.max_rows)
+    units = digests if persons is None else content[:, 0]
+    aside = control_coin(units, share=Fraction(control), key=key("controls"))
+    chosen = kept & ~aside
+    codes = {name: column[chosen] for name, column in encoded.codes.items()}
+    return Prepared(
+        source=FrameSource(codes, base_domain(schema)),
+        members=frame.loc[chosen].reset_index(drop=True),
+        controls=frame.loc[kept & aside].reset_index(drop=True),
+        identity=_identity(digests, schema, key=key("identity")),
+    )
+
+
+def _identity(digests: NDArray[np.uint64], schema: "Schema", *, key: bytes) -> bytes:
+    """Digest the multiset of rows: sorted, so that shuffling a file does not change it."""
+    digest = blake2b(key=key, digest_size=32, person=b"identity")
+    for column in schema.modeled:
+        digest.update(column.name.encode("utf-8") + b"\0")
+    digest.update(np.sort(digests).astype("<u8").tobytes())
+    return digest.digest()
