@@ -149,7 +149,9 @@ def attack_parts(name: object) -> tuple[str, str]:
     What stands in brackets is a column's name, and stays as it is.
     """
     whole = clean(name)
-    attack, _, point = whole.rpartition("@") if "@" in whole else (whole, "", "")
+    attack, _, point = whole.rpartition("@")
+    if not attack or ")" in point:  # the sign belongs to a column's name
+        attack, point = whole, ""
     head, bracket, column = attack.partition("(")
     return wording.humanize(head) + (f" {bracket}{column}" if bracket else ""), point
 

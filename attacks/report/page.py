@@ -53,9 +53,10 @@ def write(directory: Path, *, template: str, view: dict[str, Any], summary: str)
 def verdict_of(given: Any) -> dict[str, Any]:
     """Return the verdict as word, tone and reasons, whether given as text or as a record."""
     record = mapping(given)
-    word = clean(record.get("verdict") or record.get("outcome") or (given if not record else ""))
+    word = str(record.get("verdict") or record.get("outcome") or given)
+    word = word if word in _TONES else "INCONCLUSIVE"  # what is not known never counts as a pass
     reasons = [clean(reason) for reason in sequence(record.get("reasons"))]
-    return {"word": word or "INCONCLUSIVE", "tone": _TONES.get(word, "open"), "reasons": reasons}
+    return {"word": word, "tone": _TONES[word], "reasons": reasons}
 
 
 def status_of(given: Any) -> dict[str, str]:
