@@ -99,9 +99,7 @@ class Weights(NamedTuple):
         """
         low_total = self.cumulative[-1]
         high_total = low_total + self.error + self.tail
-        index = bisect_right(self.cumulative, word * low_total >> bits)
-        if index == len(self.cumulative):
-            return None
+        index = bisect_right(self.cumulative, word * low_total >> bits)  # of the last at most
         before = self.cumulative[index - 1] + self.error if index else 0
         starts_after = word * low_total >= before << bits
         ends_before = (word + 1) * high_total <= self.cumulative[index] << bits
