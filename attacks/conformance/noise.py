@@ -21,6 +21,7 @@ from attacks.stats.laws import (
 L = TypeVar("L", GaussianLaw, LaplaceLaw)
 DRAWS = 50_000
 _SCALES = 40  # different scales tested; more are thinned out evenly, and that is said
+_NO_NOISE = 1e-12
 _SHARE = FALSE_ALARM / 4  # a quarter each: both kinds of noise, and the selection below them
 
 
@@ -72,10 +73,15 @@ def _one(
     name = f"{kind}({_parameter(law)})"
     low, high = energy_limits(law, draws=draws.size, false_alarm=false_alarm)
     mean = float(law.energy(draws).mean())
-    narrowest = detectable_scale(law, draws=draws.size, false_alarm=false_alarm)
-    expected, _ = law.moments()
     gap, limit = largest_gap(law, draws), gap_limit(draws=draws.size, false_alarm=false_alarm)
     more = f"; {untested} scales between the tested ones were left out" if untested else ""
+    # In units of what is expected, or as it is where next to no noise is expected.
+    expected = max(law.moments()[0], _NO_NOISE) if low > 0 else 1.0
+    narrowest = None
+    seen = "so little noise is planned that a narrower one would not have been seen"
+    if low > 0:
+        narrowest = detectable_scale(law, draws=draws.size, false_alarm=false_alarm)
+        seen = f"a scale below {narrowest:.3f} of the planned one would have been seen"
     return [
         Check(
             name=f"noise/scale of {name}",
@@ -86,9 +92,8 @@ def _one(
             detectable=narrowest,
             confidence=CONFIDENCE,
             detail=(
-                f"mean energy of the draws over its expectation lies between {low / expected:.4f} "
-                f"and {high / expected:.4f} unless the scale is wrong; a scale below "
-                f"{narrowest:.3f} of the planned one would have been seen{more}"
+                f"mean energy of the draws over its expectation must lie between "
+                f"{low / expected:.4f} and {high / expected:.4f}; {seen}{more}"
             ),
         ),
         Check(
