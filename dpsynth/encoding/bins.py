@@ -168,6 +168,9 @@ def _groups(mass: NDArray[np.float64], *, bins: int, stddev: float) -> NDArray[n
     first = np.flatnonzero(marks)[:1]
     if mass[: first.sum()].sum() <= 0:  # an empty beginning joins what follows
         marks[first] = 0
+    if not marks.any():
+        # Never one bin alone: whether a column has a choice may not depend on what was answered.
+        marks[mass.size // 2 :][:1] = 1
     return np.cumsum(marks)
 
 

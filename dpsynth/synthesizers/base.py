@@ -57,6 +57,13 @@ class Learner(Protocol):
         """List the charges of ``learn``, from public facts alone; they add up to ``rho``."""
         ...
 
-    def learn(self, curator: Curator, *, rho: Fraction) -> Learned:
-        """Spend exactly ``rho``, as ``steps`` said, and return what was learned."""
+    def learn(self, curator: Curator, *, rho: Fraction, planned: Domain | None = None) -> Learned:
+        """Spend exactly ``rho``, as ``steps`` said, and return what was learned.
+
+        Args:
+            curator: over the columns of ``planned``; the bins of some may be fewer than planned.
+            rho: the budget, exact.
+            planned: the domain that ``steps`` was given; the scales follow from it, and so from
+                nothing that an answer could change. The curator's own where not given.
+        """
         ...

@@ -75,8 +75,8 @@ class Synthesizer:
         """List the charges of ``learn``, from public facts alone; they add up to ``rho``."""
         raise NotImplementedError
 
-    def learn(self, curator: Curator, *, rho: Fraction) -> Learned:
-        """Spend exactly ``rho`` through ``curator`` and return a model of the answers."""
+    def learn(self, curator: Curator, *, rho: Fraction, planned: Domain | None = None) -> Learned:
+        """Spend exactly ``rho`` through ``curator``, with the scales of ``steps(planned)``."""
         raise NotImplementedError
 
     @property
@@ -192,7 +192,8 @@ class Synthesizer:
         if bins_rho:
             coarsenings.update(PrivateBins().learn(curator, schema, rho=bins_rho))
         binned = curator.coarsened({name: c.groups for name, c in coarsenings.items()})
-        learned = self.learn(binned, rho=plan.rho - bins_rho)
+        planned = PrivateBins().domain(schema)
+        learned = self.learn(binned, rho=plan.rho - bins_rho, planned=planned)
         for name, merged in learned.coarsenings.items():
             coarsenings[name] = coarsenings[name].then(merged)
         return FittedModel(

@@ -40,12 +40,12 @@ class Independent(Synthesizer):
         """List the charges of ``learn``, from public facts alone; they add up to ``rho``."""
         return self._phase(domain, unit, rho).steps()
 
-    def learn(self, curator: Curator, *, rho: Fraction) -> Learned:
+    def learn(self, curator: Curator, *, rho: Fraction, planned: Domain | None = None) -> Learned:
         """Spend exactly ``rho`` on histograms and return the model of independent columns."""
-        domain = curator.domain
-        histograms = self._phase(domain, curator.unit, rho).measure(curator)
+        histograms = self._phase(planned or curator.domain, curator.unit, rho).measure(curator)
         return Learned(
-            model=fit(domain, [_smoothed(table) for table in histograms.values()]), coarsenings={}
+            model=fit(curator.domain, [_smoothed(table) for table in histograms.values()]),
+            coarsenings={},
         )
 
     def _phase(self, domain: Domain, unit: PrivacyUnit, rho: Fraction) -> OneWayPhase:

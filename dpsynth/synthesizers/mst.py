@@ -79,9 +79,9 @@ class MST(Synthesizer):
             ]
         return tuple(steps)
 
-    def learn(self, curator: Curator, *, rho: Fraction) -> Learned:
+    def learn(self, curator: Curator, *, rho: Fraction, planned: Domain | None = None) -> Learned:
         """Spend exactly ``rho``, as ``steps`` said, and return the fitted tree."""
-        bill = self._bill(curator.domain, curator.unit, rho)
+        bill = self._bill(planned or curator.domain, curator.unit, rho)
         histograms = bill.one_way.measure(curator)
         levels = most_levels(curator.domain)
         coarsenings = {

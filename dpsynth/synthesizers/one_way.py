@@ -82,7 +82,7 @@ class OneWayPhase:
         """Ask for every histogram; return them by column."""
         batches: dict[Fraction, list[MarginalQuery]] = {}
         for name, sigma_squared in self.scales.items():
-            query = MarginalQuery(clique=(name,), domain=self.domain)
+            query = MarginalQuery(clique=(name,), domain=curator.domain)
             batches.setdefault(sigma_squared, []).append(query)
         answers = [
             answer
