@@ -87,8 +87,10 @@ def encoded(document: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(document), document)
 
 
-def check_signature(signature_file: bytes, document: bytes, *, name: str) -> PublicKey:
-    """Return the key that signed ``document``, or raise IntegrityError naming ``name``.
+def check_signature(
+    signature_file: bytes, document: bytes, *, name: str, of: str = "the document"
+) -> PublicKey:
+    """Return the key that signed ``document``, or raise IntegrityError naming ``name`` and ``of``.
 
     This shows who signed; whether that key is to be trusted is another question.
     """

@@ -57,7 +57,9 @@ def read_signed(
         signed = signature.read_bytes()
     except OSError as error:
         raise IntegrityError(f"{signature.name} cannot be read: {error.strerror}") from None
-    return content, keys.check_signature(signed, document.read_bytes(), name=signature.name)
+    return content, keys.check_signature(
+        signed, document.read_bytes(), name=signature.name, of=document.name
+    )
 
 
 def require_subject(content: Mapping[str, Any], files: Mapping[str, str], *, name: str) -> None:

@@ -52,9 +52,14 @@ def test_nothing_is_overwritten(tmp_path, kind):
 
 def test_a_name_taken_meanwhile_is_not_overwritten(tmp_path):
     target = tmp_path / "out"
-    with pytest.raises(UsageError), atomic.folder(target):
-        target.mkdir()
-        (target / "theirs").write_text("1")
+
+    def build():
+        with atomic.folder(target):
+            target.mkdir()
+            (target / "theirs").write_text("1")
+
+    with pytest.raises(UsageError, match="exists already"):
+        build()
     assert [path.name for path in target.iterdir()] == ["theirs"]
 
 
