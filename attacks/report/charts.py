@@ -268,6 +268,7 @@ class Trial:
     """One attack for the forest plot: persons who were in, persons who were not, and guessing."""
 
     name: str
+    point: str
     members: Interval | None
     controls: Interval | None
     baseline: float | None
@@ -291,20 +292,22 @@ def forest(trials: Sequence[Trial], *, width: int, ident: str) -> "Markup":
         sheet.text(x(mark), bottom + 17, f"{mark:.0%}", size=11.5, color=MUTED, anchor=anchor)
     for index, trial in enumerate(trials):
         y = step * index + 12
-        room = right - left if narrow else left - 14
-        sheet.text(
-            left if narrow else 0, y + (4 if narrow else 16), trial.name, size=12.5, room=room
-        )
-        for row, (found, color) in enumerate(((trial.members, WARM), (trial.controls, ACCENT))):
-            if found is None:
-                continue
-            line = y + 16 + 15 * row - (0 if narrow else 6)
-            sheet.line([(x(found.low), line), (x(found.high), line)], color=color, width=2)
-            sheet.dot(x(found.rate), line, color=color, radius=4.5)
+        if narrow:
+            whole = f"{trial.name}, {trial.point}" if trial.point else trial.name
+            sheet.text(left, y + 4, whole, size=12, room=right - left)
+        else:
+            sheet.text(0, y + 14, trial.name, size=12.5, room=left - 14)
+            sheet.text(0, y + 30, trial.point, size=11.5, color=MUTED, room=left - 14)
         if trial.baseline is not None:
             place = x(trial.baseline)
             start = y + (8 if narrow else 1)
             sheet.line([(place, start), (place, start + 34)], color=INK, width=1.5, dashed=True)
+        for row, (found, color) in enumerate(((trial.members, WARM), (trial.controls, ACCENT))):
+            if found is None:
+                continue
+            line = y + 16 + 15 * row - (0 if narrow else 6)
+            sheet.line([(x(found.low), line), (x(found.high), line)], color=color, width=3)
+            sheet.dot(x(found.rate), line, color=color, radius=4)
     said = "; ".join(
         f"{clean(trial.name)}: members {share(trial.members.rate)}, "
         f"controls {share(trial.controls.rate)}"

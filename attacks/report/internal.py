@@ -7,6 +7,8 @@ from attacks.report import bundle, charts, odds, page, summary, wording
 from attacks.report.marginals import BINS
 from attacks.report.public import claim_of
 from attacks.report.wording import clean, exact, mapping, sequence, share
+from dpsynth.release import bundle as layout
+from dpsynth.release import manifest
 
 _VERDICTS = {
     "PASS": "No attack found more about the persons in the table than about persons who were not.",
@@ -41,9 +43,7 @@ _FIELDS = (
 )
 
 
-def render_internal(
-    directory: Path, dossier: dict[str, Any], *, public: Path | None = None
-) -> None:
+def render_internal(directory: Path, dossier: dict[str, Any]) -> None:
     """Write report.html and summary.md into the internal folder of a release.
 
     Args:
@@ -51,16 +51,14 @@ def render_internal(
             audit.json and fidelity.json where ``dossier`` does not hold them itself.
         dossier: ``audit`` (as AuditReport.to_dict gives it), ``fidelity`` (``measures``, each with
             name, value, floor and ceiling; ``columns``, each with name, labels, real and
-            synthetic shares) and ``verdict``.
-        public: the certified public folder that the dossier speaks of, for the claim beside it.
+            synthetic shares) and ``verdict``. The claim is shown beside them where the public
+            folder next to ``directory`` holds the certificate that the dossier speaks of.
     """
-    view = view_of(directory, dossier, public=public)
+    view = view_of(directory, dossier)
     page.write(directory, template="internal.html.j2", view=view, summary=summary.internal(view))
 
 
-def view_of(
-    directory: Path, dossier: dict[str, Any], *, public: Path | None = None
-) -> dict[str, Any]:
+def view_of(directory: Path, dossier: dict[str, Any]) -> dict[str, Any]:
     """Return everything that the internal templates show."""
     audit = mapping(dossier.get("audit")) or bundle.document(directory / "audit.json")
     if not audit and isinstance(dossier.get("results"), list | tuple):
@@ -76,7 +74,7 @@ def view_of(
     return {
         "verdict": _verdict(dossier, audit),
         "claim": clean(dossier.get("claim") or "see certificate"),
-        "certified": _certified(public),
+        "certified": _certified(directory, dossier),
         "split": clean(audit.get("split") or "unknown"),
         "tier": clean(audit.get("tier") or "not stated"),
         "unit": clean(audit.get("unit") or "row"),
@@ -108,9 +106,13 @@ def _verdict(dossier: dict[str, Any], audit: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _certified(public: Path | None) -> dict[str, Any]:
+def _certified(directory: Path, dossier: dict[str, Any]) -> dict[str, Any]:
     """Return the claim that the attacks are held against, and the certificate's own verdict."""
-    statement = bundle.document(public / "certificate.json") if public is not None else {}
+    path = directory.parent / layout.PUBLIC / layout.CERTIFICATE
+    meant = mapping(dossier.get("release")).get("certificate")
+    if not path.is_file() or manifest.digest(path) != meant:
+        return {"stated": False}
+    statement = bundle.document(path)
     predicate = mapping(statement.get("predicate"))
     claim = mapping(predicate.get("claim"))
     epsilon, delta = exact(claim.get("epsilon")), exact(claim.get("delta"))
@@ -135,8 +137,10 @@ def _rate(result: dict[str, Any], which: str) -> charts.Interval | None:
 
 def _trial(result: dict[str, Any]) -> charts.Trial:
     baseline = result.get("baseline_rate")
+    attack, point = attack_parts(result.get("name", ""))
     return charts.Trial(
-        name=attack_name(result.get("name", "")),
+        name=attack,
+        point=point,
         members=_rate(result, "members"),
         controls=_rate(result, "controls"),
         baseline=float(baseline) if isinstance(baseline, float | int) else None,

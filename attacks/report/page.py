@@ -66,6 +66,11 @@ def status_of(given: Any) -> dict[str, str]:
     return {"word": word, "tone": tone, "mark": mark}
 
 
+def severity(status: dict[str, str]) -> int:
+    """Return the place of an outcome from worst to best."""
+    return ("bad", "open", "good", "rest").index(status["tone"])
+
+
 def tiles(columns: Sequence[Marginal]) -> list[dict[str, Any]]:
     """Return a small chart and its numbers for each column."""
     shown = []

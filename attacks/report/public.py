@@ -42,6 +42,7 @@ def view_of(directory: Path, predicate: dict[str, Any]) -> dict[str, Any]:
     claim = mapping(predicate.get("claim"))
     plan = bundle.document(directory / "plan.json")
     ledger = bundle.document(directory / "ledger.json")
+    checks = [_check(mapping(check)) for check in sequence(predicate.get("conformance"))]
     columns, origin = marginals.of_release(directory)
     return {
         "verdict": _verdict(predicate),
@@ -50,7 +51,8 @@ def view_of(directory: Path, predicate: dict[str, Any]) -> dict[str, Any]:
         "odds": _odds(claim),
         "gauge": _gauge(claim, ledger),
         "bill": _bill(claim, plan, ledger),
-        "checks": [_check(mapping(check)) for check in sequence(predicate.get("conformance"))],
+        "checks": checks,
+        "families": _families(checks),
         "not_tested": [_line(item) for item in sequence(predicate.get("not_tested"))],
         "tiles": page.tiles(columns),
         "origin": origin,
@@ -253,8 +255,10 @@ _CHECK_TEXT = ("name", "status", "detail")
 
 
 def _check(check: dict[str, Any]) -> dict[str, Any]:
+    name = check.get("name", "unnamed check")
     return {
-        "name": wording.humanize(check.get("name", "unnamed check")),
+        "name": wording.humanize(name),
+        "family": wording.humanize(str(name).partition("/")[0]),
         "status": page.status_of(check.get("status", "error")),
         "detail": clean(check.get("detail") or ""),
         "facts": page.facts(
@@ -265,6 +269,27 @@ def _check(check: dict[str, Any]) -> dict[str, Any]:
             }
         ),
     }
+
+
+def _families(checks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return one line a family of checks: how many passed, and every one that did not."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for check in checks:
+        found.setdefault(check["family"], []).append(check)
+    lines = []
+    for family, members in found.items():
+        passed = sum(check["status"]["word"] == "passed" for check in members)
+        worst = min((check["status"] for check in members), key=page.severity)
+        lines.append(
+            {
+                "name": family,
+                "status": worst,
+                "count": f"{passed} of {wording.plural(len(members), 'check')} passed",
+                "about": list(dict.fromkeys(c["detail"] for c in members if c["detail"]))[:3],
+                "others": [c for c in members if c["status"]["word"] != "passed"],
+            }
+        )
+    return lines
 
 
 def _line(item: Any) -> str:

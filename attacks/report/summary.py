@@ -3,7 +3,10 @@
 import re
 from typing import Any
 
-_ACTIVE = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$@-])")
+from attacks.report.wording import plural
+
+# Marks that act anywhere, marks that act at the start of a line, and what is made a link unasked.
+_ACTIVE = re.compile(r"([\\`*_\[\]<>|~&$@]|^[-+#=]|(?<=:)/(?=/)|(?<=\bwww)\.)")
 
 
 def md(text: object) -> str:
@@ -27,7 +30,7 @@ def public(view: dict[str, Any]) -> str:
         "| --- | --- |",
         f"| epsilon, at most | {md(claim['epsilon'])} |",
         f"| delta, at most | {md(claim['delta'])} ({md(claim['delta_odds'])}) |",
-        f"| protected | one {md(claim['unit'])}, up to {claim['max_rows']} row(s) |",
+        f"| protected | {md(claim['whose'])} |",
     ]
     if odds["stated"]:
         lines += [
@@ -37,13 +40,15 @@ def public(view: dict[str, Any]) -> str:
     if gauge["stated"]:
         lines.append(f"| budget left for this table | {md(gauge['left'])} of its cap |")
     lines += ["", "Checks of the mechanism, on artificial rows:", ""]
-    lines += [f"- {md(c['name'])}: {md(c['status']['word'])}" for c in view["checks"][:12]]
-    if len(view["checks"]) > 12:
-        lines.append(f"- and {len(view['checks']) - 12} more in report.html")
+    lines += [
+        f"- {md(family['name'])}: {md(family['status']['word'])}, {md(family['count'])}"
+        for family in view["families"]
+    ]
     if not view["checks"]:
         lines.append("- none was run")
     if view["not_tested"]:
-        lines += ["", f"Not tested: {len(view['not_tested'])} point(s), listed in report.html."]
+        points = plural(len(view["not_tested"]), "point")
+        lines += ["", f"Not tested: {points}, listed in report.html."]
     if view["conditional"]:
         lines += ["", "Conditional: a public fact was confirmed without naming a public source."]
     lines += ["", "Evidence at most, under the assumptions that report.html lists."]

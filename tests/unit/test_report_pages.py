@@ -5,13 +5,14 @@ import re
 import subprocess
 import sys
 from fractions import Fraction
+from hashlib import sha256
 from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from attacks.report import internal, marginals, public, render_internal, render_public
+from attacks.report import internal, marginals, public, render_internal, render_public, summary
 from attacks.report.canvas import Canvas
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
@@ -253,7 +254,8 @@ def pages(tmp_path):
     inside.mkdir()
     certificate = {"predicate": predicate_of(HOSTILE)}
     (outside / "certificate.json").write_text(json.dumps(certificate))
-    render_internal(inside, dossier_of(), public=outside)
+    digest = sha256((outside / "certificate.json").read_bytes()).hexdigest()
+    render_internal(inside, dossier_of(release={"certificate": digest}))
     return {"public": written(outside), "internal": written(inside)}
 
 
@@ -279,14 +281,14 @@ def test_nothing_in_a_page_can_act_or_fetch(pages, tier):
 
 @pytest.mark.parametrize("tier", ["public", "internal"])
 def test_hostile_names_are_text(pages, tier):
-    text, summary = pages[tier]
+    text, short = pages[tier]
     page = Page(text)
     assert "<script>alert(1)</script>" in page.text
     assert "{{ 7 * 7 }}" in page.text
     assert "pay\\u{202e}gpj" in page.text
     for letter in ("\u202e", "\x07", "\x1b"):
         assert letter not in text
-        assert letter not in summary
+        assert letter not in short
     assert "<script" not in text.lower()
     assert "<img" not in text.lower()
 
@@ -352,11 +354,11 @@ def test_the_public_page_knows_nothing_but_predicate_and_public_files(tmp_path):
 
 
 def test_the_internal_page_says_in_bold_what_it_is(pages):
-    text, summary = pages["internal"]
+    text, short = pages["internal"]
     assert re.search(
         r"<strong>This part is internal\. It is computed from real persons, outside", text
     )
-    assert summary.startswith("# Internal dossier: not for publication")
+    assert short.startswith("# Internal dossier: not for publication")
     page = Page(text)
     assert "tell whether a person's record was in the private table" in page.text
     assert "can also read the fitted model" in page.text
@@ -366,6 +368,34 @@ def test_the_internal_page_says_in_bold_what_it_is(pages):
     assert "not applicable" in page.text
     assert "not measured" in page.text
     assert "No attack did better on members." in page.text
+
+
+def test_the_claim_stands_beside_the_attacks_only_if_they_are_about_it(pages, tmp_path):
+    assert "That is the claim" in Page(pages["internal"][0]).text
+    inside = tmp_path / "internal"
+    render_internal(inside, dossier_of(release={"certificate": "0" * 64}))
+    assert "That is the claim" not in Page(written(inside)[0]).text
+
+
+def test_checks_are_told_by_family_and_none_is_hidden_by_the_others(tmp_path):
+    checks = [{"name": f"noise/{place}", "status": "passed"} for place in range(20)]
+    checks.append({"name": "noise/last", "status": "failed", "detail": "too little noise"})
+    render_public(tmp_path, predicate_of(["age"], conformance=checks, verdict="FAIL"))
+    text, short = written(tmp_path)
+    page = Page(text)
+    assert "20 of 21 checks passed" in page.text
+    assert "Noise: last: failed" in page.text
+    assert "Noise: 19" in page.text
+    assert "- Noise: failed, 20 of 21 checks passed" in short
+
+
+def test_a_name_in_the_summary_is_no_markup():
+    assert summary.md("[a](http://b) `c` <i> *d* @e") == (
+        "\\[a\\](http:\\//b) \\`c\\` \\<i\\> \\*d\\* \\@e"
+    )
+    assert summary.md("www.b") == "www\\.b"
+    assert summary.md("- x") == "\\- x"
+    assert summary.md("20 of 21, e-mail, 3.5") == "20 of 21, e-mail, 3.5"
 
 
 def test_a_table_of_another_tool_has_no_claim(tmp_path):
@@ -412,12 +442,12 @@ def test_a_hundred_columns_stay_below_two_megabytes(tmp_path):
 
 def test_numbers_that_are_missing_are_said_to_be(tmp_path):
     render_public(tmp_path, {})
-    text, summary = written(tmp_path)
+    text, short = written(tmp_path)
     page = Page(text)
     assert "INCONCLUSIVE" in page.text
     assert "nothing limits an attacker" in page.text
     assert "No check was run" in page.text
-    assert "none was run" in summary
+    assert "none was run" in short
 
 
 def test_a_weak_epsilon_is_called_weak(tmp_path):
