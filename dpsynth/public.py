@@ -1,10 +1,12 @@
 """Small public functions over the kernel: what a verifier and a command need, as documents."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from dpsynth.errors import UnknownNameError
 from dpsynth.privacy import accounting, events, ledger
 
 if TYPE_CHECKING:
@@ -15,12 +17,26 @@ if TYPE_CHECKING:
 def synthesizer(name: str, **settings: object) -> "Synthesizer":
     """Return the built-in synthesizer called ``name`` with ``settings`` as its fields.
 
+    Args:
+        name: as registered, such as "mst".
+        settings: fields of the synthesizer; an exact number may be given as "p/q" text, the form
+            that a plan writes it in.
+
     Raises:
-        UnknownNameError: nothing is registered under ``name``.
+        UnknownNameError: nothing is registered under ``name``, or it has no such setting.
     """
     from dpsynth.synthesizers import registry
 
-    return cast("Synthesizer", registry.get(name)(**settings))
+    made = registry.get(name)
+    types = {field.name: field.type for field in fields(made)}
+    unknown = sorted(set(settings) - set(types))
+    if unknown:
+        raise UnknownNameError(f"{name} has no setting {unknown[0]!r}; it has: {', '.join(types)}")
+    exact = {
+        key: Fraction(value) if types[key] is Fraction and isinstance(value, str) else value
+        for key, value in settings.items()
+    }
+    return cast("Synthesizer", made(**exact))
 
 
 def load_model(folder: Path | str) -> "FittedModel":
