@@ -21,14 +21,15 @@ def check(plan: Mapping[str, Any], schema: "Schema | None", *, seed: int) -> lis
     """Return one check a pair of neighboring made-up tables; each must hold without exception."""
     if schema is None:
         return [Check(name=_NAME, status="skipped", detail="no schema to make rows from was given")]
-    import dpsynth
     from dpsynth.testing.recording import replay
 
-    named = plan["synthesizer"]
     try:
-        synthesizer = dpsynth.synthesizer(named["name"], **named["settings"])
         replays = replay(
-            synthesizer, schema, epsilon=plan["epsilon"], delta=plan["delta"], seed=seed
+            _synthesizer(plan["synthesizer"]),
+            schema,
+            epsilon=plan["epsilon"],
+            delta=plan["delta"],
+            seed=seed,
         )
     except _FAULTS as error:
         return [
@@ -40,6 +41,18 @@ def check(plan: Mapping[str, Any], schema: "Schema | None", *, seed: int) -> lis
         ]
     planned = [step["event"] for step in plan["steps"]]
     return [_judged(found, planned=planned) for found in replays]
+
+
+def _synthesizer(named: Mapping[str, Any]) -> Any:
+    """Return the plan's synthesizer; its exact settings stand in the plan as text."""
+    import dpsynth
+
+    usual = dpsynth.synthesizer(named["name"])
+    settings = {
+        key: Fraction(value) if isinstance(getattr(usual, key), Fraction) else value
+        for key, value in named["settings"].items()
+    }
+    return dpsynth.synthesizer(named["name"], **settings)
 
 
 def _judged(found: "Replay", *, planned: Sequence[Mapping[str, str]]) -> Check:

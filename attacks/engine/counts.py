@@ -1,12 +1,14 @@
 """Whole records as 64-bit words, and how often each occurs."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 Words = NDArray[np.uint64]
 
 
-def record_words(codes: NDArray[np.int32]) -> Words:
+def record_words(codes: NDArray[np.integer[Any]]) -> Words:
     """Return one 64-bit word a row: equal rows have equal words, others almost surely differ.
 
     The mixing step of SplitMix64 after every column; two given rows collide with probability
@@ -14,14 +16,19 @@ def record_words(codes: NDArray[np.int32]) -> Words:
     """
     words = np.full(codes.shape[0], 0x9E3779B97F4A7C15, dtype=np.uint64)
     for place in range(codes.shape[1]):
-        words ^= codes[:, place].astype(np.uint64)
-        words += np.uint64(0x9E3779B97F4A7C15)
-        words ^= words >> np.uint64(30)
-        words *= np.uint64(0xBF58476D1CE4E5B9)
-        words ^= words >> np.uint64(27)
-        words *= np.uint64(0x94D049BB133111EB)
-        words ^= words >> np.uint64(31)
+        mix(words, codes[:, place].astype(np.uint64))
     return words
+
+
+def mix(words: Words, column: Words) -> None:
+    """Take one more column into ``words``, in place."""
+    words ^= column
+    words += np.uint64(0x9E3779B97F4A7C15)
+    words ^= words >> np.uint64(30)
+    words *= np.uint64(0xBF58476D1CE4E5B9)
+    words ^= words >> np.uint64(27)
+    words *= np.uint64(0x94D049BB133111EB)
+    words ^= words >> np.uint64(31)
 
 
 def occurrences(words: Words, *, among: Words) -> NDArray[np.int64]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from attacks.engine.counts import mix
 from attacks.engine.table import CodedTable
 from dpsynth.encoding import codecs
 from dpsynth.errors import DataError
@@ -34,14 +35,17 @@ def encode(frame: "pd.DataFrame", schema: "Schema", *, name: str, persons: bool)
     held = codecs(schema)
     check_columns(frame, list(held), name=name)
     codes = np.empty((len(frame), len(held)), dtype=np.int32, order="F")
+    words = np.zeros(len(frame), dtype=np.uint64)
     for place, (column, codec) in enumerate(held.items()):
-        codes[:, place] = codec.encode(frame[column]).codes
+        encoded = codec.encode(frame[column])
+        codes[:, place] = encoded.codes
+        mix(words, encoded.content)
     if persons and schema.unit.kind == "person":
         whose = str(schema.unit.column)
         check_columns(frame, [whose], name=name)
-        return _by_person(tuple(held), codes, _numbers(frame[whose]))
+        return _by_person(tuple(held), codes, words, _numbers(frame[whose]))
     rows = np.arange(len(frame), dtype=np.int64)
-    return CodedTable(columns=tuple(held), codes=codes, persons=rows, size=len(frame))
+    return CodedTable(columns=tuple(held), codes=codes, words=words, persons=rows, size=len(frame))
 
 
 def sizes(schema: "Schema") -> dict[str, int]:
@@ -76,9 +80,14 @@ def _numbers(ids: "pd.Series") -> NDArray[np.int64]:
 
 
 def _by_person(
-    columns: tuple[str, ...], codes: NDArray[np.int32], numbers: NDArray[np.int64]
+    columns: tuple[str, ...],
+    codes: NDArray[np.int32],
+    words: NDArray[np.uint64],
+    numbers: NDArray[np.int64],
 ) -> CodedTable:
     """Leave out rows without a person id, as the curator does."""
     kept = numbers >= 0
     size = int(numbers.max(initial=-1)) + 1
-    return CodedTable(columns=columns, codes=codes[kept], persons=numbers[kept], size=size)
+    return CodedTable(
+        columns=columns, codes=codes[kept], words=words[kept], persons=numbers[kept], size=size
+    )

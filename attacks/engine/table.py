@@ -1,10 +1,12 @@
 """Tables as integer codes, encoded once for all attacks."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from attacks.engine.counts import record_words
 
 Codes = NDArray[np.int32]
 GROUPS = 32  # ordered codes are put into at most so many groups where whole pairs are counted
@@ -18,12 +20,15 @@ class CodedTable:
     Args:
         columns: names, in the schema's order.
         codes: shape ``(rows, columns)``, the declared code of each cell.
+        words: shape ``(rows,)``, one word a row for its exact content: finer than the codes where
+            a code stands for a range of values.
         persons: shape ``(rows,)``, a person number a row, 0 to ``size - 1`` without gaps.
         size: number of persons.
     """
 
     columns: tuple[str, ...]
     codes: Codes
+    words: NDArray[np.uint64]
     persons: NDArray[np.int64]
     size: int
 
@@ -31,11 +36,12 @@ class CodedTable:
         return int(self.codes.shape[0])
 
     def only(self, columns: Sequence[str]) -> "CodedTable":
-        """Return the same rows with some columns, in the order asked for."""
-        places = [self.columns.index(name) for name in columns]
+        """Return the same rows with some columns, in the order asked for, known by their codes."""
+        codes = self.codes[:, [self.columns.index(name) for name in columns]]
         return CodedTable(
             columns=tuple(columns),
-            codes=self.codes[:, places],
+            codes=codes,
+            words=record_words(codes),
             persons=self.persons,
             size=self.size,
         )
@@ -49,6 +55,7 @@ class CodedTable:
         return CodedTable(
             columns=self.columns,
             codes=self.codes[kept],
+            words=self.words[kept],
             persons=mine[kept],
             size=int(persons.size),
         )
@@ -61,6 +68,7 @@ class CodedTable:
         return CodedTable(
             columns=self.columns,
             codes=self.codes[rows],
+            words=self.words[rows],
             persons=np.arange(rows.size, dtype=np.int64),
             size=int(rows.size),
         )
@@ -78,16 +86,21 @@ def joined(first: CodedTable, second: CodedTable) -> CodedTable:
     return CodedTable(
         columns=first.columns,
         codes=np.concatenate([first.codes, second.codes]),
+        words=np.concatenate([first.words, second.words]),
         persons=np.concatenate([first.persons, second.persons + first.size]),
         size=first.size + second.size,
     )
 
 
 def by_row(columns: Sequence[str], codes: Codes) -> CodedTable:
-    """Return a table in which every row is a person of its own."""
+    """Return a table in which every row is a person of its own, known by codes alone."""
     rows = int(codes.shape[0])
     return CodedTable(
-        columns=tuple(columns), codes=codes, persons=np.arange(rows, dtype=np.int64), size=rows
+        columns=tuple(columns),
+        codes=codes,
+        words=record_words(codes),
+        persons=np.arange(rows, dtype=np.int64),
+        size=rows,
     )
 
 
@@ -142,4 +155,4 @@ def grouped(table: CodedTable, groupings: Mapping[str, Grouping]) -> CodedTable:
     codes = np.empty_like(table.codes)
     for place, name in enumerate(table.columns):
         codes[:, place] = groupings[name].groups[table.codes[:, place]]
-    return CodedTable(columns=table.columns, codes=codes, persons=table.persons, size=table.size)
+    return replace(table, codes=codes)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.base import Evidence, Scores
-from attacks.engine.counts import occurrences, own_occurrences, record_words
+from attacks.engine.counts import Words, occurrences, own_occurrences, record_words
 from attacks.engine.table import CodedTable, Grouping, grouped, grouping
 from attacks.threat_model import DataKnowledge, GeneratorAccess, Goal, ThreatModel
 
@@ -20,15 +20,16 @@ class Marginal:
     """Suspect a target whom the release makes likelier than the population does.
 
     The score of a row is ``log p(row | release) - log p(row | population)``, and of a person the
-    mean over their rows. Each ``p`` is an even mixture of three estimates, from low order to high:
+    mean over their rows. Each ``p`` is an even mixture of four estimates, from low order to high:
 
     1. the composite likelihood of all pairs of columns, grouped where a column has many codes:
        the product of the pair frequencies to the power ``1 / (columns - 1)``, so that every column
        counts once;
     2. the frequency of the whole grouped record;
-    3. the frequency of the whole record, code for code.
+    3. the frequency of the whole record, code for code;
+    4. the frequency of its exact content, digit for digit.
 
-    The first sees what a model of marginals over-fits, a little of every member; the last two see
+    The first sees what a model of marginals over-fits, a little of every member; the others see
     rows that were copied. The pair frequencies of the population count the release as well as the
     sample: under no leak both are samples of one population, and a small one is not to be believed
     against a large one.
@@ -134,15 +135,18 @@ def _mixed(
 ) -> Scores:
     """Return the score of each row of the targets and of the population."""
     release, population, targets = (
-        (record_words(a.codes), record_words(b.codes)) for a, b in zip(fine, coarse, strict=True)
+        (record_words(b.codes), record_words(a.codes), a.words)
+        for a, b in zip(fine, coarse, strict=True)
     )
+    # How many exact contents there are to a record of codes, in the logarithm.
+    finer = float(np.log(_different(release[2]) / _different(release[1])))
     persons = fine[1].persons
     rows_release, rows_population = len(fine[0]), len(fine[1])
     own_rows = np.bincount(persons, minlength=fine[1].size)[persons].astype(np.float64)
 
     def under(
-        words: tuple[NDArray[np.uint64], NDArray[np.uint64]],
-        among: tuple[NDArray[np.uint64], NDArray[np.uint64]],
+        words: tuple[Words, Words, Words],
+        among: tuple[Words, Words, Words],
         *,
         rows: Values,
         pairs: Values,
@@ -150,7 +154,7 @@ def _mixed(
         own: bool,
     ) -> Values:
         estimates = [pairs]
-        for place, density in ((0, spread), (1, np.zeros_like(spread))):
+        for place, density in enumerate((np.zeros_like(spread), spread, spread + finer)):
             seen = occurrences(words[place], among=among[place])
             if own:
                 seen = seen - own_occurrences(words[place], persons)
@@ -184,3 +188,7 @@ def _mixed(
         )
         scores.append(log_release - log_population)
     return Scores(targets=scores[0], population=scores[1])
+
+
+def _different(words: Words) -> int:
+    return int(np.unique(words).size)
