@@ -107,9 +107,7 @@ def check_signature(
     if _signature_file(key, signature) != signature_file:
         raise malformed
     if not key.accepts(signature, document):
-        raise IntegrityError(
-            f"{name} does not sign the document beside it: one of them was changed"
-        )
+        raise IntegrityError(f"{name} does not sign {of} as it is: one of the two was changed")
     return key
 
 

@@ -62,7 +62,7 @@ DEFAULT = Policy(
     name="dpsynth-default/1",
     max_epsilon=Fraction(10),
     max_delta=Fraction(1, 100_000),
-    required_checks=("noise", "neighbors"),
+    required_checks=("noise", "selection", "neighbors"),
 )
 STRICT = Policy(
     name="dpsynth-strict/1",
@@ -168,7 +168,7 @@ def public_verdict(
             if delta > policy.max_delta
             else []
         ),
-        *(f"the check {_name(check)} failed" for check in checks if check["status"] == FAILED),
+        *(f"the check {_name(check)} failed" for check in checks if status_of(check) == FAILED),
     ]
     open_points = [
         *([CONDITIONAL] if claim["conditional"] else []),
@@ -187,6 +187,15 @@ def public_verdict(
     return _verdict(against, open_points)
 
 
+def status_of(check: Mapping[str, object]) -> str:
+    """Return the status of a check; numbers that contradict "passed" outweigh the word."""
+    statistic, bound = check.get("statistic"), check.get("bound")
+    measured = isinstance(statistic, int | float) and isinstance(bound, int | float)
+    if check["status"] == PASSED and measured and not statistic <= bound:  # type: ignore[operator]  # both are numbers here
+        return FAILED
+    return str(check["status"])
+
+
 def _verdict(against: list[str], open_points: list[str]) -> Verdict:
     reasons = (*against, *open_points)
     if against:
@@ -196,7 +205,7 @@ def _verdict(against: list[str], open_points: list[str]) -> Verdict:
 
 def _belongs(check: Mapping[str, object], family: str) -> bool:
     name = str(check["name"])
-    concluded = check["status"] in (PASSED, FAILED, NOT_APPLICABLE)
+    concluded = status_of(check) in (PASSED, FAILED, NOT_APPLICABLE)
     return concluded and (name == family or name.startswith(f"{family}/"))
 
 

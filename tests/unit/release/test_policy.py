@@ -56,6 +56,12 @@ def test_a_failed_check_fails_and_nothing_mends_it():
     assert len(found.reasons) == 2
 
 
+def test_numbers_outweigh_the_word_passed():
+    measured = {"name": "noise/x", "status": "passed", "statistic": 0.2, "bound": 0.1}
+    assert judged(checks=[*CHECKS, measured]).outcome == "FAIL"
+    assert judged(checks=[*CHECKS, {**measured, "statistic": 0.1}]).outcome == "PASS"
+
+
 @pytest.mark.parametrize("status", ["error", "skipped", "inconclusive", "no such status"])
 def test_a_check_without_a_result_never_counts_as_safe(status):
     checks = [{"name": "noise/discrete_gaussian", "status": status}, *CHECKS[1:]]
@@ -64,7 +70,7 @@ def test_a_check_without_a_result_never_counts_as_safe(status):
     assert len(found.reasons) == 2  # it did not come to a result, and its family is required
 
 
-@pytest.mark.parametrize("missing", [0, 1])
+@pytest.mark.parametrize("missing", [0, 1, 2])
 def test_a_required_check_must_be_there(missing):
     checks = [check for index, check in enumerate(CHECKS) if index != missing]
     assert judged(checks=checks).outcome == "INCONCLUSIVE"
