@@ -1,0 +1,72 @@
+"""A release of version 1 as it was written once: it must verify for ever, and be made again.
+
+``release-v1/public`` was signed with the fixed key below, which protects nothing. If a change makes
+these bytes differ, it has changed what a certificate means: give it a new version and keep both.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from attacks import certificate, keys, shapes
+from attacks.verify import verify
+from dpsynth.release import canonical, manifest
+
+GOLDEN = Path(__file__).parent / "release-v1" / "public"
+DATE = "2026-01-02"
+VERSIONS = {"dpsynth": "0.1.0", "python": "3.11.0"}
+CHECKS = [
+    {"name": "noise/shape", "status": "passed", "statistic": 0.0021, "bound": 0.0085},
+    {"name": "selection", "status": "not applicable", "detail": "the plan selects nothing"},
+    {"name": "neighbors/pair", "status": "passed", "trials": 8},
+]
+FINGERPRINT = "sha256:a050837d85070582ccf7394b0988847cc312cb88259b894899f6f239cf1791a5"
+
+
+@pytest.fixture(scope="module")
+def key():
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return keys.SigningKey(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+
+
+def render(directory, predicate):
+    for name in ("report.html", "summary.md"):
+        (directory / name).write_text(f"{predicate['verdict']}\n")
+
+
+def certify(public, key):
+    certificate.certify_public(
+        public,
+        key=key,
+        conformance=CHECKS,
+        not_tested=["timing"],
+        render=render,
+        date=DATE,
+        versions=VERSIONS,
+    )
+
+
+def test_an_old_release_still_verifies():
+    found = verify(GOLDEN)
+    assert (found.verdict, found.fingerprint) == ("PASS", FINGERPRINT)
+    assert (found.claim["epsilon"], found.claim["max_rows"]) == ("1", 2)
+
+
+def test_the_same_inputs_give_the_same_bytes(tmp_path, key):
+    public = tmp_path / "public"
+    shutil.copytree(GOLDEN, public)
+    for name in (*certificate.UNSIGNED_NAMES, "report.html", "summary.md"):
+        (public / name).unlink()
+    certify(public, key)
+    for name in manifest.names(GOLDEN):
+        assert (public / name).read_bytes() == (GOLDEN / name).read_bytes(), name
+
+
+def test_the_json_schema_accepts_it_as_any_reader_would():
+    document = json.loads((GOLDEN / "certificate.json").read_text())
+    Draft202012Validator(shapes.document("certificate")).validate(document)
+    assert canonical.dumps(document) == (GOLDEN / "certificate.json").read_bytes()
