@@ -51,7 +51,7 @@ def distinct(series: "pd.Series[Any]") -> Distinct:
 
     dtype = series.dtype
     if isinstance(dtype, pd.CategoricalDtype):
-        index = series.cat.codes.to_numpy(dtype=np.int64)
+        index = np.asarray(series.cat.codes, dtype=np.int64)
         return Distinct(cells=list(series.cat.categories), index=index)
     if _is_numeric(series):
         factors, uniques = pd.factorize(series)

@@ -1,8 +1,16 @@
 """Where a fact comes from. Only declared, learnt and confirmed facts may be used (law 4)."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, StrictStr, model_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    StrictStr,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import CoreSchema
 
 from dpsynth.errors import SchemaError
 
@@ -46,6 +54,14 @@ class Provenance(BaseModel):
         """Return what is stated, as plain data."""
         names = ("status", "note", "reason", "source", "entry")
         return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Publish the short form, a bare status, beside the long one."""
+        words = [word for word in get_args(Status) if word in ("declared", "guessed")]
+        return {"anyOf": [{"enum": words}, handler.resolve_ref_schema(handler(core_schema))]}
 
     @model_serializer
     def _shortest(self) -> str | dict[str, str]:

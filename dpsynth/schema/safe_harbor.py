@@ -1,0 +1,109 @@
+"""What HIPAA Safe Harbor would ask about, from names, kinds and bounds alone. Warnings, no block.
+
+Safe Harbor (45 CFR 164.514(b)(2)) lists eighteen classes of identifiers. A column that is generated
+or excluded is not released, so only columns to learn are looked at.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dpsynth.schema.columns import DateColumn, LevelsColumn, ModeledColumn, NumericColumn
+from dpsynth.schema.document import Schema
+from dpsynth.schema.values import is_number, key
+
+OLDEST = 89
+
+# Class, and the words in a column's name that point to it. The first class that fits is named.
+_WORDS: tuple[tuple[str, str], ...] = (
+    ("email addresses", "email mail emailaddress"),
+    ("fax numbers", "fax"),
+    ("telephone numbers", "phone telephone mobile cell tel phonenumber"),
+    ("IP addresses", "ip ipaddress"),
+    ("web addresses", "url uri website homepage"),
+    ("social security numbers", "ssn socialsecurity"),
+    ("medical record numbers", "mrn medrec chartno"),
+    ("health plan numbers", "beneficiary memberid policyno subscriber medicare medicaid"),
+    ("account numbers", "account acct iban"),
+    ("certificate and license numbers", "license licence certificate passport"),
+    ("vehicle identifiers", "vin plate vehicle"),
+    ("device identifiers", "serial device udi imei"),
+    ("biometric identifiers", "fingerprint biometric retina voiceprint iris"),
+    ("photographs", "photo photograph picture"),
+    ("zip codes", "zip zipcode zip3 zip5 postal postcode"),
+    ("places smaller than a state", "address street city county town latitude longitude lat lon"),
+    ("names", "name firstname lastname surname forename fullname initials"),
+    ("dates finer than a year", "date dob birthday birthdate day month dadth modth"),
+    ("identifying numbers", "id uid uuid guid nbr identifier idnumber patientid personid"),
+)
+_BY_WORD = {word: named for named, words in _WORDS for word in words.split()}
+_AGE_WORDS = frozenset({"age", "ages", "alter"})
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One reason why Safe Harbor may not hold.
+
+    Attributes:
+        column: the declared column.
+        identifier: the class of identifiers in question.
+        why: what points to it, and what can be done.
+    """
+
+    column: str
+    identifier: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"column {self.column!r}: {self.identifier}: {self.why}"
+
+
+def findings(schema: Schema) -> tuple[Finding, ...]:
+    """Return every finding, in column order."""
+    return tuple(finding for column in schema.modeled for finding in _of_column(column))
+
+
+def _of_column(column: ModeledColumn) -> Iterator[Finding]:
+    parts = [part.lower() for part in _PART.findall(column.name)]
+    # Neighboring parts may be one word: "zip_code", "firstName", "zip3".
+    joined = [first + second for first, second in zip(parts, parts[1:], strict=False)]
+    words = [*joined, *parts]
+    if isinstance(column, DateColumn):
+        yield Finding(
+            column=column.name,
+            identifier="dates finer than a year",
+            why="its kind is date; learn the year as an integer, or a duration, instead",
+        )
+        return
+    if _AGE_WORDS & set(parts) and _passes(column):
+        yield Finding(
+            column=column.name,
+            identifier=f"ages over {OLDEST}",
+            why=f"its declared range goes on; end it at {OLDEST + 1}, read as '{OLDEST + 1} or "
+            "more', to group them",
+        )
+    for word in words:
+        named = _BY_WORD.get(word)
+        if named is not None:
+            yield Finding(
+                column=column.name,
+                identifier=named,
+                why="its name says so; if true, declare it as 'identifier' or 'excluded', "
+                "or coarsen it",
+            )
+            return
+
+
+def _passes(column: ModeledColumn) -> bool:
+    """Whether ages above the oldest can be told apart: 90 itself may stand for all of them."""
+    if isinstance(column, NumericColumn):
+        return column.limits is None or column.limits[1] > OLDEST + 1
+    if not isinstance(column, LevelsColumn) or not column.is_ready():
+        return False
+    beyond = 0
+    for level in column.levels:
+        first = re.match(r"\D*(\d+)", key(level))
+        if is_number(level) or first is not None:
+            beyond += first is not None and int(first[1][:9]) > OLDEST
+    return beyond > 1
