@@ -131,26 +131,39 @@ def attacker(*, epsilon: float, delta: float, width: int, ident: str) -> "Markup
 
 
 def histogram(
-    labels: Sequence[str], values: Sequence[float], *, ident: str, title: str
+    labels: Sequence[str],
+    values: Sequence[float],
+    *,
+    ident: str,
+    title: str,
+    missing_last: bool = False,
 ) -> "Markup":
-    """Draw an ordered column: one bar a bin, the ends labeled."""
+    """Draw an ordered column: one bar a bin, the ends labeled, the missing level set apart."""
     width, height, floor = 240, 110, 84
     sheet = Canvas(width, height)
     largest = max(values, default=0.0) or 1.0
-    step = width / max(len(values), 1)
+    inside = len(values) - missing_last
+    room = width - 62 if missing_last else width
+    step = room / max(inside, 1)
     gap = 1.0 if step > 3 else 0.0
+    tall = [74 * value / largest for value in values]
     sheet.bars(
         [
-            (index * step, floor - 74 * value / largest, max(step - gap, 0.5), 74 * value / largest)
-            for index, value in enumerate(values)
-            if value > 0
+            (index * step, floor - high, max(step - gap, 0.5), high)
+            for index, high in enumerate(tall[:inside])
+            if high > 0
         ]
     )
-    sheet.line([(0, floor), (width, floor)], color=FAINT)
-    if labels:
-        sheet.text(0, floor + 16, labels[0], size=11, color=MUTED, room=width / 2 - 8)
+    sheet.line([(0, floor), (room, floor)], color=FAINT)
+    if missing_last:
+        sheet.bars([(width - 28, floor - tall[-1], 16, tall[-1])], fill=BEFORE)
+        sheet.line([(width - 46, floor), (width, floor)], color=FAINT)
+        sheet.text(width, floor + 16, "missing", size=11, color=MUTED, anchor="right")
+    if inside:
+        half = room / 2 - 8
+        sheet.text(0, floor + 16, labels[0], size=11, color=MUTED, room=half)
         sheet.text(
-            width, floor + 16, labels[-1], size=11, color=MUTED, anchor="right", room=width / 2 - 8
+            room, floor + 16, labels[inside - 1], size=11, color=MUTED, anchor="right", room=half
         )
     return sheet.svg(ident=ident, title=title, description=_peak(labels, values))
 

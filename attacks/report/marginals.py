@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ class Marginal:
         labels: what each share is of, in order.
         shares: in [0, 1]; they add up to 1 unless the release is empty.
         ordered: neighbors in ``labels`` are neighbors in value.
+        missing_last: but for the last one, which is the missing level.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Marginal:
     labels: tuple[str, ...]
     shares: tuple[float, ...]
     ordered: bool
+    missing_last: bool = False
 
 
 def of_release(directory: Path) -> tuple[tuple[Marginal, ...], str]:
@@ -45,13 +46,20 @@ def of_release(directory: Path) -> tuple[tuple[Marginal, ...], str]:
 
 
 def _of_model(folder: Path) -> tuple[Marginal, ...]:
+    """Spread each group of the model over its declared codes, as drawing from it does."""
     import dpsynth
+    from dpsynth.encoding import codecs
 
-    model: Any = dpsynth.load_model(folder)
+    fitted = dpsynth.load_model(folder)
+    tools = codecs(fitted.schema)
     found = []
-    for column in model.schema.modeled:
-        labels, shares = model.column_marginal(column.name)
-        found.append(arranged(column.name, column.kind, labels, shares))
+    for column in fitted.schema.modeled:
+        coarsening, tool = fitted.coarsenings[column.name], tools[column.name]
+        of_groups = np.asarray(fitted.model.marginal((column.name,)), dtype=np.float64).ravel()
+        shares = np.maximum(of_groups, 0.0)[coarsening.groups] * coarsening.weights
+        found.append(
+            arranged(column.name, column.kind, tool.labels(), shares, missing_last=tool.has_missing)
+        )
     return tuple(found)
 
 
@@ -70,22 +78,35 @@ def _of_table(path: Path) -> tuple[Marginal, ...]:
         counts = counts.sort_index() if numeric else counts.sort_index(key=lambda i: i.astype(str))
         labels = [f"{value:g}" if numeric else str(value) for value in counts.index]
         amounts = counts.to_numpy(dtype=np.float64)
-        if (missing := float(values.isna().sum())) > 0:
-            labels, amounts = [*labels, "missing"], np.append(amounts, missing)
+        missing = float(values.isna().sum())
+        if missing:
+            labels, amounts = [*labels, "(missing)"], np.append(amounts, missing)
         kind = "continuous" if numeric else "categorical"
-        found.append(arranged(str(name), kind, labels, amounts))
+        found.append(arranged(name, kind, labels, amounts, missing_last=bool(missing)))
     return tuple(found)
 
 
-def arranged(name: object, kind: str, labels: Sequence[object], shares: Any) -> Marginal:
-    """Return a column made ready to show: cleaned, normalized, and short enough to read."""
+def arranged(
+    name: object, kind: str, labels: Sequence[object], shares: Any, *, missing_last: bool = False
+) -> Marginal:
+    """Return a column made ready to show: cleaned, normalized, and short enough to read.
+
+    Args:
+        name: of the column.
+        kind: as the schema calls it; says whether the labels have an order.
+        labels: what each share is of.
+        shares: any multiple of the shares; noise may have put them below zero.
+        missing_last: the last label is the missing level, which no order holds.
+    """
     amounts = np.maximum(np.asarray(shares, dtype=np.float64), 0.0)
     total = float(amounts.sum())
     amounts = amounts / total if total > 0 else amounts
     names = [clean(label) for label in labels]
     ordered = kind in _ORDERED and len(names) > 2
     if ordered:
-        names, amounts = _merged(names, amounts)
+        places = len(names) - missing_last
+        joined, merged = _merged(names[:places], amounts[:places])
+        names, amounts = [*joined, *names[places:]], np.append(merged, amounts[places:])
     else:
         names, amounts = _ranked(names, amounts, most=ROWS)
     return Marginal(
@@ -94,19 +115,28 @@ def arranged(name: object, kind: str, labels: Sequence[object], shares: Any) -> 
         labels=tuple(names),
         shares=tuple(float(amount) for amount in amounts),
         ordered=ordered,
+        missing_last=missing_last and ordered,
     )
 
 
 def _merged(names: list[str], amounts: Any) -> tuple[list[str], Any]:
-    """Join neighbors until there are at most BINS."""
-    if len(names) <= BINS:
+    """Join neighbors, the same number in each bin, until there are at most BINS."""
+    step = -(-len(names) // BINS)
+    if step <= 1:
         return names, amounts
-    edges = np.unique(np.linspace(0, len(names), BINS + 1).astype(np.int64))
-    joined = [
-        names[low] if high - low == 1 else f"{names[low]} to {names[high - 1]}"
-        for low, high in pairwise(edges)
-    ]
-    return joined, np.add.reduceat(amounts, edges[:-1])
+    starts = list(range(0, len(names), step))
+    joined = [_span(names[low : low + step]) for low in starts]
+    return joined, np.add.reduceat(amounts, starts)
+
+
+def _span(names: list[str]) -> str:
+    """Return "17 to 19" for 17, 18, 19; and "0 to 9" for the ranges "0 to 4" and "5 to 9"."""
+    if len(names) == 1:
+        return names[0]
+    first, last = names[0], names[-1]
+    if first.startswith("[") and ", " in first and ", " in last:
+        return f"{first.split(', ')[0]}, {last.split(', ')[-1]}"
+    return f"{first.split(' to ')[0]} to {last.split(' to ')[-1]}"
 
 
 def _ranked(names: list[str], amounts: Any, *, most: int) -> tuple[list[str], Any]:

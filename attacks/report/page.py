@@ -78,7 +78,13 @@ def tiles(columns: Sequence[Marginal]) -> list[dict[str, Any]]:
         title = f"Shares of {column.name} in the release"
         ident = f"column-{index}"
         if column.ordered:
-            chart = charts.histogram(column.labels, column.shares, ident=ident, title=title)
+            chart = charts.histogram(
+                column.labels,
+                column.shares,
+                ident=ident,
+                title=title,
+                missing_last=column.missing_last,
+            )
         else:
             labels, shares = head(column)
             chart = charts.bars(labels, shares, ident=ident, title=title)

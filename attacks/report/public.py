@@ -131,7 +131,7 @@ def _odds(claim: dict[str, Any]) -> dict[str, Any]:
     scopes = [("this release", epsilon, delta)]
     table = mapping(claim.get("table_cumulative"))
     all_epsilon, all_delta = exact(table.get("epsilon")), exact(table.get("delta"))
-    if all_epsilon is not None and all_delta is not None:
+    if exact(table.get("rho_before")) and all_epsilon is not None and all_delta is not None:
         scopes.append(("all releases so far", all_epsilon, all_delta))
     pairs = [(name, float(at), float(but)) for name, at, but in scopes]
     rows = [
@@ -197,6 +197,7 @@ def _gauge(claim: dict[str, Any], ledger: dict[str, Any]) -> dict[str, Any]:
         + [("the cap", number(limit), percent(Fraction(1)))],
         "cap_epsilon": number(cap.get("epsilon"), up=False),
         "cap_delta": power_of_ten(cap.get("delta"), up=False),
+        "first": before == 0,
         "total_epsilon": number(table.get("epsilon")) if "epsilon" in table else None,
         "total_delta": power_of_ten(table.get("delta")) if "delta" in table else None,
         "narrow": small,

@@ -470,9 +470,19 @@ def test_marginals_are_shares_short_enough_to_read():
     labels = [f"{low}" for low in range(1000)]
     column = marginals.arranged("age", "integer", labels, np.arange(1000.0))
     assert len(column.labels) <= marginals.BINS
-    assert column.labels[0].startswith("0 to ")
-    assert column.labels[-1].endswith(" to 999")
+    assert column.labels[0] == "0 to 24"
+    assert column.labels[-1] == "975 to 999"
     assert sum(column.shares) == pytest.approx(1)
+    # The same number of values in each bin: a flat column must look flat.
+    flat = marginals.arranged("age", "integer", range(85), np.ones(85))
+    assert len(set(flat.shares[:-1])) == 1
+    ranges = [f"{low} to {low + 4}" for low in range(0, 500, 5)]
+    gap = marginals.arranged(
+        "x", "integer", [*ranges, "(missing)"], np.ones(101), missing_last=True
+    )
+    assert gap.labels[0] == "0 to 14"
+    assert gap.labels[-2:] == ("495 to 499", "(missing)")
+    assert gap.shares[-1] == pytest.approx(1 / 101)
     many = marginals.arranged("code", "categorical", labels, np.arange(1000.0))
     assert many.labels[0] == "999"
     assert many.labels[-1] == "all 961 other values"
