@@ -96,9 +96,9 @@ def _column(name: str, series: "pd.Series[Any]") -> dict[str, Any]:
     numbers = _all(kept, _number)
     if numbers is not None:
         return _numbers(name, numbers, nullable, codes)
-    days = _all(kept, _day)
-    if days is not None:
-        return _dates(name, [min(days), max(days)], nullable, codes)
+    dates = _all(kept, _day)
+    if dates is not None:
+        return _dates(name, [min(dates), max(dates)], nullable, codes)
     if {text.lower() for text in kept} <= {"true", "false"}:
         return _shaped(name, "boolean", nullable=nullable, missing_codes=codes)
     levels = sorted(set(kept))

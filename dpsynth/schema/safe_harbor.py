@@ -7,12 +7,14 @@ or excluded is not released, so only columns to learn are looked at.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from dpsynth.schema.columns import DateColumn, LevelsColumn, ModeledColumn, NumericColumn
 from dpsynth.schema.document import Schema
 from dpsynth.schema.values import is_number, key
 
 OLDEST = 89
+_NUMBERS = "identifying numbers"
 
 # Class, and the words in a column's name that point to it. The first class that fits is named.
 _WORDS: tuple[tuple[str, str], ...] = (
@@ -34,7 +36,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
     ("places smaller than a state", "address street city county town latitude longitude lat lon"),
     ("names", "name firstname lastname surname forename fullname initials"),
     ("dates finer than a year", "date dob birthday birthdate day month dadth modth"),
-    ("identifying numbers", "id uid uuid guid nbr identifier idnumber patientid personid"),
+    (_NUMBERS, "id uid uuid guid nbr identifier idnumber patientid personid"),
 )
 _BY_WORD = {word: named for named, words in _WORDS for word in words.split()}
 _AGE_WORDS = frozenset({"age", "ages", "alter"})
@@ -67,7 +69,7 @@ def findings(schema: Schema) -> tuple[Finding, ...]:
 def _of_column(column: ModeledColumn) -> Iterator[Finding]:
     parts = [part.lower() for part in _PART.findall(column.name)]
     # Neighboring parts may be one word: "zip_code", "firstName", "zip3".
-    joined = [first + second for first, second in zip(parts, parts[1:], strict=False)]
+    joined = [first + second for first, second in pairwise(parts)]
     words = [*joined, *parts]
     if isinstance(column, DateColumn):
         yield Finding(
@@ -85,6 +87,8 @@ def _of_column(column: ModeledColumn) -> Iterator[Finding]:
         )
     for word in words:
         named = _BY_WORD.get(word)
+        if named == _NUMBERS and isinstance(column, LevelsColumn) and column.values is not None:
+            continue  # a declared list of values, as of wards or types, tells no person apart
         if named is not None:
             yield Finding(
                 column=column.name,

@@ -1,7 +1,9 @@
 """Tables on disk. Structure is checked here; what a cell holds never matters here."""
 
 import re
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +48,11 @@ def read_table(path: Path | str, schema: "Schema | None" = None) -> "pd.DataFram
 def _read_csv(path: Path, schema: "Schema | None") -> "pd.DataFrame":
     import pyarrow as pa
 
-    header = _csv_header(path)
+    header, has_rows = _csv_beginning(path)
     _check(header, schema, path)
+    if not has_rows:
+        return pa.table({name: pa.array([], pa.large_string()) for name in header}).to_pandas()
+    _check_quotes(path)
     size = path.stat().st_size
     try:
         try:
@@ -80,22 +85,39 @@ def _parse_csv(path: Path, header: Sequence[str], block: int) -> Any:
     )
 
 
-def _csv_header(path: Path) -> list[str]:
-    """Return the first record, or raise DataError; also checks that quotes are closed."""
+@contextmanager
+def _records(path: Path) -> Iterator[Iterator[list[str]]]:
+    """Read CSV records one by one, whatever the size of a cell."""
     import csv
-    import sys
 
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    before = csv.field_size_limit(2**31 - 1)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            header = next(csv.reader(file, strict=True), None)
+            yield csv.reader(file, strict=True)
     except UnicodeDecodeError:
         raise _csv_fault(path, "invalid UTF8") from None
-    except (OSError, csv.Error):
+    except (OSError, csv.Error, MemoryError):
         raise _csv_fault(path, "") from None
-    if not header:
-        raise DataError(f"{path.name!r} is empty: its first line must name the columns")
-    return header
+    finally:
+        csv.field_size_limit(before)
+
+
+def _csv_beginning(path: Path) -> tuple[list[str], bool]:
+    """Return the header, and whether anything follows it."""
+    with _records(path) as records:
+        header = next(records, None)
+        if not header:
+            raise DataError(f"{path.name!r} is empty: its first line must name the columns")
+        return header, any(records)
+
+
+def _check_quotes(path: Path) -> None:
+    """Raise DataError if the file ends within quotes, which the fast parser lets pass."""
+    with path.open("rb") as file:
+        quotes = sum(block.count(b'"') for block in iter(lambda: file.read(_BLOCK), b""))
+    if quotes % 2:  # rare: only then is the slow reader, which knows, worth its time
+        with _records(path) as records:
+            deque(records, maxlen=0)
 
 
 def _csv_fault(path: Path, words: str) -> DataError:
