@@ -193,9 +193,7 @@ def _shuffled(
     """
     together = joined(members, controls)
     order = rng.permutation(together.size)
-    taken = together.take(order)
-    rows = np.argsort(taken.persons, kind="stable")
-    return replace(taken, codes=taken.codes[rows], persons=taken.persons[rows]), order
+    return together.take(order).in_person_order(), order
 
 
 def _threshold(population: NDArray[np.float64], *, share: float) -> float:

@@ -73,6 +73,13 @@ class CodedTable:
             size=int(rows.size),
         )
 
+    def in_person_order(self) -> "CodedTable":
+        """Return the same rows, sorted by person number."""
+        rows = np.argsort(self.persons, kind="stable")
+        return replace(
+            self, codes=self.codes[rows], words=self.words[rows], persons=self.persons[rows]
+        )
+
     def mean_by_person(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return one number a person: the mean of ``values`` over the person's rows."""
         sums = np.bincount(self.persons, weights=values, minlength=self.size)

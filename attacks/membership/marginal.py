@@ -138,8 +138,9 @@ def _mixed(
         (record_words(b.codes), record_words(a.codes), a.words)
         for a, b in zip(fine, coarse, strict=True)
     )
-    # How many exact contents there are to a record of codes, in the logarithm.
-    finer = float(np.log(_different(release[2]) / _different(release[1])))
+    # How much likelier two released rows are to agree in codes than in content, in the logarithm:
+    # the density that a record of exact content has above its codes.
+    finer = float(np.log((1 + _agreeing(release[1])) / (1 + _agreeing(release[2]))))
     persons = fine[1].persons
     rows_release, rows_population = len(fine[0]), len(fine[1])
     own_rows = np.bincount(persons, minlength=fine[1].size)[persons].astype(np.float64)
@@ -190,5 +191,7 @@ def _mixed(
     return Scores(targets=scores[0], population=scores[1])
 
 
-def _different(words: Words) -> int:
-    return int(np.unique(words).size)
+def _agreeing(words: Words) -> int:
+    """Return how many pairs of rows are the same."""
+    _, counts = np.unique(words, return_counts=True)
+    return int((counts * (counts - 1) // 2).sum())
