@@ -485,3 +485,16 @@ def test_a_certificate_of_a_seeded_run_is_refused(make, tmp_path, monkeypatch):
     make.certified(tmp_path / "r", key=make.key, model=model)
     with pytest.raises(IntegrityError, match=r"claim\.seeded"):
         verify(tmp_path / "r")
+
+
+def test_even_a_certificate_that_admits_the_seed_is_refused(make, tmp_path, monkeypatch):
+    honest = certificate.read_claim
+    with monkeypatch.context() as patch:
+        patch.setattr(certificate, "read_claim", lambda public: {**honest(public), "seeded": False})
+        make.certified(tmp_path / "r", key=make.key, model=make.model(seeded=True))
+    admit = {"seeded": True, "random_source": "known seed"}
+    resigned(
+        tmp_path / "r", lambda content: content["predicate"]["claim"].update(admit), key=make.key
+    )
+    with pytest.raises(IntegrityError, match="noise came from a known seed"):
+        verify(tmp_path / "r")
