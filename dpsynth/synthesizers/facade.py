@@ -4,7 +4,6 @@
 where the schema declares none, and hands a curator to the synthesizer.
 """
 
-from dataclasses import asdict, is_dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -81,12 +80,10 @@ class Synthesizer:
 
     @property
     def settings(self) -> dict[str, object]:
-        """The public settings, JSON-able."""
-        if not is_dataclass(self):
-            return {}
+        """The public settings, JSON-able: the fields of the subclass."""
         return {
-            key: str(value) if isinstance(value, Fraction) else value
-            for key, value in asdict(self).items()
+            name: str(value) if isinstance(value, Fraction) else value
+            for name, value in vars(self).items()
         }
 
     def plan(

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,7 +98,9 @@ class FittedModel:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         header, arrays = self.model.to_arrays()
-        held = {f"graphical/{name}": array for name, array in arrays.items()}
+        held: dict[str, NDArray[Any]] = {
+            f"graphical/{name}": array for name, array in arrays.items()
+        }
         for index, name in enumerate(self.coarsenings):
             held[f"groups/{index}"] = self.coarsenings[name].groups
             held[f"weights/{index}"] = self.coarsenings[name].weights
@@ -129,7 +132,11 @@ class FittedModel:
             document = json.loads((folder / _HEADER).read_text(encoding="utf-8"))
             if document["format"] != FORMAT:
                 raise ValueError("another format")
-            with np.load(folder / _ARRAYS, allow_pickle=False) as held:
+            # Opened here, because numpy leaves a file open that turns out to be no archive.
+            with (
+                (folder / _ARRAYS).open("rb") as file,
+                np.load(file, allow_pickle=False) as held,
+            ):
                 arrays = {name: held[name] for name in held.files}
             graphical = {
                 name.removeprefix("graphical/"): array
@@ -151,7 +158,7 @@ class FittedModel:
             made._check()
         except DpsynthError as error:
             raise IntegrityError(f"the model in {folder} is damaged: {error}") from error
-        except (OSError, KeyError, TypeError, ValueError, EOFError) as error:
+        except (OSError, KeyError, TypeError, ValueError, EOFError, BadZipFile) as error:
             raise IntegrityError(
                 f"the model in {folder} is damaged or of another format"
             ) from error

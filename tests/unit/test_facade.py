@@ -1,0 +1,225 @@
+"""The path from a table to a model: the bill comes first, and is what is paid."""
+
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import dpsynth
+from dpsynth.errors import (
+    BudgetExceededError,
+    DataError,
+    IntegrityError,
+    LedgerMissingError,
+    SchemaError,
+    UnknownNameError,
+    UsageError,
+)
+from dpsynth.privacy.ledger import Identity
+from dpsynth.synthesizers.facade import as_fraction, budget, control_share, identity_warning
+
+ROWS = 400
+
+
+def schema_of(**more):
+    return dpsynth.Schema.from_dict(
+        {
+            "columns": [
+                {"name": "sex", "kind": "categorical", "values": ["F", "M"]},
+                {"name": "age", "kind": "integer", "bounds": [0, 110]},
+                {"name": "cost", "kind": "continuous", "bounds": [0, 100_000], "nullable": True},
+                {"name": "weight", "kind": "continuous"},
+                {"name": "seen", "kind": "date", "bounds": ["1990-01-01", "2020-12-31"]},
+                {"name": "id", "kind": "identifier"},
+            ],
+            **more,
+        }
+    )
+
+
+def people(rows=ROWS, seed=3):
+    rng = np.random.default_rng(seed)
+    cost = rng.exponential(900, rows)
+    return pd.DataFrame(
+        {
+            "sex": rng.choice(["F", "M"], rows),
+            "age": rng.integers(0, 100, rows),
+            "cost": np.where(rng.random(rows) < 0.1, np.nan, np.minimum(cost, 100_000)),
+            "weight": rng.normal(70, 15, rows),
+            "seen": pd.Timestamp("2001-01-01") + pd.to_timedelta(rng.integers(0, 900, rows), "D"),
+            "id": np.arange(rows),
+        }
+    )
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    path = tmp_path / "people.ledger"
+    with dpsynth.Ledger.create(
+        path, cap_epsilon=Fraction(100), cap_delta=Fraction(1, 10**9)
+    ) as made:
+        yield made
+
+
+SYNTHESIZERS = [dpsynth.MST(), dpsynth.Independent()]
+
+
+@pytest.mark.parametrize("synthesizer", SYNTHESIZERS, ids=lambda each: each.name)
+@pytest.mark.parametrize("epsilon", ["0.01", "1", "40"])
+@pytest.mark.parametrize("rows", [0, 1, ROWS])
+def test_the_ledger_shows_exactly_the_plan(synthesizer, epsilon, rows, ledger):
+    """Bins are learned here, fewer than planned where the noise drowns them."""
+    schema = schema_of()
+    plan = synthesizer.plan(schema, epsilon=epsilon, delta="1e-9")
+    model = synthesizer.fit(
+        people(rows), schema=schema, epsilon=epsilon, delta="1e-9", ledger=ledger
+    )
+    assert [entry.event for entry in ledger] == [step.event for step in plan.steps]
+    assert ledger.spent == plan.rho == sum(step.rho for step in plan.steps)
+    assert model.sample(50, seed=1)["age"].between(0, 110).all()
+
+
+def test_a_plan_needs_public_facts_only():
+    document = dpsynth.MST().plan(schema_of(expected_rows=1000), epsilon=1, delta=1e-9).to_dict()
+    assert document["epsilon"] == "1"
+    assert document["delta"] == "1/1000000000"
+    assert document["estimate"]["rows"] == 1000
+    phases = [step["phase"] for step in document["steps"]]
+    assert phases == ["bins"] * 3 + ["one-way"] * 5 + ["select"] * 4 + ["pairs"] * 4
+    assert sum(Fraction(step["rho"]) for step in document["steps"]) == Fraction(document["rho"])
+    assert dpsynth.claimed_epsilon([step["event"] for step in document["steps"]], "1e-9") <= 1
+
+
+def test_a_guess_is_never_used(ledger):
+    columns = [
+        {
+            "name": "sex",
+            "kind": "categorical",
+            "values": ["F", "M"],
+            "provenance": {"values": {"status": "guessed"}},
+        }
+    ]
+    schema = dpsynth.Schema.from_dict({"columns": columns})
+    with pytest.raises(SchemaError, match="sex"):
+        dpsynth.MST().plan(schema, epsilon=1, delta=1e-9)
+    with pytest.raises(SchemaError, match="sex"):
+        dpsynth.MST().fit(people()[["sex"]], schema=schema, epsilon=1, delta=1e-9, ledger=ledger)
+    assert ledger.entries() == ()
+
+
+def test_a_structural_fault_spends_nothing(ledger):
+    with pytest.raises(DataError, match="age"):
+        dpsynth.MST().fit(
+            people().drop(columns="age"), schema=schema_of(), epsilon=1, delta=1e-9, ledger=ledger
+        )
+    assert ledger.entries() == ()
+
+
+def test_a_missing_ledger_is_refused(tmp_path):
+    with pytest.raises(LedgerMissingError, match="dpsynth ledger init"):
+        dpsynth.MST().fit(
+            people(), schema=schema_of(), epsilon=1, delta=1e-9, ledger=tmp_path / "none"
+        )
+
+
+def test_a_second_release_continues_the_ledger_and_the_last_is_refused(ledger):
+    path = ledger.name
+    for _ in range(2):
+        dpsynth.Independent().fit(people(), schema=schema_of(), epsilon=50, delta=1e-9, ledger=path)
+    first = ledger.spent
+    assert first == 2 * dpsynth.Independent().plan(schema_of(), epsilon=50, delta=1e-9).rho
+    with pytest.raises(BudgetExceededError):
+        dpsynth.Independent().fit(people(), schema=schema_of(), epsilon=50, delta=1e-9, ledger=path)
+    assert ledger.spent == first
+
+
+def test_a_model_survives_the_disk_and_samples_alike(ledger, tmp_path):
+    model = dpsynth.MST().fit(
+        people(), schema=schema_of(), epsilon=10, delta=1e-9, ledger=ledger, control="0.2"
+    )
+    model.save(tmp_path / "model")
+    again = dpsynth.load_model(tmp_path / "model")
+    pd.testing.assert_frame_equal(again.sample(70, seed=5), model.sample(70, seed=5))
+    assert again.total == model.total
+    assert again.plan == model.plan
+    assert list(model.sample(3, seed=1).columns) == ["sex", "age", "cost", "weight", "seen", "id"]
+    labels, shares = again.column_marginal("sex")
+    assert labels == ["F", "M"]
+    assert shares.sum() == pytest.approx(1)
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == [
+        "model.json",
+        "model.npz",
+    ]
+
+
+def test_a_damaged_model_is_refused(ledger, tmp_path):
+    model = dpsynth.Independent().fit(
+        people(), schema=schema_of(), epsilon=10, delta=1e-9, ledger=ledger
+    )
+    folder = tmp_path / "model"
+    with pytest.raises(UsageError, match="no model"):
+        dpsynth.load_model(folder)
+    model.save(folder)
+    header = (folder / "model.json").read_text()
+    (folder / "model.json").write_text(header.replace('"sex"', '"six"', 1))
+    with pytest.raises(IntegrityError):
+        dpsynth.load_model(folder)
+    (folder / "model.json").write_text(header.replace("dpsynth-model/1", "dpsynth-model/9"))
+    with pytest.raises(IntegrityError):
+        dpsynth.load_model(folder)
+    (folder / "model.json").write_text(header)
+    (folder / "model.npz").write_bytes(b"PK\x03\x04 nothing")
+    with pytest.raises(IntegrityError):
+        dpsynth.load_model(folder)
+
+
+def test_samples_are_checked(ledger):
+    model = dpsynth.Independent().fit(
+        people(), schema=schema_of(), epsilon=10, delta=1e-9, ledger=ledger
+    )
+    assert len(model.sample(0)) == 0
+    assert abs(len(model.sample()) - ROWS) < 200
+    with pytest.raises(UsageError, match="rows"):
+        model.sample(-1)
+    with pytest.raises(UsageError, match="seed"):
+        model.sample(1, seed=-1)
+
+
+@pytest.mark.parametrize("epsilon", ["0", "-1", "nan", "inf", "one", "1/0", None])
+def test_epsilon_is_a_number_above_zero(epsilon):
+    with pytest.raises(UsageError, match="epsilon must be"):
+        budget(epsilon, "1e-9")
+
+
+@pytest.mark.parametrize("delta", ["0", "1", "2", "nan"])
+def test_delta_lies_between_zero_and_one(delta):
+    with pytest.raises(UsageError, match="delta must be"):
+        budget("1", delta)
+
+
+def test_a_float_means_its_decimal_text():
+    assert as_fraction(1e-9, name="delta") == Fraction(1, 10**9)
+    assert as_fraction("1/3", name="epsilon") == Fraction(1, 3)
+
+
+def test_the_share_of_controls_is_checked():
+    assert control_share(0) == 0
+    assert control_share("0.1") == Fraction(1, 10)
+    with pytest.raises(UsageError, match="control"):
+        control_share(1)
+
+
+def test_changed_content_is_said_and_the_rest_is_not():
+    assert "Nothing was reset" in identity_warning(Identity.CHANGED)
+    assert identity_warning(Identity.NEW) is None
+    assert identity_warning(Identity.SAME) is None
+
+
+def test_a_synthesizer_is_found_by_name_with_its_settings_as_a_plan_writes_them():
+    assert dpsynth.synthesizer("mst", one_way_share="1/3").one_way_share == Fraction(1, 3)
+    assert dpsynth.synthesizer("mst", **dpsynth.MST().settings) == dpsynth.MST()
+    with pytest.raises(UnknownNameError, match="no synthesizer is called 'magic'"):
+        dpsynth.synthesizer("magic")
+    with pytest.raises(UnknownNameError, match="no setting 'magic'"):
+        dpsynth.synthesizer("mst", magic=1)
