@@ -8,6 +8,7 @@ a bin.
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from math import sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 
 # A bin should hold this many standard deviations of noise, or its share says nothing.
 _LEAST_MASS = 4.0
+# A part of the grid is visible from so many standard deviations of its noise on: of 1,000 parts
+# that hold nothing, about one is taken for something.
+_VISIBLE = 3.0
+# By so many standard deviations a part is lowered that is not visible.
+_LOWERED = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +127,7 @@ def cut(noisy: NDArray[np.int64], tool: Codec, *, bins: int, stddev: float) -> C
         stddev: of the noise in one cell, in rows.
     """
     cells = noisy.size - tool.has_missing
-    mass = denoise(noisy[:cells].astype(np.float64))
+    mass = denoise(noisy[:cells].astype(np.float64), stddev=stddev)
     groups = _groups(mass, bins=bins, stddev=stddev)
     weights = mass
     if tool.has_missing:
@@ -130,19 +136,36 @@ def cut(noisy: NDArray[np.int64], tool: Codec, *, bins: int, stddev: float) -> C
     return Coarsening(groups=groups, weights=weights)
 
 
-def denoise(noisy: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the nearest histogram without negative cells and with the same total.
+def denoise(noisy: NDArray[np.float64], *, stddev: float) -> NDArray[np.float64]:
+    """Return a histogram without negative cells, smooth where the noise hides the detail.
 
-    Euclidean projection: the same amount is taken from every cell, and what falls below zero is
-    set to zero, which empties most cells that held nothing but noise.
+    The grid is halved again and again. Where neither a part nor anything within it rises above
+    the noise, what it holds is lowered a little and spread evenly: emptying it would lose a thin
+    tail, and keeping its cells as they are would turn noise into rows.
     """
-    total = noisy.sum()
-    if total <= 0:
-        return np.zeros_like(noisy)
-    falling = np.sort(noisy)[::-1]
-    excess = (np.cumsum(falling) - total) / np.arange(1, noisy.size + 1)
-    kept = np.flatnonzero(falling > excess)[-1]
-    cleaned: NDArray[np.float64] = np.maximum(noisy - excess[kept], 0.0)
+    sums = np.concatenate([[0.0], np.cumsum(noisy)])
+    cleaned = np.zeros(noisy.size)
+
+    def visible(low: int, high: int) -> bool:
+        middle = (low + high) // 2
+        inside = high - low > 1 and (visible(low, middle) | visible(middle, high))
+        above = sums[high] - sums[low] >= _VISIBLE * stddev * sqrt(high - low)
+        seen[low, high] = inside or bool(above)
+        return seen[low, high]
+
+    def fill(low: int, high: int) -> None:
+        held, width, middle = sums[high] - sums[low], high - low, (low + high) // 2
+        if not seen[low, high]:
+            held -= _LOWERED * stddev * sqrt(width)
+        elif width > 1 and (seen[low, middle] or seen[middle, high]):
+            fill(low, middle)
+            fill(middle, high)
+            return
+        cleaned[low:high] = max(held, 0.0) / width
+
+    seen: dict[tuple[int, int], bool] = {}
+    visible(0, noisy.size)
+    fill(0, noisy.size)
     return cleaned
 
 

@@ -51,7 +51,9 @@ def _read_csv(path: Path, schema: "Schema | None") -> "pd.DataFrame":
     header, has_rows = _csv_beginning(path)
     _check(header, schema, path)
     if not has_rows:
-        return pa.table({name: pa.array([], pa.large_string()) for name in header}).to_pandas()
+        nothing = pa.table({name: pa.array([], pa.large_string()) for name in header})
+        blank: pd.DataFrame = nothing.to_pandas()
+        return blank
     _check_quotes(path)
     size = path.stat().st_size
     try:
