@@ -170,7 +170,7 @@ def histogram(
 
 def bars(labels: Sequence[str], values: Sequence[float], *, ident: str, title: str) -> "Markup":
     """Draw an unordered column: a labeled bar a value."""
-    step, width, names = 17, 240, 96
+    step, width, names = 17, 240, 108
     sheet = Canvas(width, step * max(len(values), 1) + 4)
     room = width - names - 44
     largest = max(values, default=0.0) or 1.0
@@ -243,7 +243,7 @@ def paired_bars(
 ) -> "Markup":
     """Draw the first values of an unordered column: synthetic as bars, real as ticks (internal)."""
     shown = min(len(labels), 9)
-    step, width, names = 17, 240, 96
+    step, width, names = 17, 240, 108
     sheet = Canvas(width, step * shown + 4)
     room = width - names - 6
     largest = max([*real, *synthetic], default=0.0) or 1.0

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attacks.report import charts
-from attacks.report.marginals import Marginal, head
+from attacks.report.marginals import BARS, Marginal, head
 from attacks.report.wording import clean, humanize, mapping, number, sequence, share
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def tiles(columns: Sequence[Marginal]) -> list[dict[str, Any]]:
     for index, column in enumerate(columns):
         title = f"Shares of {column.name} in the release"
         ident = f"column-{index}"
-        if column.ordered:
+        if column.ordered and len(column.labels) > BARS:
             chart = charts.histogram(
                 column.labels,
                 column.shares,
@@ -86,7 +86,7 @@ def tiles(columns: Sequence[Marginal]) -> list[dict[str, Any]]:
                 missing_last=column.missing_last,
             )
         else:
-            labels, shares = head(column)
+            labels, shares = head(column)  # a few ordered values keep their order and their names
             chart = charts.bars(labels, shares, ident=ident, title=title)
         shown.append(
             {

@@ -498,3 +498,35 @@ def test_a_drawing_holds_no_date_no_creator_and_no_markup_of_a_name():
     assert "$\\frac{&lt;/text&gt;&lt;script&gt;" in drawn
     assert not re.search(r"\d{4}-\d{2}|[Mm]atplotlib|metadata|https?:", drawn)
     assert "<title>&lt;&amp;&gt;</title>" in drawn
+
+
+def test_the_model_is_shown_by_declared_value_as_drawing_from_it_would(tmp_path):
+    import dpsynth
+
+    schema = dpsynth.Schema.from_dict(
+        {
+            "format": "dpsynth-schema/1",
+            "unit": {"kind": "row"},
+            "columns": [
+                {"name": "sex", "kind": "categorical", "dtype": "str", "values": ["f", "m"]},
+                {"name": "age", "kind": "integer", "dtype": "int64", "bounds": (0, 59)},
+            ],
+        }
+    )
+    ages = np.repeat(np.arange(60), 500)
+    table = pd.DataFrame({"sex": ["f", "f", "f", "m"] * (len(ages) // 4), "age": ages})
+    ledger = dpsynth.Ledger.in_memory(cap_epsilon=Fraction(50), cap_delta=Fraction(1, 1000))
+    fitted = dpsynth.Independent().fit(
+        table, schema=schema, epsilon=20, delta="0.000001", ledger=ledger
+    )
+    fitted.save(tmp_path / "model")
+    (sex, age), origin = marginals.of_release(tmp_path)
+    assert origin == "the released model"
+    assert dict(zip(sex.labels, sex.shares, strict=True))["f"] == pytest.approx(0.75, abs=0.02)
+    assert age.ordered
+    assert age.labels[0].startswith("0")
+    assert age.labels[-1].endswith("59")
+    drawn = fitted.sample(60_000, seed=1)["age"].to_numpy()
+    edges = [int(label.split(" to ")[0]) for label in age.labels]
+    seen = np.histogram(drawn, bins=[*edges, 60])[0] / drawn.size
+    assert np.abs(seen - np.asarray(age.shares)).max() < 0.01
