@@ -1,6 +1,7 @@
 """The two pages: what they say, what they may never hold, and that nothing in them can act."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -427,7 +428,12 @@ def test_same_input_same_bytes_in_another_process(tmp_path):
     subprocess.run(
         [sys.executable, "-c", program, str(folder), str(tmp_path / "predicate.json")],
         check=True,
-        env={"PYTHONHASHSEED": "77", "TZ": "Asia/Tokyo", "MPLCONFIGDIR": str(tmp_path / "mpl")},
+        env={
+            **os.environ,
+            "PYTHONHASHSEED": "77",
+            "TZ": "Asia/Tokyo",
+            "MPLCONFIGDIR": str(tmp_path / "mpl"),
+        },
     )
     assert written(folder) == first
 
