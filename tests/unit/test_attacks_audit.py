@@ -1,0 +1,214 @@
+"""The audit from data frames to a verdict."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import attacks
+from attacks import games
+from attacks.membership.marginal import Marginal
+from dpsynth.errors import DataError, UsageError
+from dpsynth.schema import Schema
+
+DECLARED = {
+    "columns": [
+        {"name": "age", "kind": "integer", "bounds": [0, 99]},
+        {"name": "sex", "kind": "categorical", "values": ["m", "f"]},
+        {"name": "ward", "kind": "categorical", "values": list("abcde"), "nullable": True},
+        {"name": "sick", "kind": "boolean"},
+        {"name": "score", "kind": "continuous", "bounds": [0, 10], "bins": 20},
+        {"name": "pid", "kind": "identifier"},
+    ],
+    "quasi_identifiers": ["age", "sex", "ward"],
+    "sensitive": ["sick", "score"],
+}
+ROWS = Schema.from_dict(DECLARED)
+PERSONS = Schema.from_dict({**DECLARED, "unit": {"kind": "person", "column": "pid", "max_rows": 2}})
+
+
+def people(count, *, seed, first=0):
+    rng = np.random.default_rng(seed)
+    age = rng.integers(0, 100, count)
+    return pd.DataFrame(
+        {
+            "age": age,
+            "sex": rng.choice(["m", "f"], count),
+            "ward": rng.choice([*"abcde", None], count),
+            "sick": rng.random(count) < age / 100,
+            "score": np.round(rng.random(count) * 10, 4),
+            "pid": [f"p{first + number}" for number in range(count)],
+        }
+    )
+
+
+MEMBERS = people(1500, seed=1)
+CONTROLS = people(500, seed=2, first=10_000)
+FRESH = people(1500, seed=3, first=20_000)
+
+
+def by_name(report):
+    return {result.name: result for result in report.results}
+
+
+@pytest.mark.parametrize("split", ["random", "unknown"])
+@pytest.mark.parametrize("schema", [ROWS, PERSONS], ids=["row", "person"])
+def test_a_verbatim_copy_is_maximal(split, schema):
+    report = attacks.audit(MEMBERS, MEMBERS, CONTROLS, schema, split=split)
+    found = by_name(report)
+    assert report.verdict == "FAIL"
+    membership = found["membership/marginal@5% false alarms"]
+    assert membership.rate_members > 0.98
+    assert membership.rate_controls < 0.12
+    assert membership.auc > 0.99
+    for secret in ("sick", "score"):
+        confident = found[f"attribute/inference({secret})@confident guesses"]
+        assert confident.rate_members == 1.0
+        assert found[f"attribute/inference({secret})@all targets"].status == "failed"
+    # Nobody guesses better from these columns than who holds every member's row.
+    known = ["age", "sex", "ward"]
+    best = MEMBERS.groupby(known, dropna=False)["sick"].agg(
+        lambda one: max(one.mean(), 1 - one.mean())
+    )
+    size = MEMBERS.groupby(known, dropna=False).size()
+    assert found["attribute/inference(sick)@all targets"].rate_members == pytest.approx(
+        (best * size).sum() / len(MEMBERS)
+    )
+
+
+@pytest.mark.parametrize("schema", [ROWS, PERSONS], ids=["row", "person"])
+def test_a_fresh_sample_is_at_baseline(schema):
+    report = attacks.audit(FRESH, MEMBERS, CONTROLS, schema, split="random")
+    assert report.verdict == "PASS"
+    assert report.unit == schema.unit.kind
+    for result in report.results:
+        assert result.status == "passed"
+        assert result.p_value > 0.01
+        assert result.difference_interval[0] < 0 < result.difference_interval[1]
+    assert by_name(report)["membership/marginal@5% false alarms"].auc_interval[0] < 0.5
+
+
+@pytest.mark.parametrize("split", ["random", "unknown"])
+def test_a_tenth_of_the_members_copied_is_found(split):
+    # One in ten released rows is a member's, the others are nobody's.
+    leak = pd.concat([MEMBERS.iloc[:300], FRESH.iloc[:1200]], ignore_index=True)
+    members = pd.concat([MEMBERS, people(1500, seed=9, first=50_000)], ignore_index=True)
+    controls = people(2000, seed=8, first=60_000)
+    report = attacks.audit(leak, members, controls, ROWS, split=split)
+    assert report.verdict == "FAIL"
+    assert by_name(report)["membership/marginal@5% false alarms"].status == "failed"
+
+
+def test_p_values_are_given_under_a_random_split_alone():
+    known, unknown = (
+        attacks.audit(FRESH, MEMBERS, CONTROLS, ROWS, split=split)
+        for split in ("random", "unknown")
+    )
+    assert all(result.p_value is not None for result in known.results)
+    assert all(result.p_value is None for result in unknown.results)
+    assert all(result.adjusted_p_value is None for result in unknown.results)
+    assert not any("p =" in note for result in unknown.results for note in result.notes)
+    assert [r.members_hits for r in known.results] == [r.members_hits for r in unknown.results]
+
+
+def test_same_seed_same_bytes_and_exact_round_trip():
+    first, second = (
+        json.dumps(attacks.audit(FRESH, MEMBERS, CONTROLS, ROWS, seed=4).to_dict())
+        for _ in range(2)
+    )
+    assert first == second
+    assert attacks.AuditReport.from_dict(json.loads(first)).to_dict() == json.loads(first)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 5])
+@pytest.mark.parametrize("tier", ["smoke", "standard", "full"])
+def test_few_controls_or_members_are_inconclusive(count, tier):
+    for tables in ((FRESH, MEMBERS, CONTROLS[:count]), (FRESH, MEMBERS[:count], CONTROLS)):
+        report = attacks.audit(*tables, ROWS, split="random", tier=tier)
+        assert report.verdict == "INCONCLUSIVE"
+        assert json.loads(json.dumps(report.to_dict()))["verdict"] == "INCONCLUSIVE"
+
+
+def test_an_empty_release_is_inconclusive():
+    assert attacks.audit(FRESH[:0], MEMBERS, CONTROLS, ROWS).verdict == "INCONCLUSIVE"
+
+
+def test_tiers_attack_so_many_persons():
+    report = attacks.audit(FRESH, MEMBERS, CONTROLS, ROWS, tier="smoke")
+    assert {result.members_n for result in report.results if "all targets" in result.name} == {500}
+    report = attacks.audit(FRESH, MEMBERS, CONTROLS, ROWS, tier="full")
+    assert {result.members_n for result in report.results if "@5%" in result.name} == {1500}
+
+
+def test_a_trial_is_a_person():
+    twice = pd.concat([MEMBERS, MEMBERS], ignore_index=True)
+    report = attacks.audit(FRESH, twice, CONTROLS, PERSONS, tier="full")
+    assert by_name(report)["membership/marginal@5% false alarms"].members_n == 1500
+    unnamed = MEMBERS.assign(pid=[None, *MEMBERS["pid"][1:]])
+    report = attacks.audit(FRESH, unnamed, CONTROLS, PERSONS, tier="full")
+    assert by_name(report)["membership/marginal@5% false alarms"].members_n == 1499
+
+
+def test_without_roles_attribute_inference_does_not_apply():
+    bare = Schema.from_dict({**DECLARED, "quasi_identifiers": [], "sensitive": []})
+    report = attacks.audit(FRESH, MEMBERS, CONTROLS, bare)
+    assert by_name(report)["attribute/inference"].status == "not applicable"
+    assert report.verdict == "PASS"
+
+
+def test_columns_of_another_tool_are_no_obstacle():
+    foreign = FRESH[FRESH.columns[::-1]].drop(columns="pid").astype({"age": "float64"})
+    foreign = foreign.assign(extra=1, score=foreign["score"].astype(str))
+    ours = attacks.audit(FRESH, MEMBERS, CONTROLS, ROWS)
+    theirs = attacks.audit(foreign, MEMBERS, CONTROLS, ROWS)
+    assert theirs == ours
+
+
+def test_missing_and_repeated_columns_are_refused_in_one_sentence():
+    with pytest.raises(DataError, match="the synthetic table lacks the column 'ward'"):
+        attacks.audit(FRESH.drop(columns="ward"), MEMBERS, CONTROLS, ROWS)
+    with pytest.raises(DataError, match="the members table lacks the column 'pid'"):
+        attacks.audit(FRESH, MEMBERS.drop(columns="pid"), CONTROLS, PERSONS)
+    repeated = pd.concat([FRESH, FRESH[["sex"]]], axis=1)
+    with pytest.raises(DataError, match="holds the column 'sex' more than once"):
+        attacks.audit(repeated, MEMBERS, CONTROLS, ROWS)
+
+
+@pytest.mark.parametrize("wrong", [{"split": "both"}, {"tier": "huge"}, {"seed": -1}])
+def test_unknown_options_are_refused(wrong):
+    with pytest.raises(UsageError, match=next(iter(wrong))):
+        attacks.audit(FRESH, MEMBERS, CONTROLS, ROWS, **wrong)
+
+
+def test_paths_are_read_by_the_schema(tmp_path):
+    ROWS.write(tmp_path / "people.toml")
+    FRESH.to_parquet(tmp_path / "synthetic.parquet")
+    MEMBERS.to_csv(tmp_path / "members.csv", index=False)
+    CONTROLS.to_csv(tmp_path / "controls.csv", index=False)
+    said = []
+    report = attacks.audit(
+        tmp_path / "synthetic.parquet",
+        str(tmp_path / "members.csv"),
+        tmp_path / "controls.csv",
+        tmp_path / "people.toml",
+        progress=said.append,
+    )
+    assert (
+        report.to_dict()["results"]
+        == attacks.audit(FRESH, MEMBERS, CONTROLS, ROWS).to_dict()["results"]
+    )
+    assert len(said) == 3
+
+
+def test_a_broken_attack_is_an_error_that_quotes_nothing(monkeypatch):
+    def broken(*_, **__):
+        raise ValueError("the person with age 47 has no ward")
+
+    monkeypatch.setattr(Marginal, "score", broken)
+    monkeypatch.setattr(games, "attribute", broken)
+    report = attacks.audit(FRESH, MEMBERS, CONTROLS, ROWS)
+    assert report.verdict == "INCONCLUSIVE"
+    assert {result.status for result in report.results} == {"error"}
+    assert "47" not in json.dumps(report.to_dict())
+    assert "ValueError" in report.results[0].notes[0]
