@@ -127,7 +127,7 @@ def _accepted(
     x = fine * 2.0**-shift  # exact: fine has fewer than 53 bits
     loss = x * (float(law.linear) + float(law.quadratic) * (2.0 * coarse + x))
     yes = uniform + loss < 1 - _SLACK
-    no = (loss <= 1) & (uniform + loss - loss * loss / 2 > 1 + _SLACK)
+    no = uniform + loss - loss * loss / 2 > 1 + _SLACK
     for at in np.flatnonzero(~(yes | no)):
         part = Fraction(int(fine[at]), 1 << shift)
         exact_loss = part * (law.linear + law.quadratic * (2 * int(coarse[at]) + part))
@@ -160,9 +160,10 @@ def exponential_choice(scores: NDArray[np.int64], *, rate: Fraction, rng: Random
     def weigh(bits: int) -> Weights:
         unit_bits = 2 * bits
         powers = exp_lower_of_integers(unit_bits)
-        heavy = ladder[: bisect_left(ladder, unit_bits)]  # each of the others is below one unit
+        heavy = ladder[: bisect_left(ladder, unit_bits)]
         masses = (len(levels[level]) * powers[level] for level in heavy)
-        return Weights(list(accumulate(masses)), error=2 * scores.size, tail=scores.size)
+        # Two units a candidate cover the rounding, and the levels left out: below one unit each.
+        return Weights(list(accumulate(masses)), error=2 * scores.size, tail=0)
 
     while True:
         word = int(rng.words(1)[0])

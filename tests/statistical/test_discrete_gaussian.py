@@ -14,10 +14,12 @@ from math import erfc, exp, floor, isqrt, log, sqrt
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from dpsynth.privacy import samplers
-from dpsynth.privacy._tables import Law, exp_lower, table
+from dpsynth.privacy._tables import Law, Weights, exp_lower, table
 from dpsynth.privacy.randomness import SeededRandom
 from dpsynth.privacy.samplers import discrete_gaussian
 
@@ -242,6 +244,54 @@ def test_exponential_bounds_hold(exponent, bits):
         truth = (-Decimal(exponent.numerator) / Decimal(exponent.denominator)).exp() * 2**bits
         lower = exp_lower(exponent, bits)
         assert lower <= truth < lower + 2
+
+
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("bits", [18, 32, 63])
+def test_partial_sums_hold_at_every_precision(law, bits):
+    """With few bits every truncation shows, and so does a forgotten error term."""
+    cumulative, error, tail = law.weigh(bits)
+    with localcontext() as context:
+        context.prec = 120
+        partial, unit = Decimal(0), 2 ** (2 * bits)
+        rounded = False
+        for k in range(len(cumulative) + 3000):
+            exponent = law.linear * k + law.quadratic * k * k
+            weight = (-Decimal(exponent.numerator) / Decimal(exponent.denominator)).exp() * unit
+            partial += 2 * weight if law.signed and k else weight
+            if k < len(cumulative):
+                assert cumulative[k] <= partial <= cumulative[k] + error
+                rounded |= partial >= cumulative[k] + 1
+        assert partial <= cumulative[-1] + error + tail
+        assert partial >= cumulative[-1] + tail / 1000 - error  # and the tail is not absurd
+    assert rounded == (len(cumulative) > 1)
+
+
+@given(
+    weights=st.lists(st.integers(0, 400), min_size=1, max_size=5),
+    missing=st.lists(st.integers(0, 9), min_size=5, max_size=5),
+    tail=st.integers(0, 30),
+    bits=st.integers(1, 12),
+    data=st.data(),
+)
+def test_what_is_located_is_proven(weights, missing, tail, bits, data):
+    """Whatever true weights the bounds allow, the index is right for every number so begun."""
+    truth = np.cumsum([*weights[:-1], weights[-1] + 10])
+    lower = np.maximum.accumulate(np.maximum(truth - missing[: truth.size], 1))
+    bounds = Weights(lower.tolist(), error=9, tail=tail)
+    total = int(truth[-1]) + data.draw(st.integers(0, tail))
+    word = data.draw(st.integers(0, 2**bits - 1))
+    index = bounds.locate(word, bits)
+    if index is not None:
+        before = int(truth[index - 1]) if index else 0
+        assert word * total >= before * 2**bits
+        assert (word + 1) * total <= int(truth[index]) * 2**bits
+
+
+def test_sharp_bounds_leave_nothing_open():
+    bounds = Weights([1, 3, 4], error=0, tail=0)
+    assert [bounds.locate(word, 2) for word in range(4)] == [0, 1, 1, 2]
+    assert [bounds.locate(word, 1) for word in range(2)] == [None, None]
 
 
 @pytest.mark.parametrize("law", LAWS)
