@@ -122,13 +122,23 @@ def audit(
         step("reading the tables")
         declared = dpsynth.Schema.read(schema)
         declared.require_closed()
-        tables = [dpsynth.read_table(path, declared) for path in (synthetic, members, controls)]
+        suspect, inside, outside = (
+            dpsynth.read_table(path, declared) for path in (synthetic, members, controls)
+        )
         if ledger is not None:
             step("registering the look in the ledger")
             with dpsynth.Ledger.open(ledger) as book:
                 book.record_look(subject=synthetic.name, reason=f"audit, tier {tier.value}")
-        step("attacking the table")
-        found = attack(*tables, declared, split=split.value, tier=tier.value, seed=seed)
+        found = attack(
+            suspect,
+            inside,
+            outside,
+            declared,
+            split=split.value,
+            tier=tier.value,
+            seed=seed,
+            progress=step,
+        )
         step("writing the internal report")
         with atomic.folder(out, mode=bundle.PRIVATE_MODE) as building:
             dossier.certify_internal(building, found, fidelity=None, key=signer, public=None)
@@ -144,7 +154,7 @@ def audit(
             [
                 _attack_table(found.to_dict()),
                 "",
-                f"{found.verdict}: {found.sentence}",
+                found.sentence,
                 "claim: no claim; this says what these attacks found, and proves no guarantee",
                 f"report, for the custodian alone: {out}/report.html",
             ]
@@ -185,10 +195,9 @@ def certify(
     """Certify a public folder that has no certificate yet; reads public files only."""
     from attacks.certificate import certify as sign
 
-    rule = Path(policy) if policy is not None and Path(policy).is_file() else policy
     with console.Steps() as step:
         step("testing the mechanism on artificial rows, and signing")
-        made = sign(directory, key=key, rule=rule)
+        made = sign(directory, key=key, rule=policy)
     console.emit(
         {
             "directory": str(directory),

@@ -16,7 +16,7 @@ from dpsynth.errors import DpsynthError
 
 # typer gives no public name to the root of its usage errors; BadParameter is public, and its bases
 # are UsageError and ClickException in every release that we support.
-_USAGE_ERRORS = tuple(
+_USAGE_ERRORS: tuple[type[Exception], ...] = tuple(
     base for base in typer.BadParameter.__mro__ if base.__name__ in {"UsageError", "ClickException"}
 )
 _INTERRUPTED = "interrupted; whatever the ledger was charged stays charged"
@@ -93,9 +93,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         return _report(str(error), error.exit_code, kind=type(error).__name__, as_json=as_json)
     except _USAGE_ERRORS as error:
-        message = error.format_message()  # type: ignore[attr-defined]  # of typer's private base
-        if not message:
-            return int(Exit.USAGE)  # no arguments: typer has printed the help
+        message = error.format_message()  # type: ignore[attr-defined]  # all of them have it
+        if type(error).__name__ == "NoArgsIsHelpError":  # its message is the whole help
+            sys.stderr.write(f"{message}\n")
+            return int(Exit.USAGE)
         context = getattr(error, "ctx", None)
         path = context.command_path if context is not None else "dpsynth"
         sentence = f"{message[0].lower()}{message[1:].rstrip('.')}; see: {path} --help"
@@ -127,4 +128,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _report(sentence, Exit.INTERNAL, kind=type(error).__name__, as_json=as_json)
     if code == Exit.INTERRUPTED:
         return _report(_INTERRUPTED, Exit.INTERRUPTED, kind="Interrupted", as_json=as_json)
-    return code if isinstance(code, int) else int(Exit.DONE)
+    return int(code) if isinstance(code, int) else int(Exit.DONE)

@@ -41,6 +41,8 @@ def demo(
             [
                 f"The release is in {directory}/ ({outcome.signer}).",
                 f"Verdict: {outcome.verdict}: {_SENTENCES[outcome.verdict]}.",
+                f"For the custodian alone: the attacks on real persons ended "
+                f"{outcome.internal_verdict}.",
                 f"Open {directory}/public/report.html; the custodian's own report, which stays in "
                 f"the house, is {directory}/internal/report.html.",
             ]

@@ -63,12 +63,13 @@ def render(document: dict[str, Any]) -> str:
     unit = document["unit"]
     who = f"one {unit['name']}"
     if unit["column"] is not None:
-        who += f" (column {unit['column']!r}, at most {unit['max_rows']} rows)"
+        rows_each = "1 row" if unit["max_rows"] == 1 else f"{unit['max_rows']} rows"
+        who += f" (column {unit['column']!r}, at most {rows_each})"
     estimate = document["estimate"]
     cost = "not estimated: the schema declares no expected_rows"
     if estimate and estimate.get("minutes") is not None:
         cost = (
-            f"about {estimate['minutes']:.2g} minutes and {estimate['mebibytes']:.0f} MiB "
+            f"about {_duration(estimate['minutes'])} and {estimate['mebibytes']:.0f} MiB "
             f"for the declared {estimate['rows']} rows"
         )
     return "\n".join(
@@ -81,6 +82,11 @@ def render(document: dict[str, Any]) -> str:
             "No row was read and nothing was spent.",
         ]
     )
+
+
+def _duration(minutes: float) -> str:
+    seconds = max(1, round(60 * minutes))
+    return f"{seconds} s" if seconds < 120 else f"{minutes:.0f} minutes"
 
 
 def _shown(text: str) -> str:

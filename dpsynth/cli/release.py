@@ -1,6 +1,5 @@
 """``dpsynth release``: from a table to a signed certificate in one command."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -53,8 +52,10 @@ def release(
     ] = None,
     key: KeyFile = None,
     policy: Annotated[
-        Path | None,
-        typer.Option("--policy", metavar="FILE", help="Verdict policy; else dpsynth-default/1."),
+        str | None,
+        typer.Option(
+            "--policy", metavar="NAME", help="A preset or a policy file; else dpsynth-default/1."
+        ),
     ] = None,
     strict: Strict = False,
     json: Json = False,
@@ -88,6 +89,11 @@ def release(
         )
     for warning in outcome.warnings:
         console.warn(warning)
+    if outcome.public_verdict == "INCONCLUSIVE":
+        console.warn(
+            "the public verdict is INCONCLUSIVE: the claim stands, and something that a PASS needs "
+            f"does not; {outcome.directory}/public/report.html says what"
+        )
     console.emit(document(outcome), as_json=json, text=lambda: text(outcome))
     raise typer.Exit(exit_code(outcome.public_verdict, strict=strict))
 
@@ -105,6 +111,7 @@ def document(outcome: "ReleaseOutcome") -> dict[str, Any]:
         "directory": str(outcome.directory),
         "public_verdict": outcome.public_verdict,
         "internal_verdict": outcome.internal_verdict,
+        "fingerprint": outcome.fingerprint,
         "warnings": list(outcome.warnings),
     }
 
@@ -118,6 +125,6 @@ def text(outcome: "ReleaseOutcome") -> str:
             f"report: {directory}/public/report.html",
             f"internal verdict  {outcome.internal_verdict}   {directory}/internal is for the "
             "custodian alone, and must not decide whether to publish",
-            f"check it anywhere: dpsynth verify {directory}",
+            f"signed by {outcome.fingerprint}; check it anywhere: dpsynth verify {directory}",
         ]
     )

@@ -1,5 +1,6 @@
 """``dpsynth schema``: draft, check, import and confirm the public facts of a table."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -152,7 +153,7 @@ def _state(schema: "Schema") -> dict[str, Any]:
             }
             for item in schema.open_items()
         ],
-        "safe_harbor": [str(finding) for finding in findings(schema)],
+        "safe_harbor": [asdict(finding) for finding in findings(schema)],
     }
 
 
@@ -162,8 +163,19 @@ def _listing(schema: "Schema", path: Path) -> str:
     lines = []
     items = schema.open_items()
     if items:
-        lines.append("open; declare each, or: dpsynth schema confirm " + str(path))
-        lines += [f"  {item}" for item in items]
+        guessed: dict[str, list[str]] = {}
+        for item in items:
+            if item.guessed:
+                guessed.setdefault(item.column or "unit", []).append(item.field)
+        undeclared = [f"  {item}" for item in items if not item.guessed]
+        if undeclared:
+            lines += ["to declare, in the file:", *undeclared]
+        if guessed:
+            lines.append(
+                "guessed from the rows; declare it in the file, or adopt it with: "
+                f"dpsynth schema confirm {path} --column NAME --reason TEXT"
+            )
+            lines += [f"  {name}: {', '.join(fields)}" for name, fields in guessed.items()]
     else:
         lines.append(f"{path} is closed: every fact is declared or confirmed.")
     found = findings(schema)

@@ -54,8 +54,8 @@ def run(folder: Path, *, say: Callable[[str], None]) -> Outcome:
         DemoFailedError: a command failed.
     """
     data, release = folder / DATA, folder / RELEASE
-    _clear_data(data)
-    _clear_release(release)
+    _require_ours(data, release)
+    _clear(data, release)
 
     from dpsynth.demo import nhefs
 
@@ -106,28 +106,25 @@ def _command(
     return document
 
 
-def _clear_data(data: Path) -> None:
-    """Remove what an earlier demo left in its data folder, and nothing else."""
-    if not data.exists():
-        return
+def _require_ours(data: Path, release: Path) -> None:
+    """Refuse what no demo made, before anything is removed."""
     mark = data / "README.txt"
-    if not (mark.is_file() and mark.read_text(encoding="utf-8") == _MARK):
-        raise UsageError(f"{data} was not made by the demo; move it away or use --folder")
+    marked = mark.is_file() and mark.read_text(encoding="utf-8") == _MARK
+    for path, ours in ((data, marked), (release, release.is_dir() and _is_ours(release))):
+        if path.is_symlink() or (path.exists() and not ours):
+            raise UsageError(f"{path} was not made by the demo; move it away or use --folder")
+
+
+def _clear(data: Path, release: Path) -> None:
+    """Remove the files that an earlier demo made, and nothing else."""
     for name in _MADE:
         (data / name).unlink(missing_ok=True)
-
-
-def _clear_release(release: Path) -> None:
-    """Remove an earlier demo's release, after recognizing it by its manifest and its schema."""
-    if not release.exists():
-        return
-    if release.is_symlink() or not _is_ours(release):
-        raise UsageError(f"{release} was not made by the demo; move it away or use --folder")
-    shutil.rmtree(release)
+    if release.exists():
+        shutil.rmtree(release)
 
 
 def _is_ours(release: Path) -> bool:
-    """Tell whether ``release`` holds an intact public folder of the demo's schema, or nothing."""
+    """Tell an earlier demo's release, by its intact manifest and its schema."""
     import dpsynth
     from dpsynth.demo import nhefs
     from dpsynth.release import manifest

@@ -1,0 +1,320 @@
+"""Each command does its work, says it as text and as JSON, and keeps quiet about the rows."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import tomli_w
+
+from dpsynth.cli.parse import exact_text
+
+ROWS = 457  # as in conftest.py
+
+
+@pytest.fixture
+def released(world):
+    done = world.release("--json")
+    assert done.code == 0, done.err
+    return world, done
+
+
+def test_release_writes_both_folders_and_says_both_verdicts(released):
+    world, done = released
+    assert done.json["public_verdict"] == "PASS"
+    assert done.json["internal_verdict"] in {"PASS", "FAIL", "INCONCLUSIVE"}
+    inside = {path.name for path in (world.folder / "release").iterdir()}
+    assert inside == {"public", "internal"}
+    shown = world.run("ledger", "show", world.ledger, "--json").json
+    assert len(shown["entries"]) > 0
+    assert len(shown["looks"]) == 1
+
+
+def test_nothing_said_holds_the_number_of_rows(released):
+    world, done = released
+    fitted = world.fit(epsilon="0.5")
+    said = done.out + done.err + fitted.out + fitted.err
+    spelled = re.sub(r"sha256:[0-9a-f]+", "", said.replace(str(world.folder), ""))
+    members = len(pd.read_csv(world.table))
+    assert members == ROWS
+    assert str(ROWS) not in spelled
+
+
+def test_verify_says_whom_it_trusts(released):
+    world, _ = released
+    release, public = world.folder / "release", f"{world.key}.pub"
+    unchecked = world.run("verify", release)
+    assert unchecked.code == 0
+    assert "intact; signer not checked" in unchecked.out
+    assert world.run("verify", release / "public", "--trust", public).code == 0
+    assert world.run("keys", "new", "--out", world.folder / "other.pem").code == 0
+    stranger = world.run("verify", release, "--trust", world.folder / "other.pem.pub")
+    assert stranger.code == 5
+    assert "not by the trusted key" in stranger.err
+
+
+def test_verify_names_a_changed_file(released):
+    world, _ = released
+    table = world.folder / "release" / "public" / "synthetic.csv"
+    table.write_bytes(table.read_bytes() + b"0,f,true\n")
+    done = world.run("verify", world.folder / "release", "--json")
+    assert done.code == 5
+    assert "synthetic.csv" in done.json["error"]
+
+
+def test_a_second_release_continues_the_ledger(released):
+    world, _ = released
+    refused = world.release(out="second", epsilon="1.9")  # alone it would fit below the cap of 2
+    assert refused.code == 3
+    assert not (world.folder / "second").exists()
+    assert world.release(out="third", epsilon="0.5").code == 0
+    shown = world.run("ledger", "show", world.ledger, "--json").json
+    assert len({entry["release"] for entry in shown["entries"]}) == 2
+    assert world.run("ledger", "verify", world.ledger).code == 0
+
+
+def test_sample_is_reproducible_and_free(released):
+    world, _ = released
+    drawn = []
+    for name, seed in (("a.csv", 7), ("b.csv", 7), ("c.csv", 8)):
+        out = world.folder / name
+        done = world.run(
+            "sample", world.folder / "release", "--rows", 50, "--seed", seed, "--out", out, "--json"
+        )
+        assert (done.code, done.json["rows"]) == (0, 50)
+        drawn.append(out.read_bytes())
+    assert drawn[0] == drawn[1] != drawn[2]
+    parquet = world.folder / "d.parquet"
+    public = world.folder / "release" / "public"
+    assert world.run("sample", public, "--rows", 5, "--seed", 1, "--out", parquet).code == 0
+    assert list(pd.read_parquet(parquet).columns) == ["age", "sex", "ill"]
+
+
+def test_report_prints_the_summary(released):
+    world, _ = released
+    public = world.run("report", world.folder / "release")
+    assert public.code == 0
+    summary = world.folder / "release" / "public" / "summary.md"
+    assert public.out.strip() == summary.read_text(encoding="utf-8").strip()
+    assert "public/report.html" in public.err
+    internal = world.run("report", world.folder / "release", "--internal", "--json").json
+    assert "internal" in internal["report"]
+    assert world.run("report", world.folder / "release" / "public", "--internal").code == 2
+
+
+def test_sign_off_is_a_new_signed_file(released):
+    world, _ = released
+    words = ["--name", "A. Officer", "--role", "privacy officer", "--reason", "reviewed"]
+    release = world.folder / "release"
+    certificate = (release / "public" / "certificate.json").read_bytes()
+    done = world.run("sign-off", release, "--decision", "approved", *words, "--key", world.key)
+    assert done.code == 0, done.err
+    assert (release / "public" / "certificate.json").read_bytes() == certificate
+    shown = world.run("verify", release).out
+    assert "approved by A. Officer (privacy officer)" in shown
+
+
+def test_fit_then_sample(world):
+    done = world.fit("--json")
+    assert done.code == 0, done.err
+    model = world.folder / "model"
+    assert sorted(path.name for path in model.iterdir())[:2] == ["model.json", "model.npz"]
+    out = world.folder / "s.csv"
+    assert world.run("sample", model, "--rows", 9, "--seed", 1, "--out", out).code == 0
+    assert len(pd.read_csv(out)) == 9
+    assert not [name for name in world.names() if name.startswith(".")]
+
+
+def test_fit_spends_what_plan_said(world):
+    words = ["--synthesizer", "independent", "--epsilon", "1", "--delta", "1e-9"]
+    planned = world.run("plan", "--schema", world.schema, *words, "--json").json
+    fitted = world.fit("--json").json
+    assert fitted["plan"] == planned
+    shown = world.run("ledger", "show", world.ledger, "--json").json
+    assert shown["spent"]["rho"] == planned["rho"]
+    assert [entry["event"] for entry in shown["entries"]] == [
+        step["event"] for step in planned["steps"]
+    ]
+
+
+def test_plan_reads_no_table_and_writes_what_it_prints(world):
+    world.table.unlink()
+    out = world.folder / "plan.json"
+    words = ["--schema", world.schema, "--synthesizer", "mst", "--epsilon", "1", "--delta", "1e-9"]
+    done = world.run("plan", *words, "--out", out)
+    assert done.code == 0
+    assert "No row was read and nothing was spent." in done.out
+    assert json.loads(out.read_text(encoding="utf-8")) == world.run("plan", *words, "--json").json
+
+
+def test_the_exit_code_follows_the_public_verdict(world):
+    """Confirmed without a public source: INCONCLUSIVE, which only --strict turns into 1."""
+    drafted = world.folder / "draft.toml"
+    assert world.run("schema", "draft", world.table, "--out", drafted).code == 0
+    assert world.run("schema", "check", drafted).code == 4
+    confirmed = world.run("schema", "confirm", drafted, "--all", "--reason", "known to the clinic")
+    assert confirmed.code == 0
+    assert "conditional" in confirmed.err
+    done = world.release(schema=drafted, epsilon="0.5")
+    assert done.code == 0, done.err
+    assert "INCONCLUSIVE" in done.out
+    assert "warning" in done.err
+    release = world.folder / "release"
+    assert world.run("verify", release).code == 0
+    assert world.run("verify", release, "--strict").code == 1
+    strict = world.release("--strict", schema=drafted, epsilon="0.5", out="strict")
+    assert strict.code == 1
+
+
+def test_a_failed_gate_exits_1_and_still_writes(world):
+    policy = world.folder / "policy.toml"
+    shown = world.release("--json").json
+    certificate = json.loads(
+        (world.folder / "release" / "public" / "certificate.json").read_text(encoding="utf-8")
+    )
+    assert shown["public_verdict"] == "PASS"
+    rule = {**certificate["predicate"]["policy"], "name": "house/1", "max_epsilon": "1/10"}
+    policy.write_text(tomli_w.dumps(rule), encoding="utf-8")
+    done = world.release("--policy", policy, epsilon="0.5", out="failed")
+    assert done.code == 1, done.err
+    assert (world.folder / "failed" / "public" / "certificate.json").is_file()
+    assert world.run("verify", world.folder / "failed").code == 1
+
+
+def test_schema_confirm_wants_one_of_two(world):
+    for words in ([], ["--all", "--column", "age"]):
+        done = world.run("schema", "confirm", world.schema, *words, "--reason", "known")
+        assert done.code == 2
+        assert "--all" in done.err
+
+
+def test_schema_confirm_column_by_column(world):
+    drafted = world.folder / "draft.toml"
+    world.run("schema", "draft", world.table, "--out", drafted)
+    words = ["--reason", "codebook", "--source", "https://example.org/codebook"]
+    done = world.run("schema", "confirm", drafted, "--column", "age", "--column", "sex", *words)
+    assert world.run("schema", "confirm", drafted, "--column", "unit", *words).code == 0
+    assert done.code == 0, done.err
+    state = world.run("schema", "check", drafted, "--json")
+    assert state.code == 4
+    assert {item["column"] for item in state.json["open"]} == {"ill"}
+    assert state.json["conditional"] is False
+
+
+def test_schema_import(world):
+    metadata = {
+        "kind": "single_table",
+        "n_rows": 457,
+        "columns": [
+            {
+                "name": "sex",
+                "type": "categorical",
+                "values": ["f", "m"],
+                "domain_source": "codebook",
+                "nullable": False,
+            },
+            {"name": "age", "type": "integer", "bounds": [0, 97], "domain_source": "data"},
+        ],
+    }
+    source, out = world.folder / "meta.json", world.folder / "imported.toml"
+    source.write_text(json.dumps(metadata), encoding="utf-8")
+    done = world.run("schema", "import", source, "--out", out, "--json")
+    assert done.code == 4
+    assert {item["column"] for item in done.json["open"]} == {"age"}
+    assert "457" not in out.read_text(encoding="utf-8")
+    metadata["columns"][1]["domain_source"] = "public-knowledge"
+    source.write_text(json.dumps(metadata), encoding="utf-8")
+    assert world.run("schema", "import", source, "--out", out).code == 2, "never overwritten"
+    assert world.run("schema", "import", source, "--out", world.folder / "i.toml").code == 0
+
+
+def test_audit_of_a_copy_fails_and_says_no_claim(world):
+    rng = np.random.default_rng(4)
+    names = [f"q{number}" for number in range(12)]
+    people = pd.DataFrame(rng.integers(0, 4, size=(400, 12)), columns=names)
+    columns = "".join(
+        f"[[columns]]\nname = '{name}'\nkind = 'categorical'\nvalues = [0, 1, 2, 3]\n"
+        for name in names
+    )
+    roles = f"quasi_identifiers = {names[:-1]}\nsensitive = ['q11']\n"
+    world.schema.write_text(roles + columns, encoding="utf-8")
+    inside, outside = world.folder / "in.csv", world.folder / "out.csv"
+    people[:200].to_csv(inside, index=False)
+    people[200:].to_csv(outside, index=False)
+    words = ["--synthetic", inside, "--members", inside, "--controls", outside]
+    words += ["--schema", world.schema, "--key", world.key, "--ledger", world.ledger]
+    done = world.run("audit", *words, "--split", "random", "--out", world.folder / "a", "--json")
+    assert done.code == 1, done.err
+    assert done.json["claim"] == "no claim"
+    assert done.json["verdict"] == "FAIL"
+    assert (world.folder / "a" / "report.html").is_file()
+    shown = world.run("ledger", "show", world.ledger, "--json").json
+    assert [look["subject"] for look in shown["looks"]] == ["in.csv"]
+    unknown = world.run("audit", *words, "--out", world.folder / "b", "--json")
+    assert unknown.code == 1, "a leak found fails under either split"
+    assert {found["p_value"] for found in unknown.json["results"]} == {None}
+
+
+def test_certify_refuses_what_is_certified(released):
+    world, _ = released
+    done = world.run("certify", world.folder / "release", "--key", world.key)
+    assert done.code == 2
+    assert "certified already" in done.err
+
+
+def test_keys(world):
+    shown = world.run("keys", "show", world.key)
+    assert shown.code == 0
+    assert world.run("keys", "show", f"{world.key}.pub").out.split()[0] == shown.out.split()[0]
+    assert "PRIVATE" not in shown.out
+    assert world.run("keys", "new", "--out", world.key).code == 2
+    assert world.run("keys", "show").code == 2
+    assert world.run("keys", "new").code == 0
+    assert world.run("keys", "show").out.startswith("sha256:")
+
+
+def test_doctor_finds_this_machine_fit(world):
+    done = world.run("doctor", "--folder", world.folder, "--json")
+    assert (done.code, done.json["fit"]) == (0, True)
+    names = {check["name"] for check in done.json["checks"]}
+    assert {"python", "numpy", "random source", "disk", "extra deep"} <= names
+
+
+def test_doctor_exits_6_where_unfit(world, monkeypatch):
+    import dpsynth.cli.doctor as doctor
+
+    assert world.run("doctor", "--folder", world.folder / "none").code == 6
+    monkeypatch.setattr(doctor.os, "urandom", lambda count: bytes(count))
+    done = world.run("doctor", "--folder", world.folder, "--json")
+    assert done.code == 6
+    assert [c["name"] for c in done.json["checks"] if c["status"] == "unfit"] == ["random source"]
+
+
+def test_doctor_knows_old_packages_and_pythons(monkeypatch):
+    from dpsynth.cli import doctor
+
+    assert doctor.python((3, 10)).status == "unfit"
+    assert doctor._within("2.4.6", ">=2.0,<3")
+    assert not doctor._within("1.26.4", ">=2.0,<3")
+    assert not doctor._within("3.0", "<3,>=2.0")
+    monkeypatch.setattr(doctor, "version", lambda name: "0.0.1")
+    assert {check.status for check in doctor.packages()} == {"unfit"}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("1", "1"),
+        ("1/3", "1/3"),
+        ("1e-9", "1e-9"),
+        ("0.5", "0.5"),
+        ("10", "10"),
+        ("3/1600", "0.001875"),
+    ],
+)
+def test_exact_text_is_short_and_exact(text, shown):
+    from fractions import Fraction
+
+    assert exact_text(Fraction(text)) == shown
+    assert Fraction(exact_text(Fraction(text))) == Fraction(text)
