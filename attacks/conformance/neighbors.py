@@ -122,6 +122,8 @@ def movements(found: "Replay") -> list[Movement]:
     result = []
     answered = 0  # entries of noisy counts that were used up, in order
     for here, there in zip(found.here, found.there, strict=False):
+        if (here.clique, here.shape) != (there.clique, there.shape):
+            break  # the replay was given up here
         paid = found.charged[: here.paid]
         noisy = [entry for entry in paid if entry.event["kind"] != "exponential_selection/v1"]
         choosing = bool(paid) and paid[-1].event["kind"] == "exponential_selection/v1"

@@ -93,27 +93,27 @@ def _pairs(
     sums = [np.zeros(len(table)) for table in (targets, targets, population, population)]
     own_rows = np.bincount(population.persons, minlength=population.size)[population.persons]
     by_row = population.size == len(population)
+    both = len(release) + len(population)
     for clique in chosen:
         size = int(np.prod([widths[place] for place in clique]))
         released, sample, sought = (_cells(table, clique, widths) for table in tables)
         in_release = np.bincount(released, minlength=size)
         in_both = in_release + np.bincount(sample, minlength=size)
         # One row, spread evenly, so that no cell has probability 0.
-        log_release = np.log((in_release + 1 / size) / (len(release) + 1))
-        log_both = np.log((in_both + 1 / size) / (len(release) + len(population) + 1))
+        chance = (in_both + 1 / size) / (both + 1)
         own = 1 if by_row else own_occurrences(sample.astype(np.uint64), population.persons)
-        left = np.log(
-            (in_both[sample] - own + 1 / size) / (len(release) + len(population) - own_rows + 1)
-        )
-        sums[0] += log_release[sought]
-        sums[1] += log_both[sought]
-        sums[2] += log_release[sample]
-        sums[3] += left
+        left = (in_both[sample] - own + 1 / size) / (both - own_rows + 1)
+        # One more row on either side: where less than one is expected, none is no evidence.
+        excess = np.log((in_release + 1) / (len(release) * chance + 1))
+        sums[0] += np.log(chance)[sought]
+        sums[1] += excess[sought]
+        sums[2] += np.log(left)
+        sums[3] += np.log((in_release[sample] + 1) / (len(release) * left + 1))
     return _Pairs(
-        targets_release=sums[0] * share,
-        targets_population=sums[1] * share,
-        population_release=sums[2] * share,
-        population_population=sums[3] * share,
+        targets_release=(sums[0] + sums[1]) * share,
+        targets_population=sums[0] * share,
+        population_release=(sums[2] + sums[3]) * share,
+        population_population=sums[2] * share,
     )
 
 

@@ -1,0 +1,279 @@
+"""Conformance checks pass what is right, and catch what is wrong where it is wrong."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+import dpsynth
+from attacks import conformance
+from attacks.conformance import neighbors
+from attacks.conformance.checks import FALSE_ALARM
+from dpsynth.privacy.events import event_to_dict
+from dpsynth.privacy.mechanisms import DiscreteGaussian, ExponentialSelection
+from dpsynth.privacy.queries import MarginalQuery
+from dpsynth.schema import Schema
+from dpsynth.synthesizers.facade import Synthesizer
+from dpsynth.testing import noise
+from dpsynth.testing.recording import DivergedError, ReplayingSource, replay
+from dpsynth.testing.worlds import GeneratedSource
+
+DECLARED = {
+    "columns": [
+        {"name": "age", "kind": "integer", "bounds": [0, 99], "bins": 10},
+        {"name": "sex", "kind": "categorical", "values": ["m", "f"]},
+        {"name": "ward", "kind": "categorical", "values": list("abcde"), "nullable": True},
+        {"name": "sick", "kind": "boolean"},
+        {"name": "pid", "kind": "identifier"},
+    ],
+}
+ROWS = Schema.from_dict(DECLARED)
+PERSONS = Schema.from_dict({**DECLARED, "unit": {"kind": "person", "column": "pid", "max_rows": 3}})
+UNBOUNDED = Schema.from_dict(
+    {**DECLARED, "columns": [*DECLARED["columns"], {"name": "stay", "kind": "integer"}]}
+)
+BUDGET = {"epsilon": "1", "delta": "1/1000000000"}
+
+
+def plan(schema=ROWS, synthesizer=None):
+    made = (synthesizer or dpsynth.MST()).plan(schema, **BUDGET)
+    return json.loads(json.dumps(made.to_dict()))
+
+
+def events(*documents, max_rows=1):
+    return {"steps": [{"event": one} for one in documents], "unit": {"max_rows": max_rows}}
+
+
+def gaussian(sigma_squared):
+    return {
+        "kind": "discrete_gaussian/v1",
+        "sigma_squared": sigma_squared,
+        "l2_sensitivity_squared": "1",
+    }
+
+
+def statuses(checks, family):
+    return {check.status for check in checks if check.name.partition("/")[0] == family}
+
+
+@pytest.mark.parametrize("schema", [ROWS, PERSONS, UNBOUNDED], ids=["row", "person", "bins"])
+@pytest.mark.parametrize("name", ["independent", "mst"])
+def test_the_mechanisms_pass(name, schema):
+    synthesizer = dpsynth.synthesizer(name)
+    checks = conformance.run(plan(schema, synthesizer), schema)
+    assert statuses(checks, "noise") == {"passed"}
+    assert statuses(checks, "neighbors") == {"passed"}
+    assert statuses(checks, "selection") == {"passed" if name == "mst" else "not applicable"}
+    squared = float(schema.privacy_unit.max_rows**2)
+    pairs = [check for check in checks if check.name.startswith("neighbors/")]
+    # The worst neighbor reaches the declared sensitivity: a smaller one would be found wrong.
+    assert [(check.statistic, check.bound) for check in pairs] == [(squared, squared)] * 3
+
+
+def test_checks_are_reproducible_and_come_back():
+    first, second = (conformance.run(plan(), ROWS, seed=3) for _ in range(2))
+    assert first == second
+    documents = json.loads(json.dumps([check.to_dict() for check in first]))
+    assert [conformance.Check.from_dict(document) for document in documents] == first
+    assert conformance.run(plan(), ROWS, seed=4) != first
+
+
+def test_what_is_not_tested_is_said():
+    assert any("distinguishing game" in line for line in conformance.NOT_TESTED)
+    assert any("timing" in line for line in conformance.NOT_TESTED)
+
+
+def test_without_a_schema_the_replay_is_skipped():
+    assert statuses(conformance.run(plan()), "neighbors") == {"skipped"}
+
+
+def test_a_plan_without_noise_has_nothing_to_test():
+    checks = conformance.run(events())
+    assert statuses(checks, "noise") == statuses(checks, "selection") == {"not applicable"}
+
+
+@pytest.mark.parametrize("sigma_squared", ["1/10000", "1/2", "9", "10000000000"])
+def test_scales_far_apart_pass(sigma_squared):
+    assert statuses(conformance.run(events(gaussian(sigma_squared))), "noise") == {"passed"}
+
+
+def test_laplace_noise_is_tested_likewise():
+    document = {"kind": "discrete_laplace/v1", "scale": "7/2", "l1_sensitivity": "1"}
+    checks = conformance.run(events(document))
+    assert [check.status for check in checks[:2]] == ["passed", "passed"]
+    assert "discrete_laplace" in checks[0].name
+
+
+@pytest.mark.parametrize("error", [Fraction(96, 100), Fraction(104, 100)])
+@pytest.mark.parametrize("sigma_squared", ["9", "2500"])
+def test_a_wrong_scale_fails_on_both_sides(monkeypatch, sigma_squared, error):
+    def wrong(sigma_squared, *, size, seed):
+        return drawn(sigma_squared * error**2, size=size, seed=seed)
+
+    drawn = noise.gaussian
+    monkeypatch.setattr(noise, "gaussian", wrong)
+    checks = conformance.run(events(gaussian(sigma_squared)))
+    scale = next(check for check in checks if check.name.startswith("noise/scale"))
+    assert scale.status == "failed"
+    assert scale.detectable is not None
+    assert 0.96 < scale.detectable < 1  # what the check says that it sees, it sees
+
+
+def test_a_wrong_shape_of_the_right_scale_fails(monkeypatch):
+    def two_points(sigma_squared, *, size, seed):
+        signs = np.random.default_rng(seed).choice([-1, 1], size)
+        return np.round(signs * float(sigma_squared) ** 0.5).astype(np.int64)
+
+    monkeypatch.setattr(noise, "gaussian", two_points)
+    checks = conformance.run(events(gaussian("400")))
+    assert [check.status for check in checks[:2]] == ["passed", "failed"]
+
+
+@pytest.mark.parametrize("error", [Fraction(2), Fraction(1, 2), Fraction(1000)])
+def test_a_wrong_rate_of_selection_fails(monkeypatch, error):
+    chosen = ExponentialSelection.select
+
+    def wrong(self, scores, *, sensitivity, rng):
+        return chosen(self, scores, sensitivity=sensitivity / error, rng=rng)
+
+    monkeypatch.setattr(ExponentialSelection, "select", wrong)
+    document = {"kind": "exponential_selection/v1", "epsilon": "1/20"}
+    checks = conformance.run(events(document, max_rows=3))
+    assert statuses(checks, "selection") == {"failed"}
+    assert next(c for c in checks if c.name.startswith("selection/")).p_value < FALSE_ALARM / 4
+
+
+def test_many_scales_are_thinned_out_and_that_is_said():
+    many = events(*(gaussian(str(number)) for number in range(1, 101)))
+    checks = [c for c in conformance.run(many) if c.name.startswith("noise/scale")]
+    assert len(checks) == 40
+    assert "60 scales" in checks[0].detail
+
+
+def test_an_unknown_synthesizer_is_an_error_of_the_check_or_of_the_call():
+    with pytest.raises(dpsynth.errors.UnknownNameError):
+        conformance.run({**plan(), "synthesizer": {"name": "nobody", "settings": {}}}, ROWS)
+
+
+def test_a_plan_that_is_not_what_is_charged_fails():
+    other = plan()
+    other["steps"][0]["event"]["sigma_squared"] = "1"
+    checks = conformance.run(other, ROWS)
+    assert all(
+        check.status == "failed" and "other charges than the plan" in check.detail
+        for check in checks
+        if check.name.startswith("neighbors/")
+    )
+
+
+# What follows are planted faults: each is a synthesizer that a release must never use.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaky(Synthesizer):
+    """Counts every column once, honestly; the faults below change one thing each."""
+
+    name: ClassVar[str] = "leaky"
+    fault: str = ""
+
+    def steps(self, domain, *, unit, rho):
+        return dpsynth.Independent().steps(domain, unit=unit, rho=rho)
+
+    def learn(self, curator, *, rho, **planned):
+        source = curator._Curator__source
+        rows = source._source.count((curator.domain.columns[0],)).sum()
+        asked = None
+        if self.fault == "control flow" and rows > 10:
+            asked = MarginalQuery(clique=curator.domain.columns[:2], domain=curator.domain)
+        if self.fault == "unpaid":
+            source.count((curator.domain.columns[0],))
+        if asked is not None:
+            source.count(asked.clique)
+        learned = dpsynth.Independent().learn(curator, rho=rho, **planned)
+        if self.fault == "model":
+            learned = replace(learned, model=replace_total(learned.model, float(rows)))
+        return learned
+
+
+def replace_total(model, total):
+    header, arrays = model.to_arrays()
+    return Told(model=model, header={**header, "told": total}, arrays=arrays)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """A model that also carries an exact number."""
+
+    model: object
+    header: Mapping[str, object]
+    arrays: Mapping[str, object]
+
+    def to_arrays(self):
+        return self.header, self.arrays
+
+
+def judged(synthesizer, schema=ROWS):
+    planned = [event_to_dict(step.event) for step in synthesizer.plan(schema, **BUDGET).steps]
+    return [
+        neighbors._judged(found, planned=planned) for found in replay(synthesizer, schema, **BUDGET)
+    ]
+
+
+def test_the_honest_twin_of_the_leaky_ones_passes():
+    assert {check.status for check in judged(Leaky())} == {"passed"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("control flow", "the neighbor's rows"),
+        ("unpaid", "before anything was paid"),
+        ("model", "another model"),
+    ],
+)
+def test_planted_faults_are_found(fault, words):
+    failed = [check for check in judged(Leaky(fault=fault)) if check.status == "failed"]
+    assert failed
+    assert any(words in check.detail for check in failed)
+
+
+def test_an_understated_sensitivity_is_found(monkeypatch):
+    # Ledger and plan agree with each other, and both are wrong: a person moves three rows.
+    monkeypatch.setattr(MarginalQuery, "l2_sensitivity_squared", lambda *_: Fraction(1))
+    found = judged(dpsynth.Independent(), PERSONS)
+    assert {check.status for check in found} == {"failed"}
+    assert all("moved further than declared" in check.detail for check in found)
+    assert {(check.statistic, check.bound) for check in found} == {(9.0, 1.0)}
+
+
+def test_missing_contribution_bounds_are_found(monkeypatch):
+    monkeypatch.setattr(
+        "dpsynth.sources.frame.bound_rows", lambda digests, persons, **_: digests == digests
+    )
+    found = judged(dpsynth.Independent(), PERSONS)
+    assert {check.status for check in found} == {"failed"}
+    assert found[0].statistic == 25.0  # five rows were given, three are allowed
+
+
+def test_a_replay_answers_with_what_was_recorded_and_notes_its_own():
+    domain = dpsynth.domain.Domain(sizes={"a": 2})
+    recorded, mine = [], []
+    here = GeneratedSource({"a": np.array([0, 0, 1])}, domain)
+    there = GeneratedSource({"a": np.array([0, 0, 1, 1])}, domain)
+    from dpsynth.testing.recording import RecordingSource
+
+    RecordingSource(here, paid=lambda: 1, tape=recorded).count(("a",))
+    source = ReplayingSource(there, paid=lambda: 1, tape=mine, recorded=recorded)
+    assert source.count(("a",)).tolist() == [2, 1]
+    assert mine[0].counts.tolist() == [2, 2]
+    with pytest.raises(DivergedError, match="more often"):
+        source.count(("a",))
+
+
+def test_draws_go_through_the_mechanism_of_a_release(monkeypatch):
+    monkeypatch.setattr(DiscreteGaussian, "release", lambda self, counts, *, rng: counts + 5)
+    assert noise.gaussian(Fraction(4), size=3, seed=0).tolist() == [5, 5, 5]
