@@ -74,25 +74,6 @@ class FittedModel:
         codes = {name: self.coarsenings[name].expand(drawn[name], rng) for name in drawn}
         return decode_table(codes, self.schema, rng, rows=wanted)
 
-    def column_marginal(self, name: str) -> tuple[list[str], NDArray[np.float64]]:
-        """Return what the model says of one column: labels of its groups, and their shares.
-
-        Raises:
-            KeyError: the column is not modeled.
-        """
-        from dpsynth.encoding import codecs
-
-        counts = np.asarray(self.model.marginal((name,)), dtype=np.float64).ravel()
-        coarsening = self.coarsenings[name]
-        labels = codecs(self.schema)[name].labels()
-        groups = coarsening.groups
-        texts = []
-        for group in range(coarsening.size):
-            members = np.flatnonzero(groups == group)
-            texts.append(_group_label([labels[code] for code in members]))
-        total = counts.sum()
-        return texts, counts / total if total > 0 else np.full(len(counts), 1 / len(counts))
-
     def save(self, folder: Path | str) -> None:
         """Write the model into ``folder``: JSON and plain arrays, nothing executable."""
         folder = Path(folder)
@@ -175,11 +156,3 @@ class FittedModel:
                 raise ValueError("a column has another number of codes than its schema declares")
             if coarsening.size != self.model.domain.sizes[name]:
                 raise ValueError("a column has another number of groups than its model")
-
-
-def _group_label(labels: list[str]) -> str:
-    if len(labels) == 1:
-        return labels[0]
-    if len(labels) == 2:
-        return f"{labels[0]}, {labels[1]}"
-    return f"{labels[0]} ... {labels[-1]}"
