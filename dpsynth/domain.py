@@ -1,8 +1,9 @@
 """What the schema and the kernel both speak of: a finite domain, a unit, its neighbors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import pairwise
 from math import prod
 from types import MappingProxyType
 
@@ -41,14 +42,19 @@ class Domain:
 
     Args:
         sizes: number of codes by column name, each at least 1, in column order.
+        ordered: columns whose neighboring codes mean similar things, as declared: numbers, dates
+            and ordinal levels. A missing level, where there is one, stands last all the same.
     """
 
     sizes: Mapping[str, int]
+    ordered: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         for name, size in self.sizes.items():
             if size < 1:
                 raise ValueError(f"column {name!r} must have at least one code")
+        if not self.ordered <= set(self.sizes):
+            raise ValueError("ordered must name columns of the domain")
         object.__setattr__(self, "sizes", MappingProxyType(dict(self.sizes)))
 
     @property
@@ -69,4 +75,14 @@ class Domain:
         unknown = set(sizes) - set(self.sizes)
         if unknown:
             raise KeyError(f"not in the domain: {', '.join(sorted(unknown))}")
-        return Domain(sizes={**self.sizes, **sizes})
+        return Domain(sizes={**self.sizes, **sizes}, ordered=self.ordered)
+
+    def regrouped(self, groups: Mapping[str, Iterable[int]]) -> "Domain":
+        """Return the domain after ``groups[column][code]`` has replaced every code.
+
+        A column stays ordered where its groups keep the order of their codes.
+        """
+        found = {name: [int(group) for group in each] for name, each in groups.items()}
+        mixed = {name for name, each in found.items() if any(a > b for a, b in pairwise(each))}
+        replaced = self.replace({name: max(each) + 1 for name, each in found.items()})
+        return Domain(sizes=replaced.sizes, ordered=self.ordered - mixed)

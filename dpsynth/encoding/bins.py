@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.encoding.coarsening import Coarsening
-from dpsynth.encoding.codec import Codec, base_domain, codecs
+from dpsynth.encoding.codec import Codec, base_domain, codecs, ordered_columns
 from dpsynth.privacy.mechanisms import DiscreteGaussian
 from dpsynth.privacy.queries import MarginalQuery
 
@@ -58,7 +58,7 @@ class PrivateBins:
             name: min(each.size, self.bins + each.has_missing) if each.needs_bins else each.size
             for name, each in codecs(schema).items()
         }
-        return Domain(sizes=sizes)
+        return Domain(sizes=sizes, ordered=ordered_columns(schema))
 
     def steps(self, schema: "Schema", *, unit: PrivacyUnit, rho: Fraction) -> tuple["Step", ...]:
         """List the charges of ``learn``, from public facts alone; they add up to ``rho``."""

@@ -18,6 +18,7 @@ from dpsynth.schema.columns import (
     LevelsColumn,
     ModeledColumn,
     NumericColumn,
+    OrdinalColumn,
 )
 from dpsynth.schema.values import is_number, key
 
@@ -313,4 +314,11 @@ def codecs(schema: "Schema") -> dict[str, Codec]:
 
 def base_domain(schema: "Schema") -> Domain:
     """Return the declared domain: the number of base codes of every modeled column."""
-    return Domain(sizes={name: each.size for name, each in codecs(schema).items()})
+    sizes = {name: each.size for name, each in codecs(schema).items()}
+    return Domain(sizes=sizes, ordered=ordered_columns(schema))
+
+
+def ordered_columns(schema: "Schema") -> frozenset[str]:
+    """Return the columns whose codes stand in a declared order."""
+    kinds = (NumericColumn, DateColumn, OrdinalColumn)
+    return frozenset(column.name for column in schema.modeled if isinstance(column, kinds))

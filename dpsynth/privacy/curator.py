@@ -104,19 +104,35 @@ class Curator(_Sealed):
                 for number in range(1, rounds + 1)
             ]
         )
-        scores = np.array(
-            [
-                query.score(index, self.__source.count(clique))
-                for index, clique in enumerate(query.cliques)
-            ],
-            dtype=np.int64,
-        )
+        scores = self.__scores(query)
 
         def pick(allowed: NDArray[np.int64]) -> int:
             chosen = mechanism.select(scores[allowed], sensitivity=sensitivity, rng=self.__rng)
             return int(allowed[chosen])
 
         return Selection(pick, rounds=rounds, candidates=len(query.cliques))
+
+    def score(
+        self, query: MarginalErrorQuery, mechanism: DiscreteGaussian, *, label: str
+    ) -> NDArray[np.int64]:
+        """Release the scores of all candidates at once, and pay for them first.
+
+        Args:
+            query: candidates and what a public model expects of them.
+            mechanism: the noise, in units of ``1 / query.resolution`` rows, as the scores.
+            label: public name for the ledger.
+
+        Returns:
+            Shape ``(candidates,)``, int64, noisy; may be negative.
+
+        Raises:
+            BudgetExceededError: the ledger cannot pay; no row was read.
+        """
+        self.__check(query.domain)
+        event = mechanism.event(l2_sensitivity_squared=query.l2_sensitivity_squared(self.unit))
+        # The same order as in measure(), and for the same reason.
+        self.account.charge([Charge(event=event, label=label)])
+        return mechanism.release(self.__scores(query), rng=self.__rng)
 
     def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> "Curator":
         """Return a curator over regrouped codes that spends from the same account.
@@ -126,6 +142,10 @@ class Curator(_Sealed):
         return Curator(
             self.__source.coarsened(groups), unit=self.unit, account=self.account, rng=self.__rng
         )
+
+    def __scores(self, query: MarginalErrorQuery) -> NDArray[np.int64]:
+        counted = enumerate(map(self.__source.count, query.cliques))
+        return np.array([query.score(index, counts) for index, counts in counted], dtype=np.int64)
 
     def __check(self, domain: Domain) -> None:
         if domain != self.domain:

@@ -16,7 +16,7 @@ from dpsynth.errors import UnsupportedEventError
 
 @dataclass(frozen=True, kw_only=True)
 class DiscreteGaussianEvent:
-    """Discrete Gaussian noise on an integer vector; both fields exact, in rows squared."""
+    """Discrete Gaussian noise on an integer vector; both fields exact, in its unit squared."""
 
     kind: ClassVar[str] = "discrete_gaussian/v1"
     sigma_squared: Fraction

@@ -85,6 +85,10 @@ class MarginalErrorQuery:
         """The triangle inequality: a score moves no further than its counts do in L1."""
         return self.resolution * _rows_moved(unit)
 
+    def l2_sensitivity_squared(self, unit: PrivacyUnit) -> Fraction:
+        """All scores together: one row can move every one of them by as much as it can move one."""
+        return len(self.cliques) * self.sensitivity(unit) ** 2
+
     def score(self, candidate: int, counts: NDArray[np.int64]) -> int:
         """Return the score of one candidate from its exact counts."""
         return int(np.abs(self.resolution * counts - self.references[candidate]).sum())

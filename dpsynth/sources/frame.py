@@ -76,10 +76,9 @@ class FrameSource:
 
     def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> "FrameSource":
         """Return the same rows with codes regrouped: ``groups[column][code]`` is the new code."""
-        sizes = {name: int(group.max()) + 1 for name, group in groups.items()}
-        domain = self.domain.replace(sizes)
+        domain = self.domain.regrouped(groups)
         codes = {
-            name: groups[name].astype(smallest_unsigned(sizes[name]))[column]
+            name: groups[name].astype(smallest_unsigned(domain.sizes[name]))[column]
             if name in groups
             else column
             for name, column in self.__codes.items()

@@ -44,7 +44,7 @@ class GeneratedSource:
 
     def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> "GeneratedSource":
         """Return the same rows with codes regrouped."""
-        domain = self.domain.replace({name: int(new.max()) + 1 for name, new in groups.items()})
+        domain = self.domain.regrouped(groups)
         codes = {name: groups[name][held] for name, held in self._codes.items() if name in groups}
         return GeneratedSource({**self._codes, **codes}, domain)
 

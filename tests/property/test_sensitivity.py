@@ -71,6 +71,8 @@ def test_no_score_moves_further_than_its_sensitivity(rows, theirs, seed, resolut
     query = errors(references, resolution)
     for before, after in zip(scores(query, rows), scores(query, rows + theirs), strict=True):
         assert abs(after - before) <= query.sensitivity(person(theirs))
+    moved = np.subtract(scores(query, rows + theirs), scores(query, rows))
+    assert int(moved @ moved) <= query.l2_sensitivity_squared(person(theirs))
 
 
 @given(rows=st.lists(record), one=record, copies=st.integers(1, 4), resolution=resolutions)
@@ -79,6 +81,7 @@ def test_the_sensitivity_of_a_score_is_reached(rows, one, copies, resolution):
     query = errors(zero, resolution)
     moved = np.subtract(scores(query, rows + [one] * copies), scores(query, rows))
     assert set(moved) == {query.sensitivity(person([one] * copies))}
+    assert int(moved @ moved) == query.l2_sensitivity_squared(person([one] * copies))
 
 
 def test_only_add_or_remove_has_a_derivation():

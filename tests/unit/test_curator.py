@@ -123,6 +123,32 @@ def test_selection_prefers_the_larger_error_among_the_allowed(world):
         selection.pick([0])
 
 
+def test_scores_are_charged_once_for_all_and_come_with_noise(world):
+    ledger, source, curator = world
+    silent = DiscreteGaussian(sigma_squared=Fraction(1, 10**4))
+    exact = curator.score(errors(), silent, label="distances")
+    assert exact.dtype == np.int64
+    counts = [np.array(COUNTS[clique]) for clique in errors().cliques]
+    assert exact.tolist() == [errors().score(i, each) for i, each in enumerate(counts)]
+    assert [count for _, count in source.asked] == [1, 1, 1]
+    (entry,) = ledger
+    assert entry.label == "distances"
+    assert entry.event.l2_sensitivity_squared == 3 * (10 * curator.unit.max_rows) ** 2
+    wide = DiscreteGaussian(sigma_squared=Fraction(10**8))
+    noise = curator.score(errors(), wide, label="distances") - exact
+    assert np.abs(noise).max() > 100
+
+
+def test_scores_that_cannot_be_paid_or_were_made_elsewhere_read_nothing(world):
+    ledger, source, curator = world
+    with pytest.raises(BudgetExceededError):
+        curator.score(errors(), DiscreteGaussian(sigma_squared=Fraction(1, 10**8)), label="s")
+    with pytest.raises(ValueError, match="another domain"):
+        curator.score(errors(Domain(sizes={"age": 3, "sex": 2, "x": 1})), ALMOST_SILENT, label="s")
+    assert source.asked == []
+    assert ledger.entries() == ()
+
+
 @pytest.mark.parametrize("allowed", [[], [0, 0], [3], [-1]])
 def test_what_is_allowed_is_checked(world, allowed):
     selection = world[2].select(errors(), GREEDY, rounds=1, label="select")
