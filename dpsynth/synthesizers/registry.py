@@ -6,6 +6,7 @@ from typing import Any
 from dpsynth.errors import UnknownNameError
 
 BUILT_IN = {
+    "auto": "dpsynth.synthesizers.auto:Auto",
     "independent": "dpsynth.synthesizers.independent:Independent",
     "mst": "dpsynth.synthesizers.mst:MST",
 }

@@ -38,7 +38,7 @@ def fit(domain: Domain, tables: Sequence[NoisyTable]) -> GraphicalModel:
     for clique in dict.fromkeys(table.clique for table in tables if len(table.clique) > 1):
         if len(clique) > 2:
             raise ValueError("tables of three or more columns cannot be fitted")
-        measured = _pooled([table for table in tables if table.clique == clique])
+        measured = pooled([table for table in tables if table.clique == clique])
         joint[clique] = fit_pair(measured, columns[clique[0]], columns[clique[1]])
     covered = {name for clique in joint for name in clique}
     alone = ((name,) for name in domain.columns if name not in covered)
@@ -94,12 +94,12 @@ def _column(name: str, size: int, tables: Sequence[NoisyTable], total: float) ->
     views = [table.onto(name) for table in tables if name in table.clique]
     if not views:
         return np.full(size, total / size)
-    pooled = _pooled(views)
+    pooled = pooled(views)
     return project_to_simplex(pooled.values, pooled.variance, total=total)
 
 
-def _pooled(tables: Sequence[NoisyTable]) -> NoisyTable:
-    """Combine tables over one clique by precision."""
+def pooled(tables: Sequence[NoisyTable]) -> NoisyTable:
+    """Combine tables over one clique, with their axes in one order, by precision."""
     precision = np.sum([1 / table.variance for table in tables], axis=0)
     weighted = np.sum([table.values / table.variance for table in tables], axis=0)
     return NoisyTable(clique=tables[0].clique, values=weighted / precision, variance=1 / precision)

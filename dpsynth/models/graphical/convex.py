@@ -1,0 +1,128 @@
+"""One convex fit of noisy tables over any cliques of a junction tree.
+
+The model is the base measure (a product of columns) times one factor a table. Its log-factors
+minimise ``total * log Z - <theta, y> + penalty / 2 * sum(sigma * theta**2)``: consistent and
+non-negative by construction, and shrunk toward the base where a table's noise hides what it
+says. docs/proofs/auto.md derives the penalty and the stopping rule.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from dpsynth.domain import Domain
+from dpsynth.models.graphical.estimation import pooled
+from dpsynth.models.graphical.minimize import minimize
+from dpsynth.models.graphical.model import GraphicalModel
+from dpsynth.models.graphical.propagation import Propagation, canonical_order
+from dpsynth.models.graphical.tables import Array, NoisyTable
+from dpsynth.models.graphical.tree import Clique
+
+PENALTY = 1.5  # of a unit of log-factor, in standard deviations of its cell
+COLUMN_PENALTY = 1.5  # the same for tables of one column
+_LEAST_ROWS = 0.3  # that the base expects in a cell
+_MOST_STEPS = 300
+_PRECISION = 0.1  # of the gradient that the known noise alone brings about
+
+
+def fit_cliques(
+    domain: Domain,
+    tables: Sequence[NoisyTable],
+    *,
+    cliques: Sequence[Clique],
+    base: Mapping[str, Array],
+    total: float,
+    penalty: float = PENALTY,
+    column_penalty: float = COLUMN_PENALTY,
+    precision: float = _PRECISION,
+) -> GraphicalModel:
+    """Return the model over ``cliques`` that is fitted to ``tables``.
+
+    Args:
+        domain: the columns.
+        tables: each within one of ``cliques``; a clique measured twice counts twice.
+        cliques: of a junction tree over all columns.
+        base: by column, the rows that are expected of each code: what tables are shrunk toward.
+        total: number of rows.
+        penalty: how strongly, in the unit of the module's formula.
+        column_penalty: the same for tables of one column.
+        precision: length of the gradient to stop at, in units of what noise alone brings about.
+    """
+    measured = _pooled_by_clique(domain, tables)
+    prior = {(name,): np.log(_positive(base[name], total)) for name in domain.columns}
+    factors = [*prior, *(table.clique for table in measured)]
+    asked = [table.clique for table in measured]
+    tree = Propagation(domain, cliques, factors, asked)
+    fixed = list(prior.values())
+    values = _flat([_summing_to(table.values, total) for table in measured])
+    variance = _flat([table.variance for table in measured])
+    strength = _flat(
+        [
+            np.full(table.values.shape, penalty if len(table.clique) > 1 else column_penalty)
+            for table in measured
+        ]
+    ) * np.sqrt(variance)
+    bounds = np.cumsum([0, *(table.values.size for table in measured)])
+    shapes = [table.values.shape for table in measured]
+
+    def parts(vector: Array) -> list[Array]:
+        return [
+            vector[low:high].reshape(shape)
+            for low, high, shape in zip(bounds[:-1], bounds[1:], shapes, strict=True)
+        ]
+
+    _, _, start = tree.run([*fixed, *parts(np.zeros(values.size))])
+    expected = total * _flat(start)
+    curvature = np.maximum((expected + np.maximum(values, 0.0)) / 2, 0.25) + strength
+    scale = 1 / np.sqrt(curvature)
+
+    def objective(scaled: Array) -> tuple[float, Array]:
+        theta = scaled * scale
+        log_total, _, margins = tree.run([*fixed, *parts(theta)])
+        pull = strength * theta
+        value = total * log_total - theta @ values + 0.5 * (pull @ theta)
+        return float(value), (total * _flat(margins) - values + pull) * scale
+
+    noise = float(np.sqrt((variance * scale**2).sum()))
+    best = minimize(
+        objective, np.zeros(values.size), precision=precision * noise, most_steps=_MOST_STEPS
+    )
+    _, beliefs, _ = tree.run([*fixed, *parts(best * scale)])
+    return GraphicalModel(
+        domain=domain,
+        total=total,
+        probabilities={
+            node.clique: belief / belief.sum()
+            for node, belief in zip(tree.nodes, beliefs, strict=True)
+        },
+    )
+
+
+def _pooled_by_clique(domain: Domain, tables: Sequence[NoisyTable]) -> list[NoisyTable]:
+    """Combine tables over the same columns, with their axes in canonical order."""
+    found: dict[Clique, list[NoisyTable]] = {}
+    for table in tables:
+        clique = canonical_order(domain, table.clique)
+        axes = [table.clique.index(name) for name in clique]
+        if table.values.shape != domain.shape(table.clique):
+            raise ValueError(f"the table over {', '.join(table.clique)} does not fit the domain")
+        turned = NoisyTable(
+            clique=clique,
+            values=table.values.transpose(axes),
+            variance=table.variance.transpose(axes),
+        )
+        found.setdefault(clique, []).append(turned)
+    return [pooled(each) for each in found.values()]
+
+
+def _positive(rows: Array, total: float) -> Array:
+    kept = np.maximum(rows, min(_LEAST_ROWS, total / (2 * rows.size)))
+    return np.asarray(kept / kept.sum())
+
+
+def _summing_to(values: Array, total: float) -> Array:
+    return values - (values.sum() - total) / values.size
+
+
+def _flat(parts: Sequence[Array]) -> Array:
+    return np.concatenate([np.ravel(part) for part in parts]) if parts else np.empty(0)

@@ -1,0 +1,235 @@
+"""auto: every pair scored once, the best tables measured once, one convex fit."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations
+from math import log10
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpsynth import _validate
+from dpsynth.domain import Domain, PrivacyUnit
+from dpsynth.encoding.coarsening import Coarsening
+from dpsynth.errors import UnknownNameError
+from dpsynth.models.graphical.convex import fit_cliques
+from dpsynth.models.graphical.denoise import smooth_histogram, smooth_ordered, smoothing_factor
+from dpsynth.models.graphical.estimation import project_to_simplex
+from dpsynth.models.graphical.tables import Array, NoisyTable, estimate_total, regrouped
+from dpsynth.models.graphical.triangulation import GrowingGraph
+from dpsynth.privacy.curator import Curator
+from dpsynth.privacy.mechanisms import DiscreteGaussian
+from dpsynth.privacy.queries import MarginalErrorQuery, MarginalQuery
+from dpsynth.synthesizers.base import Learned, Step
+from dpsynth.synthesizers.compression import merge_rare, most_levels
+from dpsynth.synthesizers.facade import Synthesizer
+from dpsynth.synthesizers.gain import Deviations, share_units
+from dpsynth.synthesizers.one_way import OneWayPhase, as_table
+
+Pair = tuple[str, str]
+
+_RESOLUTION = 64  # how finely a reference states fractions of a row
+_SCORES = "distances of all pairs from independence"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Auto(Synthesizer):
+    """Synthesize from noisy histograms and whichever noisy pair tables promise most.
+
+    Args:
+        target: a column whose relations to the others count ``target_weight`` times.
+        target_weight: how many times.
+        most_cells: of the junction tree's tables together; time grows with it.
+    """
+
+    name: ClassVar[str] = "auto"
+    target: str | None = None
+    target_weight: int = 4
+    most_cells: int = 100_000
+    one_way_share: Fraction | None = None
+    selection_share: Fraction = Fraction(1, 32)
+    units_per_column: int = 12
+    rare_below: Fraction | None = None
+
+    def __post_init__(self) -> None:
+        _validate.exact(target_weight=self.target_weight, most_cells=self.most_cells)
+        _validate.positive(target_weight=self.target_weight, most_cells=self.most_cells)
+
+    def steps(self, domain: Domain, *, unit: PrivacyUnit, rho: Fraction) -> tuple[Step, ...]:
+        """List the charges of ``learn``, from public facts alone; they add up to ``rho``."""
+        bill = self._bill(domain, unit, rho)
+        steps = list(bill.one_way.steps())
+        if bill.scoring is not None and bill.measuring is not None:
+            square = unit.max_rows**2
+            scores = bill.scoring.event(
+                l2_sensitivity_squared=Fraction(bill.pairs * _RESOLUTION**2 * square)
+            )
+            table = bill.measuring.event(l2_sensitivity_squared=Fraction(square))
+            steps.append(Step(phase="select", label=_SCORES, event=scores))
+            steps += [
+                Step(phase="tables", label=f"answer {n} of {bill.units}", event=table)
+                for n in range(1, bill.units + 1)
+            ]
+        return tuple(steps)
+
+    def learn(self, curator: Curator, *, rho: Fraction, planned: Domain | None = None) -> Learned:
+        """Spend exactly ``rho``, as ``steps`` said, and return the fitted model."""
+        bill = self._bill(planned or curator.domain, curator.unit, rho)
+        histograms = bill.one_way.measure(curator)
+        total = estimate_total(list(histograms.values()))
+        levels = most_levels(curator.domain)
+        ordered = curator.domain.ordered
+        rare = float(self.rare_below) if self.rare_below is not None else _rare(rho)
+        known: dict[str, Known] = {
+            name: _known(table, total, ordered=name in ordered, rare=rare, levels=levels)
+            for name, table in histograms.items()
+        }
+        groups = {name: each.coarsening.groups for name, each in known.items()}
+        coarse = curator.coarsened(groups)
+        base = {
+            name: known[name].rows if name in known else np.full(size, total / size)
+            for name, size in coarse.domain.sizes.items()
+        }
+        tables = [each.table for each in known.values()]
+        graph = GrowingGraph(
+            coarse.domain,
+            most_cells=max(self.most_cells, sum(coarse.domain.sizes.values())),
+            most_clique_cells=max(self.most_cells // 5, max(coarse.domain.sizes.values())),
+        )
+        if bill.scoring is not None and bill.measuring is not None:
+            chosen = self._choose(coarse, bill, base, total, graph, rho)
+            queries = [
+                MarginalQuery(clique=pair, domain=coarse.domain)
+                for pair, units in chosen.items()
+                for _ in range(units)
+            ]
+            tables += [as_table(answer) for answer in coarse.measure(queries, bill.measuring)]
+        model = fit_cliques(
+            coarse.domain, tables, cliques=graph.cliques, base=base, total=total
+        )
+        return Learned(model=model, coarsenings={n: each.coarsening for n, each in known.items()})
+
+    def _choose(
+        self,
+        curator: Curator,
+        bill: "_Bill",
+        base: Mapping[str, Array],
+        total: float,
+        graph: GrowingGraph,
+        rho: Fraction,
+    ) -> dict[Pair, int]:
+        pairs = list(combinations(bill.columns, 2))
+        assert bill.scoring is not None
+        assert bill.measuring is not None
+        expected = [np.outer(base[a], base[b]) / total for a, b in pairs]
+        query = MarginalErrorQuery(
+            cliques=tuple(pairs),
+            references=tuple(
+                np.rint(table * _RESOLUTION).astype(np.int64).ravel() for table in expected
+            ),
+            resolution=_RESOLUTION,
+            domain=curator.domain,
+        )
+        noisy = curator.score(query, bill.scoring, label=_SCORES) / _RESOLUTION
+        noise = float(bill.scoring.sigma_squared) ** 0.5 / _RESOLUTION
+        distances = np.clip(noisy - noise / 2, 0.0, 2 * total)
+        weights = np.array(
+            [self.target_weight if self.target in pair else 1 for pair in pairs], dtype=np.float64
+        )
+        unit_variance = float(bill.measuring.sigma_squared)
+        levels = _levels(bill.units)
+        with np.errstate(divide="ignore"):
+            variances = unit_variance / levels
+        gains = np.zeros((len(pairs), levels.size))
+        for at, (distance, table) in enumerate(zip(distances, expected, strict=True)):
+            spread = Deviations.spread(float(distance), table)
+            gains[at, 1:] = weights[at] * spread.gain(variances[1:])
+        even = np.searchsorted(levels, max(1, bill.units // max(len(bill.columns), 8)))
+        ranking = np.argsort(-gains[:, even], kind="stable")
+        inside = [at for at in ranking if gains[at, even] > 0 and graph.join(pairs[at])]
+        inside = [at for at in range(len(pairs)) if graph.holds(pairs[at]) and gains[at, even] > 0]
+        if not inside:
+            graph.join(pairs[int(ranking[0])])
+            inside = [int(ranking[0])]
+        units = share_units(gains[inside], levels, units=bill.units)
+        return {pairs[at]: int(n) for at, n in zip(inside, units, strict=True) if n}
+
+    def _bill(self, domain: Domain, unit: PrivacyUnit, rho: Fraction) -> "_Bill":
+        """Fix every scale."""
+        if self.target is not None and self.target not in domain.sizes:
+            raise UnknownNameError(f"target names no column: {self.target!r}")
+        columns = tuple(name for name in domain.columns if domain.sizes[name] > 1)
+        pairs = len(columns) * (len(columns) - 1) // 2
+        if not pairs:
+            one_way = OneWayPhase.split(domain, unit=unit, rho=rho)
+            return _Bill(columns=columns, one_way=one_way, scoring=None, measuring=None, units=0)
+        share = self.one_way_share or _one_way_share(rho)
+        units = self.units_per_column * len(columns)
+        sensitivity = MarginalQuery(clique=columns[:2], domain=domain).l2_sensitivity_squared(unit)
+        left = rho * (1 - share - self.selection_share)
+        scores = pairs * _RESOLUTION**2 * sensitivity
+        return _Bill(
+            columns=columns,
+            one_way=OneWayPhase.split(domain, unit=unit, rho=rho * share),
+            scoring=DiscreteGaussian(sigma_squared=scores / (2 * rho * self.selection_share)),
+            measuring=DiscreteGaussian(sigma_squared=sensitivity * units / (2 * left)),
+            units=units,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Bill:
+    """Every mechanism of a fit, with its scale; the last two are None where there is no pair."""
+
+    columns: tuple[str, ...]
+    one_way: OneWayPhase
+    scoring: DiscreteGaussian | None
+    measuring: DiscreteGaussian | None
+    units: int
+
+    @property
+    def pairs(self) -> int:
+        return len(self.columns) * (len(self.columns) - 1) // 2
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Known:
+    """What a histogram says of one column: its merged codes, and the rows of each."""
+
+    coarsening: Coarsening
+    table: NoisyTable
+    rows: Array
+
+
+def _known(
+    table: NoisyTable, total: float, *, ordered: bool, rare: float, levels: int
+) -> Known:
+    stddev = float(np.sqrt(table.variance.max()))
+    raw = table.values
+    smooth = smooth_ordered(raw, stddev) if ordered else smooth_histogram(raw, stddev)
+    factor = smoothing_factor(raw, smooth)
+    rows = project_to_simplex(smooth, np.ones(raw.size), total=total)
+    groups = merge_rare(table, threshold=rare, levels=levels).groups
+    clean = NoisyTable(clique=table.clique, values=rows, variance=table.variance * factor)
+    merged = regrouped(clean, groups)
+    return Known(
+        coarsening=Coarsening(groups=groups, weights=rows), table=merged, rows=merged.values
+    )
+
+
+def _one_way_share(rho: Fraction) -> Fraction:
+    decades = log10(max(float(rho), 1e-12) / 1.2e-4)
+    return Fraction(round(1000 * min(max(0.45 - 0.09 * decades, 0.1), 0.5)), 1000)
+
+
+def _rare(rho: Fraction) -> float:
+    return 1.0 if rho < Fraction(1, 1000) else 3.0
+
+
+def _levels(units: int) -> NDArray[np.int64]:
+    found = [0, 1]
+    while found[-1] < units:
+        found.append(min(units, max(found[-1] + 1, round(found[-1] * 1.25))))
+    return np.array(found, dtype=np.int64)
