@@ -1,7 +1,7 @@
 """auto: every pair scored once, the best tables measured once, one convex fit."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations
 from math import log10
@@ -14,9 +14,11 @@ from dpsynth import _validate
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.encoding.coarsening import Coarsening
 from dpsynth.errors import UnknownNameError
-from dpsynth.models.graphical.convex import fit_cliques
+from dpsynth.models.graphical.convex import fit_cliques, pooled_by_clique
 from dpsynth.models.graphical.denoise import smooth_histogram, smooth_ordered, smoothing_factor
 from dpsynth.models.graphical.estimation import project_to_simplex
+from dpsynth.models.graphical.model import GraphicalModel
+from dpsynth.models.graphical.raking import Correction
 from dpsynth.models.graphical.tables import Array, NoisyTable, estimate_total, regrouped
 from dpsynth.models.graphical.triangulation import GrowingGraph
 from dpsynth.privacy.curator import Curator
@@ -30,6 +32,11 @@ from dpsynth.synthesizers.one_way import OneWayPhase, as_table
 
 Pair = tuple[str, str]
 
+_OUTSIDE_NOISE = 2.0
+_PENALTY = 0.7
+_COLUMN_PENALTY = 1.5
+_ROUGHNESS = 1.5
+_PRECISION = 0.01
 _RESOLUTION = 64  # how finely a reference states fractions of a row
 _SCORES = "distances of all pairs from independence"
 
@@ -51,11 +58,19 @@ class Auto(Synthesizer):
     one_way_share: Fraction | None = None
     selection_share: Fraction = Fraction(1, 32)
     units_per_column: int = 12
-    rare_below: Fraction | None = None
+    rake: bool = True
 
     def __post_init__(self) -> None:
-        _validate.exact(target_weight=self.target_weight, most_cells=self.most_cells)
-        _validate.positive(target_weight=self.target_weight, most_cells=self.most_cells)
+        counts = {
+            "target_weight": self.target_weight,
+            "most_cells": self.most_cells,
+            "units_per_column": self.units_per_column,
+        }
+        one_way = self.one_way_share if self.one_way_share is not None else Fraction(1, 10)
+        shares = {"one_way_share": one_way, "selection_share": self.selection_share}
+        _validate.exact(**counts, **shares)
+        _validate.positive(**counts)
+        _validate.in_open_unit(**shares, both_shares=one_way + self.selection_share)
 
     def steps(self, domain: Domain, *, unit: PrivacyUnit, rho: Fraction) -> tuple[Step, ...]:
         """List the charges of ``learn``, from public facts alone; they add up to ``rho``."""
@@ -81,7 +96,7 @@ class Auto(Synthesizer):
         total = estimate_total(list(histograms.values()))
         levels = most_levels(curator.domain)
         ordered = curator.domain.ordered
-        rare = float(self.rare_below) if self.rare_below is not None else _rare(rho)
+        rare = _rare_below(rho)
         known: dict[str, Known] = {
             name: _known(table, total, ordered=name in ordered, rare=rare, levels=levels)
             for name, table in histograms.items()
@@ -98,17 +113,31 @@ class Auto(Synthesizer):
             most_cells=max(self.most_cells, sum(coarse.domain.sizes.values())),
             most_clique_cells=max(self.most_cells // 5, max(coarse.domain.sizes.values())),
         )
+        answers: list[NoisyTable] = []
         if bill.scoring is not None and bill.measuring is not None:
-            chosen = self._choose(coarse, bill, base, total, graph, rho)
+            chosen = self._choose(coarse, bill, base, total, graph)
             queries = [
                 MarginalQuery(clique=pair, domain=coarse.domain)
                 for pair, units in chosen.items()
                 for _ in range(units)
             ]
-            tables += [as_table(answer) for answer in coarse.measure(queries, bill.measuring)]
+            answers = [as_table(answer) for answer in coarse.measure(queries, bill.measuring)]
+        pairs = pooled_by_clique(coarse.domain, answers)
+        inside = [table for table in pairs if graph.holds(table.clique)]
         model = fit_cliques(
-            coarse.domain, tables, cliques=graph.cliques, base=base, total=total
+            coarse.domain,
+            [*tables, *inside],
+            cliques=graph.cliques,
+            base=base,
+            total=total,
+            penalty=_PENALTY,
+            column_penalty=_COLUMN_PENALTY,
+            precision=_PRECISION,
+            roughness=_ROUGHNESS,
+            ordered={name: known[name].in_order for name in ordered if name in known},
         )
+        if len(inside) < len(pairs):
+            model = replace(model, corrections=_corrections(model, pairs, graph))
         return Learned(model=model, coarsenings={n: each.coarsening for n, each in known.items()})
 
     def _choose(
@@ -118,7 +147,6 @@ class Auto(Synthesizer):
         base: Mapping[str, Array],
         total: float,
         graph: GrowingGraph,
-        rho: Fraction,
     ) -> dict[Pair, int]:
         pairs = list(combinations(bill.columns, 2))
         assert bill.scoring is not None
@@ -153,6 +181,13 @@ class Auto(Synthesizer):
         if not inside:
             graph.join(pairs[int(ranking[0])])
             inside = [int(ranking[0])]
+        if self.rake:
+            held = set(inside)
+            for at in range(len(pairs)):
+                if at not in held:
+                    spread = Deviations.spread(float(distances[at]), expected[at])
+                    gains[at, 1:] = weights[at] * spread.gain(variances[1:] * _OUTSIDE_NOISE**2)
+            inside = list(range(len(pairs)))
         units = share_units(gains[inside], levels, units=bill.units)
         return {pairs[at]: int(n) for at, n in zip(inside, units, strict=True) if n}
 
@@ -172,11 +207,35 @@ class Auto(Synthesizer):
         scores = pairs * _RESOLUTION**2 * sensitivity
         return _Bill(
             columns=columns,
-            one_way=OneWayPhase.split(domain, unit=unit, rho=rho * share),
+            one_way=OneWayPhase.split(
+                domain,
+                unit=unit,
+                rho=rho * share,
+            ),
             scoring=DiscreteGaussian(sigma_squared=scores / (2 * rho * self.selection_share)),
             measuring=DiscreteGaussian(sigma_squared=sensitivity * units / (2 * left)),
             units=units,
         )
+
+
+_ANCHOR = 0.1  # of the stddev of a table in the tree: the tree has drawn on all of them
+
+
+def _corrections(
+    model: GraphicalModel, pairs: Sequence[NoisyTable], graph: GrowingGraph
+) -> list[Correction]:
+    """Hold what the tree has fitted where it is, and bring the other tables in."""
+    found = []
+    for table in pairs:
+        stddev = float(np.sqrt(table.variance.max())) / model.total
+        if graph.holds(table.clique):
+            shares = model.marginal(table.clique) / model.total
+            found.append(Correction(clique=table.clique, shares=shares, stddev=stddev * _ANCHOR))
+        else:
+            values = table.values - (table.values.sum() - model.total) / table.values.size
+            shares = values / model.total
+            found.append(Correction(clique=table.clique, shares=shares, stddev=stddev))
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,11 +260,10 @@ class Known:
     coarsening: Coarsening
     table: NoisyTable
     rows: Array
+    in_order: int
 
 
-def _known(
-    table: NoisyTable, total: float, *, ordered: bool, rare: float, levels: int
-) -> Known:
+def _known(table: NoisyTable, total: float, *, ordered: bool, rare: float, levels: int) -> Known:
     stddev = float(np.sqrt(table.variance.max()))
     raw = table.values
     smooth = smooth_ordered(raw, stddev) if ordered else smooth_histogram(raw, stddev)
@@ -215,7 +273,10 @@ def _known(
     clean = NoisyTable(clique=table.clique, values=rows, variance=table.variance * factor)
     merged = regrouped(clean, groups)
     return Known(
-        coarsening=Coarsening(groups=groups, weights=rows), table=merged, rows=merged.values
+        coarsening=Coarsening(groups=groups, weights=rows),
+        table=merged,
+        rows=merged.values,
+        in_order=merged.values.size - int(merged.values.size < raw.size),
     )
 
 
@@ -224,7 +285,7 @@ def _one_way_share(rho: Fraction) -> Fraction:
     return Fraction(round(1000 * min(max(0.45 - 0.09 * decades, 0.1), 0.5)), 1000)
 
 
-def _rare(rho: Fraction) -> float:
+def _rare_below(rho: Fraction) -> float:
     return 1.0 if rho < Fraction(1, 1000) else 3.0
 
 

@@ -83,7 +83,7 @@ def share_units(
         if rate[best] <= 0:
             break
         chosen[best], left = following[best], left - int(cost[best])
-    given = levels[chosen].copy()
+    given: NDArray[np.int64] = levels[chosen]
     # Hardly worth anything to anybody: more of the same to those who have some already.
     holders = np.flatnonzero(given)
     if not holders.size:

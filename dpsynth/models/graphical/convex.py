@@ -7,6 +7,7 @@ says. docs/proofs/auto.md derives the penalty and the stopping rule.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from dpsynth.models.graphical.tables import Array, NoisyTable
 from dpsynth.models.graphical.tree import Clique
 
 PENALTY = 1.5  # of a unit of log-factor, in standard deviations of its cell
+ROUGHNESS = 0.0  # penalty on squared differences of neighboring log-factors
 COLUMN_PENALTY = 1.5  # the same for tables of one column
 _LEAST_ROWS = 0.3  # that the base expects in a cell
 _MOST_STEPS = 300
@@ -34,6 +36,8 @@ def fit_cliques(
     total: float,
     penalty: float = PENALTY,
     column_penalty: float = COLUMN_PENALTY,
+    roughness: float = ROUGHNESS,
+    ordered: Mapping[str, int] | None = None,
     precision: float = _PRECISION,
 ) -> GraphicalModel:
     """Return the model over ``cliques`` that is fitted to ``tables``.
@@ -46,9 +50,11 @@ def fit_cliques(
         total: number of rows.
         penalty: how strongly, in the unit of the module's formula.
         column_penalty: the same for tables of one column.
+        roughness: the same for the difference of neighboring log-factors along ordered columns.
+        ordered: how many leading codes of a column stand in order, by column.
         precision: length of the gradient to stop at, in units of what noise alone brings about.
     """
-    measured = _pooled_by_clique(domain, tables)
+    measured = pooled_by_clique(domain, tables)
     prior = {(name,): np.log(_positive(base[name], total)) for name in domain.columns}
     factors = [*prior, *(table.clique for table in measured)]
     asked = [table.clique for table in measured]
@@ -74,12 +80,25 @@ def fit_cliques(
     _, _, start = tree.run([*fixed, *parts(np.zeros(values.size))])
     expected = total * _flat(start)
     curvature = np.maximum((expected + np.maximum(values, 0.0)) / 2, 0.25) + strength
+    smoothing = [
+        _Smoothing.of(table, ordered or {}, roughness) if len(table.clique) > 1 else None
+        for table in measured
+    ]
+    curvature = curvature + _flat(
+        [
+            np.zeros(table.values.shape) if each is None else each.curvature(table.values.shape)
+            for table, each in zip(measured, smoothing, strict=True)
+        ]
+    )
     scale = 1 / np.sqrt(curvature)
 
     def objective(scaled: Array) -> tuple[float, Array]:
         theta = scaled * scale
         log_total, _, margins = tree.run([*fixed, *parts(theta)])
         pull = strength * theta
+        for part, pulled, each in zip(parts(theta), parts(pull), smoothing, strict=True):
+            if each is not None:
+                each.pull(part, pulled)
         value = total * log_total - theta @ values + 0.5 * (pull @ theta)
         return float(value), (total * _flat(margins) - values + pull) * scale
 
@@ -98,7 +117,44 @@ def fit_cliques(
     )
 
 
-def _pooled_by_clique(domain: Domain, tables: Sequence[NoisyTable]) -> list[NoisyTable]:
+@dataclass(frozen=True, kw_only=True)
+class _Smoothing:
+    """A penalty on differences of neighbors along the ordered axes of one table."""
+
+    strength: float
+    along: tuple[tuple[int, int], ...]  # axis and how many leading codes stand in order
+
+    @classmethod
+    def of(
+        cls, table: NoisyTable, ordered: Mapping[str, int], roughness: float
+    ) -> "_Smoothing | None":
+        along = tuple(
+            (axis, ordered[name])
+            for axis, name in enumerate(table.clique)
+            if ordered.get(name, 0) > 1
+        )
+        if not along or not roughness:
+            return None
+        strength = roughness * float(np.sqrt(table.variance.mean()))
+        return cls(strength=strength, along=along)
+
+    def pull(self, theta: Array, pulled: Array) -> None:
+        """Add the derivative of the penalty."""
+        for axis, codes in self.along:
+            ahead = (slice(None),) * axis + (slice(1, codes),)
+            behind = (slice(None),) * axis + (slice(0, codes - 1),)
+            steps = self.strength * (theta[ahead] - theta[behind])
+            pulled[ahead] += steps
+            pulled[behind] -= steps
+
+    def curvature(self, shape: tuple[int, ...]) -> Array:
+        found = np.zeros(shape)
+        for axis, codes in self.along:
+            found[(slice(None),) * axis + (slice(0, codes),)] += 2 * self.strength
+        return found
+
+
+def pooled_by_clique(domain: Domain, tables: Sequence[NoisyTable]) -> list[NoisyTable]:
     """Combine tables over the same columns, with their axes in canonical order."""
     found: dict[Clique, list[NoisyTable]] = {}
     for table in tables:
@@ -121,7 +177,7 @@ def _positive(rows: Array, total: float) -> Array:
 
 
 def _summing_to(values: Array, total: float) -> Array:
-    return values - (values.sum() - total) / values.size
+    return np.asarray(values - (values.sum() - total) / values.size)
 
 
 def _flat(parts: Sequence[Array]) -> Array:

@@ -94,8 +94,8 @@ def _column(name: str, size: int, tables: Sequence[NoisyTable], total: float) ->
     views = [table.onto(name) for table in tables if name in table.clique]
     if not views:
         return np.full(size, total / size)
-    pooled = pooled(views)
-    return project_to_simplex(pooled.values, pooled.variance, total=total)
+    joined = pooled(views)
+    return project_to_simplex(joined.values, joined.variance, total=total)
 
 
 def pooled(tables: Sequence[NoisyTable]) -> NoisyTable:

@@ -9,12 +9,16 @@ from numpy.typing import NDArray
 
 from dpsynth.domain import Domain
 from dpsynth.errors import IntegrityError
+from dpsynth.models.graphical.raking import Correction, rake, resample
 from dpsynth.models.graphical.sampling import draw_in_groups
 from dpsynth.models.graphical.tables import Array
 from dpsynth.models.graphical.tree import Clique, Node, junction_tree
 
 FORMAT = "dpsynth-graphical/1"
 _TOLERANCE = 1e-6  # by which probabilities read from a file may disagree
+_CANDIDATES = 1  # rows drawn from the tree for each row that raking leaves
+
+Codes = dict[str, NDArray[np.unsignedinteger]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,6 +33,8 @@ class GraphicalModel:
         total: number of rows, estimated with noise; above 0.
         probabilities: table by clique, each summing to 1, agreeing on what cliques share, and
             together covering every column.
+        corrections: tables that the cliques do not express, which whole samples are re-weighted
+            to. Marginals, likelihoods and conditional samples come from the cliques alone.
 
     Raises:
         ValueError: the tables do not describe one distribution.
@@ -37,6 +43,7 @@ class GraphicalModel:
     domain: Domain
     total: float
     probabilities: Mapping[Clique, Array]
+    corrections: Sequence[Correction] = ()
     _nodes: tuple[Node, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -52,6 +59,10 @@ class GraphicalModel:
                 raise ValueError("probabilities must be finite and non-negative")
             if abs(float(table.sum()) - 1) > _TOLERANCE:
                 raise ValueError("probabilities must sum to 1 in every table")
+        for correction in self.corrections:
+            if correction.shares.shape != self.domain.shape(correction.clique):
+                raise ValueError("a correction does not fit the domain")
+        object.__setattr__(self, "corrections", tuple(self.corrections))
         object.__setattr__(self, "probabilities", dict(self.probabilities))
         object.__setattr__(self, "_nodes", nodes)
         for node in nodes:
@@ -87,42 +98,126 @@ class GraphicalModel:
                 raise KeyError(f"not in the domain: {name!r}")
         return self.total * self._eliminate(wanted)
 
-    def sample(self, rows: int, rng: np.random.Generator) -> dict[str, NDArray[np.unsignedinteger]]:
+    def sample(
+        self, rows: int, rng: np.random.Generator, *, given: Mapping[str, int] | None = None
+    ) -> Codes:
         """Draw rows, their marginals as close to the model's as rounding to whole rows allows.
 
         Args:
             rows: how many, at least 0.
             rng: post-processing randomness; the same generator state gives the same rows.
+            given: codes that all rows must have, by column. The rows then follow the conditional
+                distribution of the cliques exactly, however rare that is.
 
         Returns:
             Codes by column, in the domain's order, in the narrowest unsigned type.
+
+        Raises:
+            KeyError: ``given`` names a column that the domain does not have.
+            ValueError: a given code is not in its column's domain, or the model holds all of them
+                together impossible.
         """
         if rows < 0:
             raise ValueError("rows must be at least 0")
-        drawn: dict[str, NDArray[np.unsignedinteger]] = {}
-        for node in self._nodes:
+        if given:
+            return self._draw(rows, rng, self._conditioned(given))
+        tables = [self.probabilities[node.clique] for node in self._nodes]
+        if not self.corrections or not rows:
+            return self._draw(rows, rng, tables)
+        candidates = self._draw(_CANDIDATES * rows, rng, tables)
+        columns = {name: self.marginal((name,)) / self.total for name in self.domain.columns}
+        weights = rake(candidates, self.domain, self.corrections, columns, total=self.total)
+        return resample(candidates, weights, rows, self.domain, rng)
+
+    def _draw(self, rows: int, rng: np.random.Generator, tables: Sequence[Array]) -> Codes:
+        """Draw from the tree, node by node; ``tables`` holds weights over each node's clique."""
+        drawn: Codes = {}
+        for node, weights in zip(self._nodes, tables, strict=True):
             shape = self.domain.shape(node.separator)
             groups: NDArray[np.integer] = np.zeros(rows, np.uint8)
             if node.separator:
                 parts = tuple(drawn[name] for name in node.separator)
                 groups = parts[0] if len(parts) == 1 else np.ravel_multi_index(parts, shape)
-            table = self.probabilities[node.clique].transpose(
+            table = weights.transpose(
                 [node.clique.index(name) for name in (*node.separator, *node.new)]
             )
             codes = draw_in_groups(table.reshape(int(np.prod(shape)), -1), groups, rng)
             drawn.update(_split(codes, node.new, self.domain))
         return {name: drawn[name] for name in self.domain.columns}
 
+    def _conditioned(self, given: Mapping[str, int]) -> list[Array]:
+        """Return each node's table given the evidence in it and beneath it, up to a factor."""
+        for name, code in given.items():
+            if name not in self.domain.sizes:
+                raise KeyError(f"not in the domain: {name!r}")
+            if not 0 <= code < self.domain.sizes[name]:
+                raise ValueError(f"the column {name!r} has no code {code}")
+        tables: list[Array] = []
+        for node in self._nodes:
+            table = self.probabilities[node.clique].copy()
+            for axis, name in enumerate(node.clique):
+                if name in given:
+                    other = np.arange(table.shape[axis]) != given[name]
+                    table[(slice(None),) * axis + (other,)] = 0.0
+            tables.append(table)
+        for at in range(len(self._nodes) - 1, 0, -1):
+            node = self._nodes[at]
+            assert node.parent is not None, "only the first node has no parent"
+            parent = self._nodes[node.parent].clique
+            beneath = _product([(node.clique, tables[at])], keep=node.separator)
+            margin = _onto(self.probabilities, node.clique, node.separator)
+            likelihood = np.divide(beneath, margin, out=np.zeros_like(beneath), where=margin > 0)
+            factors = [(parent, tables[node.parent]), (node.separator, likelihood)]
+            table = _product(factors, keep=parent)
+            top = float(table.max())
+            tables[node.parent] = table / top if top > 0 else table
+        if not tables[0].sum() > 0:
+            raise ValueError("the model holds what is given impossible")
+        return tables
+
+    def log_likelihood(self, codes: Mapping[str, NDArray[np.integer]]) -> Array:
+        """Return the natural logarithm of every record's probability under the cliques.
+
+        Args:
+            codes: by column of the domain, each of shape ``(records,)``.
+
+        Returns:
+            Shape ``(records,)``; minus infinity where the model holds a record impossible.
+        """
+        with np.errstate(divide="ignore"):
+            found = np.zeros(next(iter(codes.values())).size)
+            for node in self._nodes:
+                held = self.probabilities[node.clique][tuple(codes[name] for name in node.clique)]
+                found += np.log(held)
+                if node.separator:
+                    margin = _onto(self.probabilities, node.clique, node.separator)
+                    below = np.log(margin[tuple(codes[name] for name in node.separator)])
+                    found -= np.where(np.isfinite(below), below, 0.0)
+        return found
+
     def to_arrays(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return a JSON-able header and the arrays it names; ``from_arrays`` reads both."""
-        header = {
+        header: dict[str, Any] = {
             "format": FORMAT,
             "total": float(self.total),
             "sizes": [[name, size] for name, size in self.domain.sizes.items()],
             "cliques": [list(clique) for clique in self.cliques],
         }
-        tables = enumerate(self.probabilities.values())
-        return header, {f"table_{index}": table for index, table in tables}
+        arrays = {
+            f"table_{index}": table for index, table in enumerate(self.probabilities.values())
+        }
+        # Written only where there are any, so that models of before and without read alike.
+        if self.domain.ordered:
+            header["ordered"] = sorted(self.domain.ordered)
+        if self.corrections:
+            header["corrections"] = [
+                {"clique": list(each.clique), "stddev": float(each.stddev)}
+                for each in self.corrections
+            ]
+            arrays |= {
+                f"correction_{index}": each.shares for index, each in enumerate(self.corrections)
+            }
+        return header, arrays
 
     @classmethod
     def from_arrays(cls, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
@@ -134,9 +229,15 @@ class GraphicalModel:
         if header.get("format") != FORMAT:
             raise IntegrityError(f"the model is not in the format {FORMAT}")
         try:
-            domain = Domain(sizes={str(name): int(size) for name, size in header["sizes"]})
+            domain = Domain(
+                sizes={str(name): int(size) for name, size in header["sizes"]},
+                ordered=frozenset(str(name) for name in header.get("ordered", ())),
+            )
             cliques = [tuple(str(name) for name in clique) for clique in header["cliques"]]
-            if set(arrays) != {f"table_{index}" for index in range(len(cliques))}:
+            corrections = header.get("corrections", ())
+            named = {f"table_{index}" for index in range(len(cliques))}
+            named |= {f"correction_{index}" for index in range(len(corrections))}
+            if set(arrays) != named:
                 raise ValueError("the arrays are not those that the header names")
             return cls(
                 domain=domain,
@@ -145,6 +246,14 @@ class GraphicalModel:
                     clique: np.asarray(arrays[f"table_{index}"], dtype=np.float64)
                     for index, clique in enumerate(cliques)
                 },
+                corrections=[
+                    Correction(
+                        clique=tuple(str(name) for name in each["clique"]),
+                        shares=np.asarray(arrays[f"correction_{index}"], dtype=np.float64),
+                        stddev=float(each["stddev"]),
+                    )
+                    for index, each in enumerate(corrections)
+                ],
             )
         except (KeyError, TypeError, ValueError) as error:
             raise IntegrityError(f"the model does not describe a distribution: {error}") from error

@@ -215,9 +215,7 @@ class Propagation:
         self, log_factors: Sequence[Array]
     ) -> tuple[float, list[Array], list[Array]] | None:
         tops = [float(factor.max()) for factor in log_factors]
-        factors = [
-            np.exp(factor - top) for factor, top in zip(log_factors, tops, strict=True)
-        ]
+        factors = [np.exp(factor - top) for factor, top in zip(log_factors, tops, strict=True)]
         log_total = sum(tops)
         beliefs: list[Array] = [np.empty(0)] * len(self.nodes)
         sent: list[Array] = [np.empty(0)] * len(self.nodes)
@@ -256,11 +254,13 @@ class Propagation:
         margins: list[Array] = [np.empty(0)] * self._targets
         wanted: list[Array] = [np.empty(0)] * len(self.nodes)
         for at, node in enumerate(self.nodes):
-            table = np.exp(logs[at])
+            table = logs[at]
             if node.parent is not None:
                 below = np.where(np.isfinite(sent[at]), sent[at], 0.0)
-                given = np.exp(logs[at] - below.reshape(self._seen[at]))
-                table = given * wanted[at].reshape(self._seen[at])
+                with np.errstate(divide="ignore"):
+                    change = np.log(wanted[at]) - below
+                table = table + change.reshape(self._seen[at])
+            table = np.exp(table)
             beliefs.append(table)
             self._share(at, self._down[at].run(table, add=_add), margins, wanted)
         return log_total, beliefs, margins

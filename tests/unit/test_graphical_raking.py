@@ -1,0 +1,159 @@
+"""Re-weighting, conditional samples and likelihoods."""
+
+import json
+
+import numpy as np
+import pytest
+
+from dpsynth.domain import Domain
+from dpsynth.errors import IntegrityError
+from dpsynth.models.graphical.model import GraphicalModel
+from dpsynth.models.graphical.raking import Correction
+
+DOMAIN = Domain(sizes={"a": 3, "b": 2, "c": 4}, ordered=frozenset({"a"}))
+
+
+def tables(seed=0):
+    """A chain a-b-c: what it says of a and c, and a pair that it cannot hold."""
+    rng = np.random.default_rng(seed)
+    first = rng.random((3, 2))
+    first /= first.sum()
+    second = rng.random((2, 4))
+    second *= (first.sum(0) / second.sum(1))[:, None]
+    return first, second
+
+
+def model(corrections=()):
+    first, second = tables()
+    return GraphicalModel(
+        domain=DOMAIN,
+        total=20_000.0,
+        probabilities={("a", "b"): first, ("b", "c"): second},
+        corrections=corrections,
+    )
+
+
+def outside(strength=0.5):
+    """A table over a and c with the chain's margins and a relation of its own."""
+    shares = model().marginal(("a", "c")) / 20_000
+    twist = np.outer([1.0, 0.0, -1.0], [1.0, -1.0, 1.0, -1.0]) * strength * shares.min()
+    return shares + twist
+
+
+def shares_of(drawn, clique):
+    shape = DOMAIN.shape(clique)
+    place = np.ravel_multi_index(tuple(drawn[name] for name in clique), shape)
+    return np.bincount(place, minlength=DOMAIN.size(clique)).reshape(shape) / place.size
+
+
+def test_a_correction_moves_the_sample_and_nothing_else():
+    wanted = outside(1.0)
+    corrected = model([Correction(clique=("a", "c"), shares=wanted, stddev=1e-6)])
+    plain = shares_of(model().sample(20_000, np.random.default_rng(0)), ("a", "c"))
+    drawn = corrected.sample(20_000, np.random.default_rng(0))
+    assert np.abs(shares_of(drawn, ("a", "c")) - wanted).sum() < 0.01
+    assert np.abs(plain - wanted).sum() > 5 * np.abs(shares_of(drawn, ("a", "c")) - wanted).sum()
+    assert (corrected.marginal(("a", "c")) == model().marginal(("a", "c"))).all()
+    for name in DOMAIN.columns:
+        expected = corrected.marginal((name,)) / 20_000
+        assert np.abs(shares_of(drawn, (name,)) - expected).sum() < 0.005
+        assert drawn[name].shape == (20_000,)
+
+
+def test_a_correction_of_nothing_but_noise_is_hardly_believed():
+    wild = np.random.default_rng(0).normal(0, 10, (3, 4))
+    drawn = model([Correction(clique=("a", "c"), shares=wild, stddev=10.0)]).sample(
+        20_000, np.random.default_rng(0)
+    )
+    expected = model().marginal(("a", "c")) / 20_000
+    assert np.abs(shares_of(drawn, ("a", "c")) - expected).sum() < 0.2
+
+
+@pytest.mark.parametrize("rows", [0, 1, 7])
+def test_any_number_of_rows_can_be_drawn(rows):
+    corrected = model([Correction(clique=("a", "c"), shares=outside(), stddev=1e-4)])
+    drawn = corrected.sample(rows, np.random.default_rng(0))
+    assert all(codes.size == rows for codes in drawn.values())
+
+
+def test_corrections_survive_being_written():
+    corrected = model([Correction(clique=("a", "c"), shares=outside(), stddev=1e-4)])
+    header, arrays = corrected.to_arrays()
+    read = GraphicalModel.from_arrays(json.loads(json.dumps(header)), arrays)
+    assert read.domain == DOMAIN
+    for name, codes in corrected.sample(500, np.random.default_rng(1)).items():
+        assert (read.sample(500, np.random.default_rng(1))[name] == codes).all()
+    arrays["correction_0"] = arrays["correction_0"][:2]
+    with pytest.raises(IntegrityError, match="correction does not fit"):
+        GraphicalModel.from_arrays(header, arrays)
+
+
+@pytest.mark.parametrize(
+    ("shares", "stddev", "message"),
+    [(np.ones(4), 1.0, "one axis"), (np.full((3, 4), np.nan), 1.0, "finite"),
+     (np.ones((3, 4)), 0.0, "above 0")],
+)  # fmt: skip
+def test_a_correction_is_checked_when_made(shares, stddev, message):
+    with pytest.raises(ValueError, match=message):
+        Correction(clique=("a", "c"), shares=shares, stddev=stddev)
+
+
+@pytest.mark.parametrize("given", [{"a": 2}, {"c": 3}, {"a": 0, "c": 1}, {"b": 1, "c": 0}])
+def test_conditional_samples_follow_the_conditional_distribution(given):
+    first, second = tables()
+    joint = first[:, :, None] * (second / second.sum(1, keepdims=True))[None]
+    drawn = model().sample(40_000, np.random.default_rng(5), given=given)
+    expected = joint.copy()
+    for axis, name in enumerate(DOMAIN.columns):
+        if name in given:
+            assert (drawn[name] == given[name]).all()
+            other = np.arange(DOMAIN.sizes[name]) != given[name]
+            expected[(slice(None),) * axis + (other,)] = 0
+    found = shares_of(drawn, DOMAIN.columns)
+    assert np.abs(found - expected / expected.sum()).sum() < 0.01
+
+
+def test_a_rare_cohort_can_be_drawn():
+    first = np.array([[1e-5, 0.4], [0.3, 0.29999]])
+    rare = GraphicalModel(
+        domain=Domain(sizes={"x": 2, "y": 2}), total=1e6, probabilities={("x", "y"): first}
+    )
+    drawn = rare.sample(1_000, np.random.default_rng(0), given={"x": 0, "y": 0})
+    assert (drawn["x"] == 0).all()
+    assert (drawn["y"] == 0).all()
+
+
+def test_what_cannot_be_given_is_refused():
+    rng = np.random.default_rng(0)
+    with pytest.raises(KeyError, match="nobody"):
+        model().sample(1, rng, given={"nobody": 0})
+    with pytest.raises(ValueError, match="no code 9"):
+        model().sample(1, rng, given={"a": 9})
+    never = GraphicalModel(
+        domain=Domain(sizes={"x": 2, "y": 2}),
+        total=1.0,
+        probabilities={("x", "y"): np.array([[0.0, 0.5], [0.5, 0.0]])},
+    )
+    with pytest.raises(ValueError, match="impossible"):
+        never.sample(1, rng, given={"x": 0, "y": 0})
+
+
+def test_the_likelihood_of_every_record_is_that_of_the_joint():
+    first, second = tables()
+    joint = first[:, :, None] * (second / second.sum(1, keepdims=True))[None]
+    records = np.indices(joint.shape).reshape(3, -1)
+    found = model().log_likelihood(dict(zip(DOMAIN.columns, records, strict=True)))
+    assert found == pytest.approx(np.log(joint.ravel()))
+
+
+def test_an_impossible_record_has_no_likelihood():
+    never = GraphicalModel(
+        domain=Domain(sizes={"x": 2, "y": 2, "z": 2}),
+        total=1.0,
+        probabilities={
+            ("x", "y"): np.array([[0.5, 0.0], [0.5, 0.0]]),
+            ("y", "z"): np.diag([1.0, 0.0]),
+        },
+    )
+    record = {name: np.array([code]) for name, code in {"x": 0, "y": 1, "z": 1}.items()}
+    assert never.log_likelihood(record)[0] == -np.inf
