@@ -48,6 +48,14 @@ class Deviations:
         return np.asarray(_MEAN_ABSOLUTE * (self.cells * self.sizes * left).sum(1))
 
 
+def unit_levels(units: int) -> NDArray[np.int64]:
+    """Return numbers of units to choose from: 0, 1 and on in growing steps, up to all."""
+    found = [0, 1]
+    while found[-1] < units:
+        found.append(min(units, max(found[-1] + 1, round(found[-1] * 1.25))))
+    return np.array(found, dtype=np.int64)
+
+
 def share_units(
     gains: Sequence[Array] | NDArray[np.float64], levels: NDArray[np.int64], *, units: int
 ) -> NDArray[np.int64]:
