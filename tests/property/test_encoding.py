@@ -79,8 +79,8 @@ def test_what_is_decoded_is_declared_and_encodes_back(seed, rows):
     assert len(frame) == rows
     for column in SCHEMA.modeled:
         dtype = column.output_dtype
-        if dtype == "str":
-            assert pd.api.types.is_string_dtype(frame[column.name])
+        if dtype == "str":  # with pandas 2, text and nulls are objects
+            assert all(isinstance(cell, str) for cell in frame[column.name].dropna())
         else:
             assert str(frame[column.name].dtype).startswith(dtype)
     again = encode_table(frame, SCHEMA)

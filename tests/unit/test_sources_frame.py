@@ -138,8 +138,9 @@ def test_persons_are_bounded_and_kept_together():
 
 
 def test_rows_without_a_person_are_dropped():
-    frame = persons(50).astype({"pid": object})
-    frame.loc[:9, "pid"] = [None, "", " ", np.nan, pd.NA, pd.NaT, None, "", b"\xff", [1]]
+    frame = persons(50)
+    nobody = [None, "", " ", np.nan, pd.NA, pd.NaT, None, "", b"\xff", [1]]
+    frame["pid"] = pd.Series([*nobody, *frame["pid"].tolist()[10:]], dtype=object)
     found = prepare(frame, PERSONS, key=key)
     rest = frame.loc[10:, "pid"].value_counts().clip(upper=2).sum()
     assert len(found.members) == rest
