@@ -468,8 +468,7 @@ class Ledger:
                 yield
                 self._connection.execute("COMMIT")
             except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+                self._connection.rollback()
                 raise
         except sqlite3.OperationalError as error:
             raise BudgetExceededError(

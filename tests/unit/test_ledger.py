@@ -4,6 +4,7 @@ import json
 import sqlite3
 import stat
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +45,8 @@ def test_a_charge_is_on_the_disk_when_charge_returns(ledger):
         assert again.entries() == made == tuple(again)
         assert again.spent == Fraction(3, 400) == account.spent
         assert again.left == ledger.cap.rho - Fraction(3, 400)
+        assert account.left == Fraction(1, 400)
+        assert account.entries == made
         again.verify(heads=[made[-1].digest])
     assert [entry.index for entry in made] == [0, 1]
     assert {entry.release for entry in made} == {account.release}
@@ -326,6 +329,41 @@ def test_a_damaged_page_is_found(charged, tmp_path):
     path.write_bytes(bytes(content))
     with pytest.raises((IntegrityError, BudgetExceededError)), reopened(charged) as again:
         again.verify()
+
+
+def overwrite(ledger, page, content):
+    with Path(ledger.name).open("r+b") as file:
+        file.seek(page * 4096)
+        file.write(content)
+
+
+def page_of(ledger, table):
+    query = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+    return sqlite3.connect(ledger.name).execute(query, (table,)).fetchone()[0] - 1
+
+
+def test_an_index_that_forgot_an_entry_is_found(charged):
+    page = page_of(charged, "sqlite_autoindex_entries_1")
+    empty = b"\x0a" + b"\x00" * 4 + b"\x10\x00" + b"\x00"  # an index page without a cell
+    overwrite(charged, page, empty)
+    with pytest.raises(IntegrityError, match="damaged"), reopened(charged) as again:
+        again.verify()
+
+
+def test_damage_that_stops_the_check_itself_is_found(charged):
+    with reopened(charged) as again:
+        overwrite(charged, 0, b"\xff" * 4096)
+        with pytest.raises(IntegrityError, match="damaged"):
+            again.verify()
+
+
+def test_damage_met_while_charging_is_said_to_be_damage(charged):
+    account = charged.open_release(rho=Fraction(1, 1000), seeded=False)
+    with reopened(charged) as other:  # its debit makes the first one read the file anew
+        other.open_release(rho=Fraction(1, 1000), seeded=False).charge([costing("1/10000")])
+    overwrite(charged, page_of(charged, "entries"), b"\xff" * 4096)
+    with pytest.raises(IntegrityError, match="damaged"):
+        account.charge([costing("1/10000")])
 
 
 @pytest.mark.parametrize(
