@@ -267,14 +267,20 @@ class Schema(BaseModel):
         return self.model_copy(update={"columns": changed, "unit": unit})
 
     def provenance_summary(self) -> dict[str, Any]:
-        """Return the origin of every stated fact by column and field; plain data."""
+        """Return the origin of every fact by column and field; plain data.
+
+        Bins and bounds that a release will learn stand with the label of their ledger entry.
+        """
         unit = {
             field: self.unit.provenance.get(field, DECLARED).filled()
             for field in ("kind", "column", "max_rows")
             if getattr(self.unit, field) is not None
         }
         columns = {
-            column.name: {field: column.origin(field).filled() for field in column.stated()}
+            column.name: {
+                **{field: column.origin(field).filled() for field in column.stated()},
+                **_learnt(column),
+            }
             for column in self.columns
         }
         return {"unit": unit, "columns": columns}
@@ -296,6 +302,15 @@ def _adopt(origins: Mapping[Any, Provenance], adopted: Provenance) -> dict[Any, 
         field: adopted if origin.status == "guessed" else origin
         for field, origin in origins.items()
     }
+
+
+def _learnt(column: Column) -> dict[str, dict[str, str]]:
+    """What a release learns of a column because nothing declares it, and who pays."""
+    if not isinstance(column, ModeledColumn) or not column.learns_bins:
+        return {}
+    origin = Provenance(status="learnt", entry=f"bins({column.name})").filled()
+    fields = ("bins",) if getattr(column, "limits", None) is not None else ("bounds", "bins")
+    return dict.fromkeys(fields, origin)
 
 
 def _refuse_constant(name: str) -> float:

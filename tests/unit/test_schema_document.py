@@ -290,8 +290,16 @@ def test_a_short_provenance_is_written_short():
     assert Provenance(note="codebook").model_dump() == {"status": "declared", "note": "codebook"}
 
 
-def test_undeclared_bounds_are_not_open():
-    Schema.from_dict({"columns": [{"name": "x", "kind": "continuous"}]}).require_closed()
+def test_undeclared_bounds_are_not_open_but_learnt():
+    wide = {"name": "y", "kind": "integer", "bounds": [0, 1000]}
+    schema = Schema.from_dict({"columns": [{"name": "x", "kind": "continuous"}, wide, AGE]})
+    schema.require_closed()
+    summary = schema.provenance_summary()["columns"]
+    assert summary["x"]["bounds"] == summary["x"]["bins"]
+    assert summary["x"]["bins"] == {"status": "learnt", "entry": "bins(x)"}
+    assert summary["y"]["bounds"] == {"status": "declared"}
+    assert summary["y"]["bins"] == {"status": "learnt", "entry": "bins(y)"}
+    assert "bins" not in summary["age"]
 
 
 @pytest.mark.parametrize(
