@@ -41,7 +41,7 @@ cells = st.one_of(
     st.dates(),
     st.datetimes(),
     st.timedeltas(),
-    st.sampled_from([pd.NA, pd.NaT, np.datetime64("NaT"), np.float32("nan"), np.int8(-1)]),
+    st.sampled_from([pd.NA, pd.NaT, np.datetime64("NaT", "ns"), np.float32("nan"), np.int8(-1)]),
     st.sampled_from(["?", " F ", "250.83", "V27", "1e3", "1_0", "٣", "nan", "-inf", "2020-02-30"]),
     st.sampled_from(["2020-01-01", "2020-01-01T", "9" * 5000, "\0", "\ud800", "=1+1", "True"]),
     st.lists(st.integers(), max_size=2),
