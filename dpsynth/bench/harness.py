@@ -18,6 +18,7 @@ import platform
 import resource
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -28,6 +29,15 @@ import pandas as pd
 def main(runner: str, job_file: str) -> None:
     """Load, measure, write."""
     job: dict[str, Any] = json.loads(Path(job_file).read_text(encoding="utf-8"))
+    try:
+        _measure(runner, job)
+    except Exception as error:
+        failure = {"failure": f"{type(error).__name__}: {error}"}
+        Path(job["measured"]).write_text(json.dumps(failure), encoding="utf-8")
+        raise
+
+
+def _measure(runner: str, job: Mapping[str, Any]) -> None:
     functions = _module(runner)
     versions = {"python": platform.python_version(), **functions.load(job["name"])}
     frame = pd.read_parquet(job["table"])

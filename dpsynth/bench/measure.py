@@ -257,8 +257,16 @@ def _run_process(cell: Cell, part: Part, *, peers_folder: Path, folder: Path) ->
         if not interpreter.exists():
             raise RunFailedError(NOT_INSTALLED)
     command = [str(interpreter), *flags, str(HERE / "harness.py"), str(runner), str(job_file)]
-    _finish(command, environment, folder=folder, limit_seconds=cell.limit_seconds)
-    took: dict[str, Any] = json.loads(measured.read_text(encoding="utf-8"))
+    code = _finish(command, environment, folder=folder, limit_seconds=cell.limit_seconds)
+    took: dict[str, Any] = {}
+    if measured.exists():
+        took = json.loads(measured.read_text(encoding="utf-8"))
+    if "failure" in took:
+        raise RunFailedError(_readable(took["failure"]))
+    if code != 0 or not took:
+        lines = (folder / "said.txt").read_text(encoding="utf-8", errors="replace").splitlines()
+        last = lines[-1] if lines else "it said nothing"
+        raise RunFailedError(_readable(f"exit code {code}: {last}"))
     return took
 
 
@@ -275,10 +283,9 @@ def _rho(cell: Cell) -> float | None:
 
 def _finish(
     command: list[str], environment: Mapping[str, str], *, folder: Path, limit_seconds: float
-) -> None:
-    """Run a command to its end, or end it and all that it started."""
-    said = folder / "said.txt"
-    with said.open("wb") as out:
+) -> int:
+    """Run a command to its end and return its code, or end it and all that it started."""
+    with (folder / "said.txt").open("wb") as out:
         process = subprocess.Popen(  # noqa: S603  # our own files, run by a chosen interpreter
             command,
             stdin=subprocess.DEVNULL,
@@ -296,10 +303,7 @@ def _finish(
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-    if code != 0:
-        lines = said.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        last = lines[-1] if lines else "it said nothing"
-        raise RunFailedError(_readable(f"exit code {code}: {last}"))
+    return code
 
 
 def _scores(cell: Cell, part: Part, folder: Path) -> dict[str, float]:
