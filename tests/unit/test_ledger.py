@@ -1,5 +1,6 @@
 """The ledger charges first, never forgets, and says no in time."""
 
+import hashlib
 import json
 import sqlite3
 import stat
@@ -165,6 +166,15 @@ def test_a_missing_ledger_is_refused_with_the_command_to_type(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("epsilon", "delta"), [(0, DELTA), (10**400, DELTA), (1, Fraction(1)), (1, Fraction(0))]
+)
+def test_a_cap_that_cannot_be_kept_is_refused(tmp_path, epsilon, delta):
+    with pytest.raises(UsageError, match="cap cannot be kept"):
+        Ledger.create(tmp_path / "ledger", cap_epsilon=Fraction(epsilon), cap_delta=delta)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_existing_file_is_never_overwritten(ledger):
     with pytest.raises(UsageError, match="exists already"):
         Ledger.create(ledger.name, cap_epsilon=EPSILON, cap_delta=DELTA)
@@ -294,6 +304,21 @@ def test_a_ledger_rolled_back_is_found_by_any_later_certificate(charged):
         again.verify()  # nothing inside the file can show it ...
         with pytest.raises(IntegrityError, match="rolled back"):
             again.verify(heads=[head])  # ... and a certificate does
+
+
+def test_nothing_is_charged_on_a_broken_chain(charged):
+    """An entry whose digest was made to fit its edit still breaks the chain behind it."""
+    document = charged.entries()[1].to_dict()
+    document.pop("digest")
+    document["event"] = {**document["event"], "sigma_squared": "900000"}
+    body = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(body.encode()).hexdigest()
+    with changed(charged) as connection:
+        connection.execute(
+            "UPDATE entries SET body = ?, digest = ? WHERE position = 1", (body, digest)
+        )
+    with reopened(charged) as again, pytest.raises(IntegrityError, match="does not continue"):
+        again.open_release(rho=Fraction(1, 1000), seeded=False)
 
 
 def test_a_forged_origin_is_found(charged):
