@@ -21,7 +21,6 @@ from fractions import Fraction
 from itertools import pairwise
 from math import ceil
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, cast
 
 from dpsynth import _validate
@@ -285,12 +284,10 @@ class Ledger:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
         self.close()
 
     # -- reading --------------------------------------------------------------------------------
@@ -571,9 +568,13 @@ def _today() -> str:
 def _connect(path: str) -> sqlite3.Connection:
     address = f"{Path(path).absolute().as_uri()}?mode=rw"
     connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
-    # A write-ahead log would keep debits in a second file that a plain copy forgets.
-    connection.execute("PRAGMA journal_mode = DELETE")
-    connection.execute("PRAGMA synchronous = EXTRA")
+    try:
+        # A write-ahead log would keep debits in a second file that a plain copy forgets.
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("PRAGMA synchronous = EXTRA")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import sqlite3
 import stat
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -33,6 +34,11 @@ def costing(rho, label="marginal(age)"):
 def ledger(tmp_path):
     with Ledger.create(tmp_path / "people.ledger", cap_epsilon=EPSILON, cap_delta=DELTA) as made:
         yield made
+
+
+def looked_up(ledger, query, *values):
+    with closing(sqlite3.connect(ledger.name)) as connection:
+        return connection.execute(query, values).fetchone()
 
 
 def reopened(ledger):
@@ -117,8 +123,8 @@ def test_an_extract_shows_this_release_and_the_table_total(ledger):
     assert [entry["index"] for entry in extract["entries"]] == [1, 2]
     assert all(entry["seeded"] for entry in extract["entries"])
     check_chain([entry_from_dict(entry) for entry in extract["entries"]])
-    secrets = sqlite3.connect(ledger.name).execute("SELECT value FROM meta WHERE name = 'key'")
-    assert secrets.fetchone()[0].hex() not in json.dumps(extract)
+    (key,) = looked_up(ledger, "SELECT value FROM meta WHERE name = 'key'")
+    assert key.hex() not in json.dumps(extract)
 
 
 def test_an_extract_of_nothing_is_empty(ledger):
@@ -228,6 +234,7 @@ def test_a_ledger_held_by_another_program_is_refused_and_says_so(ledger, monkeyp
     with pytest.raises(BudgetExceededError, match="cannot be opened"):
         reopened(ledger)
     holder.execute("ROLLBACK")
+    holder.close()
     assert account.charge([costing("1/200")])
 
 
@@ -342,8 +349,10 @@ def test_a_raised_cap_is_no_help_once_overspent(charged):
 @pytest.mark.parametrize("statement", ["DELETE FROM {}", "UPDATE {} SET {}"])
 def test_the_file_itself_refuses_to_forget(charged, table, statement):
     column = "value = 1" if table == "meta" else "body = 'x'"
-    connection = sqlite3.connect(charged.name)
-    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+    with (
+        closing(sqlite3.connect(charged.name)) as connection,
+        pytest.raises(sqlite3.IntegrityError, match="append-only"),
+    ):
         connection.execute(statement.format(table, column))
 
 
@@ -363,8 +372,8 @@ def overwrite(ledger, page, content):
 
 
 def page_of(ledger, table):
-    query = "SELECT rootpage FROM sqlite_master WHERE name = ?"
-    return sqlite3.connect(ledger.name).execute(query, (table,)).fetchone()[0] - 1
+    (page,) = looked_up(ledger, "SELECT rootpage FROM sqlite_master WHERE name = ?", table)
+    return page - 1
 
 
 def test_an_index_that_forgot_an_entry_is_found(charged):
