@@ -8,6 +8,7 @@ import nox
 
 nox.options.sessions = ["py312", "py313", "pandas2"]
 nox.options.reuse_existing_virtualenvs = True
+nox.options.error_on_missing_interpreters = True  # a run that was skipped is not a run that passed
 
 
 @nox.session(python="3.11")

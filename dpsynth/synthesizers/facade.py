@@ -111,7 +111,14 @@ class Synthesizer:
         bins = PrivateBins()
         bins_rho = _bins_rho(schema, rho)
         domain = bins.domain(schema)
-        steps = bins.steps(schema, unit=unit, rho=bins_rho) if bins_rho else ()
+        try:
+            steps = bins.steps(schema, unit=unit, rho=bins_rho) if bins_rho else ()
+            steps += self.steps(domain, unit=unit, rho=rho - bins_rho)
+        except ValueError as error:
+            raise UsageError(
+                f"this budget cannot be split over this table ({error}); ask for a larger epsilon "
+                "or a smaller max_rows"
+            ) from error
         return Plan(
             synthesizer=self.name,
             settings=self.settings,
@@ -120,7 +127,7 @@ class Synthesizer:
             rho=rho,
             unit=unit,
             unit_column=schema.unit.column,
-            steps=(*steps, *self.steps(domain, unit=unit, rho=rho - bins_rho)),
+            steps=steps,
             estimate=_estimate(schema, domain),
         )
 
