@@ -254,6 +254,7 @@ def _run_process(cell: Cell, part: Part, *, peers_folder: Path, folder: Path) ->
             peers.runner(contender.peer),
         )
         flags = ["-I"]
+        environment.pop("PYTHONPATH", None)
         if not interpreter.exists():
             raise RunFailedError(NOT_INSTALLED)
     command = [str(interpreter), *flags, str(HERE / "harness.py"), str(runner), str(job_file)]
