@@ -31,7 +31,7 @@ NOT_INSTALLED = "the peer is not installed"
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _SEED_OF_SPLIT = 20_261_122  # training and test rows are the same in every run
 _TEST_SHARE = 5  # one row in five, where the source names no split
-_LONGEST_FAILURE = 300
+_LONGEST_FAILURE = 240
 _PATHS = re.compile(r"(?:/[^\s/:'\"]+)+/([^\s/:'\"]+)")
 
 
@@ -355,7 +355,10 @@ def _rounded(value: Any) -> Any:
 def _readable(text: str) -> str:
     """Return one short line that names no folder of this machine."""
     line = _PATHS.sub(r"\1", " ".join(text.split()))
-    return line if len(line) <= _LONGEST_FAILURE else line[: _LONGEST_FAILURE - 3] + "..."
+    if len(line) <= _LONGEST_FAILURE:
+        return line
+    end = _LONGEST_FAILURE // 2  # where a chain of causes ends, it says the first of them
+    return f"{line[:end]} ... {line[-end:]}"
 
 
 def commit() -> str:
