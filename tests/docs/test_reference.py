@@ -14,6 +14,7 @@ TOOL = runpy.run_path(str(ROOT / "tools" / "cli_reference.py"))
 PROMISED = """
     schema-draft schema-check schema-import schema-confirm plan release sample audit certify verify
     report ledger-show ledger-init ledger-verify keys-new keys-show demo doctor fit
+    bench-run bench-compare bench-table
 """
 
 
@@ -24,6 +25,7 @@ def test_every_command_and_option_is_described():
 def test_every_promised_command_is_there():
     there = set(re.findall(r"^### dpsynth (.+)$", PAGE, re.MULTILINE))
     assert {name.replace("-", " ") for name in PROMISED.split()} <= there
+    assert {"bench peers install", "bench peers list"} <= there
 
 
 def test_every_command_has_json_and_every_option_a_meaning():
