@@ -34,7 +34,8 @@ def main() -> None:
         return
     PAGE.write_text(renewed(page), encoding="utf-8")
     for name in PLOTS.findall(page):
-        table.plots(records.read([RESULTS / name]), PAGE.parent)
+        prefix = f"{Path(name).stem}-"
+        table.plots(records.read([RESULTS / name]), PAGE.parent, prefix=prefix)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import sqrt
+from math import floor, log10, sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,8 +141,16 @@ def _provenance(records: Sequence[Record]) -> str:
     return f"delta {deltas}; {seeds}; commit {commits}; {machines}."
 
 
-def plots(records: Sequence[Record], folder: Path, *, metric: str = "tvd2") -> list[Path]:
+def plots(
+    records: Sequence[Record], folder: Path, *, metric: str = "tvd2", prefix: str = ""
+) -> list[Path]:
     """Write, for every table, error against epsilon and error against CPU seconds as SVG.
+
+    Args:
+        records: of runs; failed ones are left out.
+        folder: where to; files of the same name are replaced.
+        metric: a name in ``METRICS``.
+        prefix: of every file name.
 
     Raises:
         UsageError: no record has the metric.
@@ -156,7 +164,7 @@ def plots(records: Sequence[Record], folder: Path, *, metric: str = "tvd2") -> l
     for dataset in dict.fromkeys(group.dataset for group in made):
         here = [group for group in made if group.dataset == dataset]
         for kind, draw in (("epsilon", _against_epsilon), ("cpu", _against_cpu)):
-            path = folder / f"{dataset}-{metric}-{kind}.svg"
+            path = folder / f"{prefix}{dataset}-{metric}-{kind}.svg"
             _write(path, here, metric, draw)
             written.append(path)
     return written
@@ -203,12 +211,18 @@ def _against_epsilon(axes: "Axes", here: Sequence[Group], metric: str) -> None:
             linestyle=":",
             label=f"{group.synthesizer}, not private",
         )
+    budgets = sorted({_budget(group.epsilon) for group in here if group.epsilon is not None})
     axes.set_xscale("log")
+    axes.set_xticks([float(budget) for budget in budgets], [f"{float(b):g}" for b in budgets])
+    axes.minorticks_off()
     axes.set_xlabel("epsilon")
     axes.set_ylim(bottom=0)
 
 
 def _against_cpu(axes: "Axes", here: Sequence[Group], metric: str) -> None:
+    budgeted = [group for group in here if group.epsilon is not None]
+    several = len({group.epsilon for group in budgeted}) > 1
+    decades = [log10(max(group.means["cpu_seconds"], 0.001)) for group in budgeted]
     for place, (label, runs) in enumerate(_series(here)):
         axes.plot(
             [group.means["cpu_seconds"] for group in runs],
@@ -219,7 +233,7 @@ def _against_cpu(axes: "Axes", here: Sequence[Group], metric: str) -> None:
             markersize=5,
             linestyle="none",
         )
-        for group in runs:
+        for group in runs if several else ():
             axes.annotate(
                 f"ε {group.epsilon}",
                 (group.means["cpu_seconds"], group.means[metric]),
@@ -229,6 +243,9 @@ def _against_cpu(axes: "Axes", here: Sequence[Group], metric: str) -> None:
                 color="#555555",
             )
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    if decades:  # whole decades, so that there are at least two numbers on the axis
+        axes.set_xlim(10 ** floor(min(decades)), 10 ** (floor(max(decades)) + 1))
     axes.set_xlabel("CPU seconds of accounting, plan, fit and sample")
     axes.set_ylim(bottom=0)
 

@@ -20,7 +20,7 @@ COLUMNS = [
         "domain_source": "codebook",
         "nullable": False,
     },
-    {"name": "ill", "type": "categorical", "values": ["no", "yes"], "domain_source": "codebook"},
+    {"name": "ill", "type": "categorical", "values": ["no", "yes"], "domain_source": "data"},
     {"name": "note", "type": "text"},
 ]
 
@@ -111,6 +111,13 @@ def test_a_metadata_folder_is_coded_by_its_public_facts(tmp_path, monkeypatch):
     assert np.array_equal(table.codes["ill"] == 1, frame["ill"] == "yes")
     learnt, held_out = split(table, "target", seed=0)
     assert (learnt.rows, held_out.rows) == (40, 10)
+
+
+def test_metadata_of_something_else_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "many.json").write_text('{"kind": "multi_table", "tables": []}', encoding="utf-8")
+    monkeypatch.setenv("DPSYNTH_DATA", str(tmp_path))
+    with pytest.raises(UsageError, match="does not describe a single table"):
+        load(Dataset(name="many"), folder=tmp_path)
 
 
 def test_a_table_that_is_in_codes_already_stays_as_it_is(tmp_path, monkeypatch):

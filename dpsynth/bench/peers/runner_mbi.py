@@ -3,7 +3,8 @@
 The package estimates and samples; it ships no mechanism. "mst" here is the algorithm of "Winning
 the NIST Contest" over its estimation: a third of rho each for histograms, choice of a tree, and the
 tree's tables; levels below three standard deviations are merged. "independent" has histograms
-alone. Noise is numpy's Gaussian, in floating point: a peer to measure, not one to release with.
+alone. Its sampling takes no seed. Noise is numpy's Gaussian, in floating point: a peer to measure,
+not one to release with.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +38,6 @@ def synthesize(job: Mapping[str, Any], frame: pd.DataFrame) -> pd.DataFrame:
     import mbi
 
     rng = np.random.default_rng(job["seed"])
-    np.random.seed(job["seed"])  # noqa: NPY002  # its sampling takes no other seed
     rho, sizes = job["rho"], dict(job["sizes"])
     columns = list(sizes)
     iterations = int(job["settings"].get("iterations", 1_000))
