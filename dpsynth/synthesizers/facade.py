@@ -75,9 +75,9 @@ class Synthesizer(ABC):
     def steps(self, domain: Domain, *, unit: PrivacyUnit, rho: Fraction) -> tuple[Step, ...]:
         """List the charges of ``learn``, from public facts alone; they add up to ``rho``."""
 
+    @abstractmethod
     def learn(self, curator: Curator, *, rho: Fraction, planned: Domain | None = None) -> Learned:
         """Spend exactly ``rho`` through ``curator``, with the scales of ``steps(planned)``."""
-        raise NotImplementedError
 
     @property
     def settings(self) -> dict[str, object]:
