@@ -14,6 +14,10 @@ _EPOCH = dt.date(1970, 1, 1).toordinal()
 _FIRST, _LAST = np.datetime64("0001-01-03"), np.datetime64("9999-12-29")
 
 
+_SECONDS_A_DAY = 86_400
+_A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+
+
 def text(cell: dt.date | np.datetime64) -> str:
     """Write a day or a time in ISO 8601: midnight as the day alone, a time with a zone in UTC."""
     import pandas as pd
@@ -46,15 +50,14 @@ def day(cell: dt.date | np.datetime64) -> float:
     import pandas as pd
 
     if isinstance(cell, pd.Timestamp):
-        found = cell.to_datetime64().astype("datetime64[D]")
+        seconds = _floor(cell.to_datetime64(), "s")
+        found = _floor(seconds, "D")
         if cell.tzinfo is not None and _FIRST <= found <= _LAST:
-            # Whole seconds: the last hours that nanoseconds can hold have no local time.
-            seconds = pd.Timestamp(cell.to_datetime64().astype("datetime64[s]"), tz="UTC")
-            local = seconds.tz_convert(cell.tzinfo).tz_localize(None)
-            found = local.to_datetime64().astype("datetime64[D]")
+            local = pd.Timestamp(seconds, tz="UTC").tz_convert(cell.tzinfo).tz_localize(None)
+            found = _floor(local.to_datetime64(), "D")
         return float(found.astype(np.int64) + _EPOCH)
     if isinstance(cell, np.datetime64):
-        return float(cell.astype("datetime64[D]").astype(np.int64) + _EPOCH)
+        return float(_floor(cell, "D").astype(np.int64) + _EPOCH)
     return float(cell.toordinal())
 
 
@@ -64,11 +67,23 @@ def days(series: "pd.Series[Any]") -> tuple[NDArray[np.float64], NDArray[np.bool
 
     zoned = isinstance(series.dtype, pd.DatetimeTZDtype)
     stamps = (series.dt.tz_convert(None) if zoned else series).to_numpy()
-    found = stamps.astype("datetime64[D]")
+    nulls = np.isnat(stamps)
+    stamps = np.where(nulls, np.zeros((), stamps.dtype), stamps)
+    seconds = _floor(stamps, "s")
+    found = _floor(seconds, "D")
     if zoned:
         near = (found >= _FIRST) & (found <= _LAST)
-        seconds = pd.Series(stamps[near].astype("datetime64[s]"))
-        local = seconds.dt.tz_localize("UTC").dt.tz_convert(series.dt.tz).dt.tz_localize(None)
-        found[near] = local.to_numpy().astype("datetime64[D]")
-    nulls = np.isnat(found)
+        utc = pd.Series(seconds[near]).dt.tz_localize("UTC")
+        local = utc.dt.tz_convert(series.dt.tz).dt.tz_localize(None)
+        found[near] = _floor(local.to_numpy(), "D")
     return np.where(nulls, 0, found.astype(np.int64) + _EPOCH).astype(np.float64), nulls
+
+
+def _floor(stamps: Any, unit: str) -> Any:
+    """Return datetime64 in seconds or days. No NaT; numpy's own way wraps at the least times."""
+    name, count = np.datetime_data(stamps.dtype)
+    ticks = _A_SECOND.get(name)
+    if ticks is None or count != 1:  # no column of pandas, but a single object may be
+        return stamps.astype(f"datetime64[{unit}]")
+    ticks *= _SECONDS_A_DAY if unit == "D" else 1
+    return (stamps.astype(np.int64) // ticks).astype(f"datetime64[{unit}]")
