@@ -216,12 +216,19 @@ class Schema(BaseModel):
         for part, origin in self.unit.provenance.items():
             if origin.status == "guessed":
                 yield OpenItem(column=None, field=part, why=guess, guessed=True)
+            elif origin.status == "learnt":
+                yield OpenItem(column=None, field=part, why=_UNPAID, guessed=False)
         for column in self.columns:
             for field, why in column.undeclared():
                 yield OpenItem(column=column.name, field=field, why=why, guessed=False)
+            own = _learnt(column)
             for field, origin in sorted(column.provenance.items()):
                 if origin.status == "guessed":
                     yield OpenItem(column=column.name, field=field, why=guess, guessed=True)
+                elif origin.status == "learnt" and (
+                    field in column.stated() or own.get(field, {}).get("entry") != origin.entry
+                ):
+                    yield OpenItem(column=column.name, field=field, why=_UNPAID, guessed=False)
 
     def require_closed(self) -> None:
         """Raise SchemaError if anything is still open; law 4."""
@@ -295,6 +302,10 @@ class Schema(BaseModel):
 
 
 _ORDER = tuple(Schema.model_fields)
+_UNPAID = (
+    "says `learnt`, but it stands here before any charge is made: leave the field out so that the "
+    "release learns and pays for it, or say how it is known (declared, or confirmed with a source)"
+)
 
 
 def _adopt(origins: Mapping[Any, Provenance], adopted: Provenance) -> dict[Any, Provenance]:

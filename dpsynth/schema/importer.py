@@ -19,7 +19,9 @@ def import_schema(path: Path | str, *, max_rows: int | None = None) -> Schema:
     """Read a metadata file and return the schema that it describes.
 
     Domains from a codebook or from public knowledge are declared; domains read off the rows are
-    guessed. Counts of rows, persons and nulls are facts of the private table and are not read.
+    guessed, and so is what the file says beside them of nulls, missing codes and dtype. Their
+    labels are left out, for each would repeat a value after the values are replaced. Counts of
+    rows, persons and nulls are facts of the private table and are not read.
 
     Args:
         path: JSON of one table; docs/reference/schema.md describes the format.
@@ -102,7 +104,21 @@ def _column(entry: Any, direct: set[str], shared: Mapping[str, Any]) -> dict[str
     column.update(_domain(entry, kind))
     if dtype is not None and kind != "date":
         column["dtype"] = dtype
+    if not _is_public(entry):
+        stated = {"missing_codes", "dtype"} & {*column} | {"nullable"} & {*entry}
+        column["provenance"] = {
+            **column.get("provenance", {}),
+            **dict.fromkeys(sorted(stated), "guessed"),
+        }
     return column
+
+
+def _is_public(entry: Mapping[str, Any]) -> bool:
+    """Whether what is said of a column's cells may come from elsewhere than the rows."""
+    source = entry.get("domain_source")
+    if source is None:  # an open list of codes, for one, states no domain that could have a source
+        return not any(entry.get(field) for field in ("values", "bounds", "labels"))
+    return str(source) in _PUBLIC
 
 
 def _domain(entry: Mapping[str, Any], kind: str) -> dict[str, Any]:
@@ -116,7 +132,7 @@ def _domain(entry: Mapping[str, Any], kind: str) -> dict[str, Any]:
             return {} if rule is None else {"codes": system, "rollup": {"rule": rule}}
         labels = entry.get("labels")
         found: dict[str, Any] = {}
-        if isinstance(labels, Mapping):
+        if isinstance(labels, Mapping) and _is_public(entry):
             found["labels"] = {str(value): str(label) for value, label in labels.items()}
         if entry.get("values"):
             found |= {"values": list(entry["values"]), "provenance": {"values": origin}}

@@ -105,6 +105,13 @@ def test_safe_harbor_findings_come_from_names_kinds_and_bounds():
                 {"name": "e-mail", "kind": "categorical", "values": ["A"]},
                 {"name": "Phone", "kind": "categorical", "values": ["A"]},
                 {"name": "ward_id", "kind": "categorical", "values": [1, 2]},
+                {"name": "admission_type_id", "kind": "ordinal", "values": [1, 2]},
+                {
+                    "name": "case_id",
+                    "kind": "categorical",
+                    "values": ["A1"],
+                    "provenance": {"values": "guessed"},
+                },
                 {"name": "hours_per_week", "kind": "integer", "bounds": [1, 99]},
                 {"name": "mrn", "kind": "identifier"},
                 {"name": "surname", "kind": "excluded"},
@@ -121,5 +128,6 @@ def test_safe_harbor_findings_come_from_names_kinds_and_bounds():
         ("patient_nbr", "identifying numbers"),
         ("e-mail", "email addresses"),
         ("Phone", "telephone numbers"),
+        ("case_id", "identifying numbers"),
     ]
     assert all("\n" not in str(each) for each in findings(schema))
