@@ -101,4 +101,5 @@ def test_a_release_from_the_raw_table(name, max_rows, most_seconds, most_mebibyt
         exact.add(str(table[schema.unit.column].nunique()))
     for file in (tmp_path / "release" / "public").rglob("*.*"):
         if file.suffix in {".json", ".toml", ".html", ".md"}:
-            assert not any(count in file.read_text(encoding="utf-8") for count in exact), file.name
+            text = file.read_text(encoding="utf-8").replace(",", "")
+            assert not any(count in text for count in exact), file.name
