@@ -14,7 +14,10 @@ nox.options.error_on_missing_interpreters = True  # a run that was skipped is no
 @nox.session(python="3.11")
 def nightly(session: nox.Session) -> None:
     session.install("--constraint", "constraints.txt", "--editable", ".[dev]")
-    session.run("pytest", "-n", "2", "-m", "nightly or not nightly", *session.posargs)
+    session.run(
+        "pytest", "-n", "2", "-m", "nightly or not nightly", *session.posargs,
+        env={"DPSYNTH_KILLS": "1000"},
+    )  # fmt: skip
 
 
 @nox.session(python="3.12")

@@ -21,7 +21,8 @@ def import_schema(path: Path | str, *, max_rows: int | None = None) -> Schema:
     Domains from a codebook or from public knowledge are declared; domains read off the rows are
     guessed, and so is what the file says beside them of nulls, missing codes and dtype. Their
     labels are left out, for each would repeat a value after the values are replaced. Counts of
-    rows, persons and nulls are facts of the private table and are not read.
+    rows, persons and nulls are facts of the private table and are not read; nor is free text, in
+    which such counts are often told, for a schema is published with its release.
 
     Args:
         path: JSON of one table; docs/reference/schema.md describes the format.
@@ -63,7 +64,6 @@ def _document(data: Mapping[str, Any], max_rows: int | None) -> dict[str, Any]:
         raise SchemaError("the file names no person column, so a person has 1 row: drop --max-rows")
     target = data.get("target")
     return {
-        "description": data.get("title"),
         "unit": unit,
         "target": target if target in modeled else None,
         "quasi_identifiers": [n for n in _names(data.get("quasi_identifiers")) if n in modeled],
@@ -82,8 +82,6 @@ def _column(entry: Any, direct: set[str], shared: Mapping[str, Any]) -> dict[str
     name, kind = entry["name"], entry.get("type")
     roles = entry.get("roles") or []
     column: dict[str, Any] = {"name": name}
-    if isinstance(entry.get("description"), str):
-        column["description"] = entry["description"]
     if name in direct or "direct_identifier" in roles or kind == "text":
         return {**column, "kind": "excluded"}
     dtype = _dtype(entry.get("dtype"))

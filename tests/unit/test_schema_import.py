@@ -38,6 +38,19 @@ def test_published_domains_import_closed(name):
     assert not schema.is_conditional
 
 
+def test_free_text_stays_behind(tmp_path):
+    column = {
+        "name": "sex",
+        "type": "categorical",
+        "values": ["F", "M"],
+        "domain_source": "codebook",
+    }
+    told = {"description": "97% missing", "n_null": 6543}
+    path = write(tmp_path, title="of 71,518 patients", n_rows=101766, columns=[{**column, **told}])
+    text = import_schema(path).to_text()
+    assert not any(fact in text for fact in ("97", "71,518", "6543", "101766"))
+
+
 @needs_data
 def test_domains_read_off_the_rows_arrive_guessed():
     schema = import_schema(DATA / "diabetes130.json", max_rows=5)
