@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 OPERATING_SYSTEM = "operating system"
 KNOWN_SEED = "known seed"
+# How far below the largest possible rho a cap may be stated: machines round differently.
+_CAP_SLACK = Fraction(1, 10**9)
 
 Document = Mapping[str, Any]
 
@@ -59,11 +61,17 @@ def claim_of(plan: Document, ledger: Document, schema: "Schema") -> dict[str, ob
     entries: list[dict[str, Any]] = list(ledger["entries"])
     events = [entry["event"] for entry in entries]
     if schema.open_items():
-        raise IntegrityError("schema.toml holds guesses that nobody confirmed")
+        raise IntegrityError(
+            "schema.toml is not closed: it holds guesses that nobody confirmed, or facts that no "
+            "ledger entry taught"
+        )
+    _require_spelling(plan, ledger)
     dpsynth.check_chain(entries)
     _require_planned(plan, ledger, entries)
     _require_unit(plan["unit"], entries, schema)
-    accounted = dpsynth.claimed_epsilon(events, plan["delta"])
+    _require_cap(ledger["cap"])
+    _require_learnt(schema, entries)
+    accounted = _accounted(events, plan["delta"])
     return {
         "epsilon": plan["epsilon"],
         "delta": plan["delta"],
@@ -107,7 +115,28 @@ def decimal_text(value: Fraction) -> str:
 
 
 def _number(text: object, name: str) -> Fraction:
-    return canonical.exact_number(text, name=name)
+    return canonical.exact_fraction(text, name=name)
+
+
+def _require_spelling(plan: Document, ledger: Document) -> None:
+    """Raise unless every exact number is in lowest terms: one number, one sequence of bytes."""
+    for field in ("epsilon", "delta", "rho"):
+        _number(plan[field], f"{field} of plan.json")
+        _number(ledger["cap"][field], f"cap.{field} of ledger.json")
+    for step in plan["steps"]:
+        _number(step["rho"], f"rho of {step['label']!r} in plan.json")
+        _require_event(step, "plan.json")
+    for entry in ledger["entries"]:
+        _require_event(entry, "ledger.json")
+    for where, delta in (("plan.json", plan["delta"]), ("the cap", ledger["cap"]["delta"])):
+        if not 0 < Fraction(delta) < 1:
+            raise IntegrityError(f"delta of {where} must lie between 0 and 1")
+
+
+def _require_event(item: Document, where: str) -> None:
+    for field, text in item["event"].items():
+        if field != "kind":
+            _number(text, f"{field} of {item['label']!r} in {where}")
 
 
 def _require_planned(plan: Document, ledger: Document, entries: Sequence[Document]) -> None:
@@ -140,6 +169,8 @@ def _require_unit(unit: Document, entries: Sequence[Document], schema: "Schema")
     stated = (unit["name"], unit["max_rows"], unit["neighboring"])
     if stated != (declared.name, declared.max_rows, declared.neighboring.value):
         raise IntegrityError("the privacy unit of plan.json is not that of schema.toml")
+    if unit["column"] != schema.unit.column:
+        raise IntegrityError("the person column of plan.json is not that of schema.toml")
     if any(entry["neighboring"] != unit["neighboring"] for entry in entries):
         raise IntegrityError("an entry of ledger.json was charged under another relation")
     rows = Fraction(unit["max_rows"])
@@ -155,6 +186,30 @@ def _require_unit(unit: Document, entries: Sequence[Document], schema: "Schema")
             if event["kind"] == kind and _number(event[field], field) < bound:
                 raise IntegrityError(
                     f"{entry['label']!r} in ledger.json was charged for fewer rows than max_rows"
+                )
+
+
+def _require_cap(cap: Document) -> None:
+    """Raise unless the cap's rho is what its epsilon and delta allow, and never more."""
+    rho = _number(cap["rho"], "cap.rho of ledger.json")
+    try:
+        most = dpsynth.rho_of(cap["epsilon"], cap["delta"])
+    except ValueError as error:
+        raise IntegrityError("the cap of ledger.json is out of range") from error
+    near = most * (1 - _CAP_SLACK) <= rho <= most * (1 + _CAP_SLACK)
+    if not near or _epsilon_of(cap["rho"], cap["delta"]) > Fraction(cap["epsilon"]):
+        raise IntegrityError("the cap of ledger.json states a rho that its epsilon does not give")
+
+
+def _require_learnt(schema: "Schema", entries: Sequence[Document]) -> None:
+    """Raise unless everything that counts as learnt was paid for by a charge of this release."""
+    paid = {entry["label"] for entry in entries}
+    for column, fields in schema.provenance_summary()["columns"].items():
+        for field, origin in fields.items():
+            if origin["status"] == "learnt" and origin["entry"] not in paid:
+                raise IntegrityError(
+                    f"schema.toml says that {field!r} of column {column!r} was learnt by "
+                    f"{origin['entry']!r}, which ledger.json does not hold"
                 )
 
 
@@ -179,4 +234,13 @@ def _epsilon_of(rho: object, delta: str) -> Fraction:
         "sigma_squared": "1",
         "l2_sensitivity_squared": twice,
     }
-    return dpsynth.claimed_epsilon([event], delta)
+    return _accounted([event], delta)
+
+
+def _accounted(events: Sequence[Mapping[str, str]], delta: str) -> Fraction:
+    try:
+        return dpsynth.claimed_epsilon(events, delta)
+    except ArithmeticError as error:
+        raise IntegrityError("ledger.json holds a cost that no accountant can state") from error
+    except ValueError as error:
+        raise IntegrityError("ledger.json holds a cost or delta that is out of range") from error

@@ -5,11 +5,14 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dpsynth.cli import console
+
+if TYPE_CHECKING:
+    from attacks.verify import Verification
 
 DONE, FAIL = 0, 1
 
@@ -24,6 +27,10 @@ KeyFile = Annotated[
     ),
 ]
 Release = Annotated[Path, typer.Argument(metavar="DIR", help="A release, or its public folder.")]
+Verifiable = Annotated[
+    Path,
+    typer.Argument(metavar="DIR", help="A release, its public folder, or what audit wrote."),
+]
 
 
 class Split(StrEnum):
@@ -214,46 +221,50 @@ def certify(
 
 
 def verify(
-    directory: Release,
+    directory: Verifiable,
     trust: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
             "--trust",
             metavar="PUBKEY",
-            help="The public key that must have signed (exit 5 if not).",
+            help="A public key that may have signed; give it again for each other key, such as an "
+            "officer's who signs off. Any other key ends with exit 5.",
         ),
     ] = None,
     strict: Strict = False,
     json: Json = False,
 ) -> None:
     """Check every byte of a release, its claim and verdict, offline; exit 5 names what broke."""
-    from attacks.report.wording import number
     from attacks.verify import verify as check
 
     found = check(directory, trust=trust)
-
-    def text() -> str:
-        claim = found.claim
-        lines = [
-            found.sentence,
-            f"public verdict {found.verdict}: (epsilon {number(claim['epsilon'])}, delta "
-            f"{number(claim['delta'])})-DP under adding or removing one {claim['unit']}",
-            *_indented(found.reasons),
-        ]
-        if found.internal_verdict is not None:
-            lines.append(f"internal verdict {found.internal_verdict}, for the custodian alone")
-        lines += [
-            f"{signed.decision} by {signed.name} ({signed.role}) on {signed.date}"
-            for signed in found.sign_offs
-        ]
-        return "\n".join(lines)
-
-    console.emit(found.to_dict(), as_json=json, text=text)
+    console.emit(found.to_dict(), as_json=json, text=lambda: _verified(found))
     raise _finish(found.verdict, strict=strict)
 
 
+def _verified(found: "Verification") -> str:
+    from attacks.report.wording import number
+
+    if found.claim is None:
+        return "\n".join([found.sentence, *_indented(found.reasons), found.policy_sentence])
+    claim = found.claim
+    lines = [
+        found.sentence,
+        f"public verdict {found.verdict}: {found.policy_sentence}",
+        *_indented(found.reasons),
+        f"claim: (epsilon {number(claim['epsilon'])}, delta {number(claim['delta'])})-DP under "
+        f"adding or removing one {claim['unit']}",
+    ]
+    if found.internal_verdict is not None:
+        other = ""
+        if found.internal_fingerprint != found.fingerprint:
+            other = f"; signed by another key than the certificate ({found.internal_fingerprint})"
+        lines.append(f"internal verdict {found.internal_verdict}, for the custodian alone{other}")
+    return "\n".join([*lines, *(signed.sentence for signed in found.sign_offs)])
+
+
 def report(
-    directory: Release,
+    directory: Verifiable,
     internal: Annotated[
         bool, typer.Option("--internal", help="The custodian's report instead of the public one.")
     ] = False,
@@ -265,8 +276,8 @@ def report(
     from dpsynth.release import bundle
 
     found = check(directory)
-    folder = bundle.public_folder(directory)
-    if internal:
+    folder = directory if found.claim is None else bundle.public_folder(directory)
+    if internal and found.claim is not None:
         folder = directory / bundle.INTERNAL
         if found.internal_verdict is None:
             raise UsageError(f"{directory} holds no internal folder, so no internal report")

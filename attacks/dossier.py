@@ -198,13 +198,20 @@ def sign_off(
 
 
 def sign_off_subject(release: Path, *, number: int) -> dict[str, str]:
-    """Return what the sign-off of this number speaks of: both documents, and the one before it."""
+    """Return what the sign-off of this number speaks of: both documents, and the one before it.
+
+    The signatures are named as well: who signed is part of what was decided on, so that none of
+    these can be signed again by another key unnoticed.
+    """
     named = {
         f"{bundle.PUBLIC}/{bundle.CERTIFICATE}",
+        f"{bundle.PUBLIC}/{bundle.CERTIFICATE_SIGNATURE}",
         f"{bundle.INTERNAL}/{bundle.DOSSIER}",
+        f"{bundle.INTERNAL}/{bundle.DOSSIER_SIGNATURE}",
     }
     if number > 1:
-        named.add(f"{bundle.INTERNAL}/{bundle.SIGN_OFFS}/{number - 1:04d}.json")
+        before = f"{bundle.INTERNAL}/{bundle.SIGN_OFFS}/{number - 1:04d}"
+        named |= {f"{before}.json", f"{before}.sig"}
     return {name: manifest.digest(release / name) for name in named}
 
 

@@ -5,6 +5,7 @@ believing it. Unknown, unfinished or missing never counts as safe. The rule for 
 rows, which the dossier applies, is in ``attacks.rules``.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ FAIL = "FAIL"
 INCONCLUSIVE = "INCONCLUSIVE"
 
 RESERVED = "dpsynth-"  # a name with this prefix is a preset of ours
+LONGEST_NAME = 100
+# Plain letters only: no name may look like a preset's and be another.
+_NAME = re.compile(r"[a-z0-9]+([./-][a-z0-9]+)*", re.ASCII)
 
 CONDITIONAL = (
     "conditional: part of the schema was read off the rows and confirmed without naming a public "
@@ -36,7 +40,8 @@ class Policy:
     """What a release must satisfy to pass.
 
     Args:
-        name: versioned; a rule that changes gets a new name.
+        name: versioned, of a-z, 0-9 and single ``.``, ``/`` or ``-`` between them; a rule that
+            changes gets a new name.
         max_epsilon: largest epsilon of one release, exact.
         max_delta: largest delta of one release, exact.
         required_checks: families of conformance checks (the part of a check's name before the
@@ -47,6 +52,11 @@ class Policy:
     max_epsilon: Fraction
     max_delta: Fraction
     required_checks: tuple[str, ...] = ()
+
+    @property
+    def is_preset(self) -> bool:
+        """Whether this version of dpsynth knows this very rule by this name."""
+        return PRESETS.get(self.name) == self
 
     def to_dict(self) -> dict[str, object]:
         """Write the policy as a certificate shows it."""
@@ -90,11 +100,18 @@ def preset(name: str) -> Policy:
 
 
 def resolve(given: "Policy | Path | str | None") -> Policy:
-    """Return the policy that is meant: itself, a preset's name, a TOML file, or the default."""
+    """Return the policy that is meant: itself, a preset's name, a TOML file, or the default.
+
+    Raises:
+        UsageError: its name cannot stand in a certificate, or is a preset's over another rule.
+    """
     if given is None:
         return DEFAULT
     if isinstance(given, Policy):
-        return given
+        try:
+            return policy_from_dict(given.to_dict())
+        except IntegrityError as error:
+            raise UsageError(str(error)) from error
     if str(given) in PRESETS:
         return PRESETS[str(given)]
     if isinstance(given, Path) or str(given).endswith(".toml"):
@@ -129,9 +146,20 @@ def read(path: Path) -> Policy:
 
 
 def policy_from_dict(document: Mapping[str, object]) -> Policy:
-    """Read what ``Policy.to_dict`` wrote; a preset's name must carry the preset's rule."""
+    """Read what ``Policy.to_dict`` wrote; a preset's name must carry the preset's rule.
+
+    Raises:
+        IntegrityError: it does not, the name holds another character than a name may, or a limit
+            is no exact number.
+    """
+    name = document["name"]
+    if not (isinstance(name, str) and len(name) <= LONGEST_NAME and _NAME.fullmatch(name)):
+        raise IntegrityError(
+            "a policy's name must consist of a-z and 0-9, with single dots, slashes and hyphens "
+            f"between them, and have at most {LONGEST_NAME} characters"
+        )
     policy = Policy(
-        name=str(document["name"]),
+        name=name,
         max_epsilon=canonical.exact_number(document["max_epsilon"], name="policy.max_epsilon"),
         max_delta=canonical.exact_number(document["max_delta"], name="policy.max_delta"),
         required_checks=_texts(document["required_checks"]),
@@ -189,10 +217,11 @@ def public_verdict(
 
 def status_of(check: Mapping[str, object]) -> str:
     """Return the status of a check; numbers that contradict "passed" outweigh the word."""
-    statistic, bound = check.get("statistic"), check.get("bound")
-    measured = isinstance(statistic, int | float) and isinstance(bound, int | float)
-    if check["status"] == PASSED and measured and not statistic <= bound:  # type: ignore[operator]  # both are numbers here
-        return FAILED
+    statistic, most, least = (check.get(key) for key in ("statistic", "bound", "lower_bound"))
+    if check["status"] == PASSED and isinstance(statistic, int | float):
+        below = not isinstance(most, int | float) or statistic <= most
+        above = not isinstance(least, int | float) or statistic >= least
+        return PASSED if below and above else FAILED
     return str(check["status"])
 
 

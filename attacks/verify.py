@@ -4,17 +4,19 @@ In this order: the folder holds plain files only; its manifest, rebuilt, is the 
 certificate fits its JSON Schema and carries a good signature; it speaks of exactly the files that
 are there; the claim, rebuilt from schema, plan and ledger extract by a fresh run of the accountant,
 is the one stated; the verdict, recomputed from the stored checks, is the one stated. The internal
-folder likewise, from its stored counts.
+folder likewise, from its stored counts, and so the folder of an audit of another tool's table,
+about which nothing is claimed.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from attacks import certificate, dossier, keys, policy, statement
 from attacks.claim import read_claim
+from attacks.report.wording import clean
 from dpsynth.errors import IntegrityError, UsageError
 from dpsynth.release import bundle, canonical, manifest
 
@@ -29,6 +31,21 @@ class SignOff:
     reason: str
     date: str
     fingerprint: str
+    trusted: bool
+
+    @property
+    def sentence(self) -> str:
+        """The decision for a person, never without its signer."""
+        signer = f"signed by the trusted key {self.fingerprint}"
+        if not self.trusted:
+            signer = f"signer not checked ({self.fingerprint})"
+        # On one line, whatever stands in the file: no name may look like another decision.
+        name, role = (" ".join(clean(text).split()) for text in (self.name, self.role))
+        return f"{self.decision} by {name} ({role}) on {self.date}; {signer}"
+
+    def to_dict(self) -> dict[str, object]:
+        """Write as a JSON-able document."""
+        return {**vars(self), "sentence": self.sentence}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +53,15 @@ class Verification:
     """What an intact release says.
 
     Attributes:
-        verdict: of the certificate: PASS, FAIL or INCONCLUSIVE.
+        verdict: of the certificate: PASS, FAIL or INCONCLUSIVE; of an audit of another tool's
+            table, the audit's.
         reasons: a sentence for each thing that kept it from PASS.
-        fingerprint: of the key that signed the certificate.
-        trusted: whether that is the key that the caller trusts.
-        claim: the certificate's, rebuilt.
+        fingerprint: of the key that signed certificate or audit.
+        trusted: whether that is a key that the caller trusts.
+        claim: the certificate's, rebuilt; None for an audit, which claims nothing.
+        policy: the rule behind the verdict; None for an audit.
         internal_verdict: of the dossier, or None where only the public folder was there.
+        internal_fingerprint: of the key that signed the dossier, or None.
         sign_offs: decisions, oldest first.
         files: how many files were checked.
     """
@@ -50,17 +70,40 @@ class Verification:
     reasons: tuple[str, ...]
     fingerprint: str
     trusted: bool
-    claim: Mapping[str, Any]
+    claim: Mapping[str, Any] | None
+    policy: policy.Policy | None
     internal_verdict: str | None
+    internal_fingerprint: str | None
     sign_offs: tuple[SignOff, ...]
     files: int
 
     @property
     def sentence(self) -> str:
         """The result for a person, in one sentence."""
+        signer = f"signer not checked ({self.fingerprint})"
         if self.trusted:
-            return f"intact; signed by the trusted key {self.fingerprint}"
-        return f"intact; signer not checked ({self.fingerprint})"
+            signer = f"signed by the trusted key {self.fingerprint}"
+        return f"intact; {signer}" if self.claim is not None else f"intact; no claim; {signer}"
+
+    @property
+    def policy_sentence(self) -> str:
+        """Which rule the verdict is by, and what it means where no one may know it."""
+        if self.policy is None:
+            return f"{dossier.NO_CLAIM}: this says what attacks found, and proves no guarantee"
+        rule, name = self.policy, self.policy.name
+        what = {
+            policy.PASS: f"every required check of the mechanism passed and the policy {name} "
+            "is met",
+            policy.FAIL: f"a check of the mechanism failed or the policy {name} is not met",
+        }.get(self.verdict, f"something that the policy {name} requires could not be shown")
+        if rule.is_preset:
+            return what
+        checks = ", ".join(rule.required_checks) or "none"
+        return (
+            f"{what}; {name} is not a preset that this version of dpsynth knows: epsilon up to "
+            f"{canonical.exact_text(rule.max_epsilon)}, delta up to "
+            f"{canonical.exact_text(rule.max_delta)}, required checks: {checks}"
+        )
 
     def to_dict(self) -> dict[str, object]:
         """Write as a JSON-able document."""
@@ -71,27 +114,35 @@ class Verification:
             "fingerprint": self.fingerprint,
             "verdict": self.verdict,
             "reasons": list(self.reasons),
-            "claim": dict(self.claim),
+            "claim": dossier.NO_CLAIM if self.claim is None else dict(self.claim),
+            "policy": None
+            if self.policy is None
+            else {**self.policy.to_dict(), "preset": self.policy.is_preset},
+            "policy_sentence": self.policy_sentence,
             "internal_verdict": self.internal_verdict,
-            "sign_offs": [vars(found) for found in self.sign_offs],
+            "internal_fingerprint": self.internal_fingerprint,
+            "sign_offs": [found.to_dict() for found in self.sign_offs],
             "files": self.files,
         }
 
 
-def verify(directory: Path | str, *, trust: Path | None = None) -> Verification:
-    """Verify a release, or its public folder alone. Needs no network and no private data.
+def verify(
+    directory: Path | str, *, trust: Path | str | Sequence[Path | str] | None = None
+) -> Verification:
+    """Verify a release, its public folder alone, or an audit. Needs no network, no private data.
 
     Args:
-        directory: the release, or its public folder.
-        trust: the public key that must have signed; without it the signer stays unchecked, and
-            the result says so.
+        directory: the release, its public folder, or what ``dpsynth audit`` wrote.
+        trust: public keys; one of them must have signed each signed document, sign-offs included.
+            Without any the signers stay unchecked, and the result says so.
 
     Raises:
         IntegrityError: a byte, a name, a sum, a status, a verdict or the signer is not as it
             should be; the message names the file.
         UsageError: there is no such folder, or ``trust`` is not a public key.
     """
-    trusted = None if trust is None else keys.load_public(trust)
+    named = [trust] if isinstance(trust, Path | str) else list(trust or ())
+    trusted = tuple(keys.load_public(Path(path)) for path in named)
     directory = Path(directory)
     if not directory.is_dir():
         raise UsageError(f"there is no folder {directory}")
@@ -103,32 +154,76 @@ def verify(directory: Path | str, *, trust: Path | None = None) -> Verification:
         raise IntegrityError(f"{directory} cannot be read to its end: {error}") from error
 
 
-def _verify(directory: Path, trusted: keys.PublicKey | None) -> Verification:
+def _verify(directory: Path, trusted: tuple[keys.PublicKey, ...]) -> Verification:
     whole = os.path.lexists(directory / bundle.PUBLIC)
     public = directory / bundle.PUBLIC if whole else directory
     internal = directory / bundle.INTERNAL
+    if not whole and _is_audit(directory):
+        return _audit(directory, trusted)
     if whole:
         _require_only_folders(directory)
-    files, predicate, key = _public(public)
+    files, predicate, rule, key = _public(public)
     _require_trust(key, trusted, name=bundle.CERTIFICATE)
     internal_verdict: str | None = None
+    internal_fingerprint: str | None = None
     sign_offs: tuple[SignOff, ...] = ()
     if whole and internal.is_dir():
-        inside, internal_verdict, sign_offs = _internal(directory, files, trusted)
+        inside, content, inside_key, internal_verdict = _dossier(internal)
+        internal_fingerprint = inside_key.fingerprint
+        _require_trust(inside_key, trusted, name=f"{bundle.INTERNAL}/{bundle.DOSSIER}")
+        said = content["predicate"]["release"], content["predicate"]["claim"]
+        if said != ({"certificate": files[bundle.CERTIFICATE]}, dossier.CLAIM):
+            raise IntegrityError(f"{bundle.DOSSIER} speaks of another certificate")
+        sign_offs = _sign_offs(directory, inside, trusted)
         files = {**files, **{f"{bundle.INTERNAL}/{name}": seen for name, seen in inside.items()}}
     return Verification(
         verdict=predicate["verdict"],
         reasons=tuple(predicate["reasons"]),
         fingerprint=key.fingerprint,
-        trusted=trusted is not None,
+        trusted=bool(trusted),
         claim=predicate["claim"],
+        policy=rule,
         internal_verdict=internal_verdict,
+        internal_fingerprint=internal_fingerprint,
         sign_offs=sign_offs,
         files=len(files),
     )
 
 
-def _public(public: Path) -> tuple[dict[str, str], dict[str, Any], keys.PublicKey]:
+def _is_audit(directory: Path) -> bool:
+    """Tell what ``dpsynth audit`` wrote from a public folder."""
+    return os.path.lexists(directory / bundle.DOSSIER) and not os.path.lexists(
+        directory / bundle.CERTIFICATE
+    )
+
+
+def _audit(directory: Path, trusted: tuple[keys.PublicKey, ...]) -> Verification:
+    """Verify a dossier that stands alone: counts, statuses and verdict, and that it claims none."""
+    files, content, key, verdict = _dossier(directory, sign_offs=False)
+    _require_trust(key, trusted, name=bundle.DOSSIER)
+    predicate: dict[str, Any] = content["predicate"]
+    if predicate["release"] is not None or predicate["claim"] != dossier.NO_CLAIM:
+        raise IntegrityError(
+            f"{bundle.DOSSIER} speaks of a certificate: it is the internal folder of a release, "
+            f"verified with the release around it"
+        )
+    return Verification(
+        verdict=verdict,
+        reasons=(predicate["sentence"],),
+        fingerprint=key.fingerprint,
+        trusted=bool(trusted),
+        claim=None,
+        policy=None,
+        internal_verdict=verdict,
+        internal_fingerprint=key.fingerprint,
+        sign_offs=(),
+        files=len(files),
+    )
+
+
+def _public(
+    public: Path,
+) -> tuple[dict[str, str], dict[str, Any], policy.Policy, keys.PublicKey]:
     files = manifest.check(public)
     _require_files(
         files,
@@ -153,20 +248,21 @@ def _public(public: Path) -> tuple[dict[str, str], dict[str, Any], keys.PublicKe
         raise IntegrityError(
             f"{bundle.CERTIFICATE} certifies a release whose noise came from a known seed"
         )
-    verdict = policy.public_verdict(
-        predicate["claim"], predicate["conformance"], policy.policy_from_dict(predicate["policy"])
-    )
+    rule = policy.policy_from_dict(predicate["policy"])
+    if rule.to_dict() != predicate["policy"]:
+        raise IntegrityError(f"the policy in {bundle.CERTIFICATE} is not written in lowest terms")
+    verdict = policy.public_verdict(predicate["claim"], predicate["conformance"], rule)
     if (verdict.outcome, list(verdict.reasons)) != (predicate["verdict"], predicate["reasons"]):
         raise IntegrityError(
             f"the verdict in {bundle.CERTIFICATE} does not follow from its claim, checks and policy"
         )
-    return files, predicate, key
+    return files, predicate, rule, key
 
 
-def _internal(
-    release: Path, public_files: Mapping[str, str], trusted: keys.PublicKey | None
-) -> tuple[dict[str, str], str, tuple[SignOff, ...]]:
-    internal = release / bundle.INTERNAL
+def _dossier(
+    internal: Path, *, sign_offs: bool = True
+) -> tuple[dict[str, str], dict[str, Any], keys.PublicKey, str]:
+    """Check a folder of attacks and its dossier; return its files, content, signer and verdict."""
     files = manifest.check(internal)
     _require_files(
         files,
@@ -179,22 +275,23 @@ def _internal(
     content, key = statement.read_signed(
         internal / bundle.DOSSIER, internal / bundle.DOSSIER_SIGNATURE, shape="dossier"
     )
-    _require_trust(key, trusted, name=f"{bundle.INTERNAL}/{bundle.DOSSIER}")
-    later = {name: seen for name, seen in files.items() if name.startswith(f"{bundle.SIGN_OFFS}/")}
     signed = {
         name: seen
         for name, seen in files.items()
-        if name not in dossier.UNSIGNED_NAMES and name not in later
+        if name not in dossier.UNSIGNED_NAMES and not (sign_offs and _is_sign_off(name))
     }
     statement.require_subject(content, signed, name=bundle.DOSSIER)
-    predicate: dict[str, Any] = content["predicate"]
-    if predicate["release"] != {"certificate": public_files[bundle.CERTIFICATE]}:
-        raise IntegrityError(f"{bundle.DOSSIER} speaks of another certificate")
-    report = dossier.audit_of(internal, predicate)
-    return files, report.verdict, _sign_offs(release, later)
+    return files, content, key, dossier.audit_of(internal, content["predicate"]).verdict
 
 
-def _sign_offs(release: Path, files: Mapping[str, str]) -> tuple[SignOff, ...]:
+def _is_sign_off(name: str) -> bool:
+    return name.startswith(f"{bundle.SIGN_OFFS}/")
+
+
+def _sign_offs(
+    release: Path, inside: Mapping[str, str], trusted: tuple[keys.PublicKey, ...]
+) -> tuple[SignOff, ...]:
+    files = {name: seen for name, seen in inside.items() if _is_sign_off(name)}
     count = len(files) // 2
     numbered = {
         f"{bundle.SIGN_OFFS}/{number:04d}{suffix}"
@@ -212,7 +309,12 @@ def _sign_offs(release: Path, files: Mapping[str, str]) -> tuple[SignOff, ...]:
             dossier.sign_off_subject(release, number=number),
             name=f"{bundle.SIGN_OFFS}/{path.name}",
         )
-        found.append(SignOff(**content["predicate"], fingerprint=key.fingerprint))
+        _require_trust(
+            key, trusted, name=f"{bundle.INTERNAL}/{bundle.SIGN_OFFS}/{path.name} (a sign-off)"
+        )
+        found.append(
+            SignOff(**content["predicate"], fingerprint=key.fingerprint, trusted=bool(trusted))
+        )
     return tuple(found)
 
 
@@ -232,10 +334,12 @@ def _require_files(files: Mapping[str, str], *names: str) -> None:
         raise IntegrityError(f"not a certified release: {', '.join(missing)} is missing")
 
 
-def _require_trust(key: keys.PublicKey, trusted: keys.PublicKey | None, *, name: str) -> None:
-    if trusted is not None and key != trusted:
+def _require_trust(key: keys.PublicKey, trusted: tuple[keys.PublicKey, ...], *, name: str) -> None:
+    """Raise where keys are trusted and this is none of them."""
+    if trusted and key not in trusted:
+        named = " or ".join(each.fingerprint for each in trusted)
         raise IntegrityError(
-            f"{name} was signed by {key.fingerprint}, not by the trusted key {trusted.fingerprint}"
+            f"{name} was signed by another key, {key.fingerprint}, not by the trusted key {named}"
         )
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         check_chain,
         claimed_epsilon,
         load_model,
+        rho_of,
         synthesizer,
         total_rho,
     )
@@ -39,6 +40,7 @@ _HOMES = {
     "load_model": "dpsynth.public",
     "make_release": "dpsynth.release.pipeline",
     "read_table": "dpsynth.sources.files",
+    "rho_of": "dpsynth.public",
     "synthesizer": "dpsynth.public",
     "total_rho": "dpsynth.public",
 }
@@ -57,6 +59,7 @@ __all__ = [
     "load_model",
     "make_release",
     "read_table",
+    "rho_of",
     "synthesizer",
     "total_rho",
 ]

@@ -12,6 +12,13 @@ def positive(**values: Fraction | int | float) -> None:
             raise ValueError(f"{name} must be above 0")
 
 
+def at_most(limit: Fraction | int, **values: Fraction | int) -> None:
+    """Raise ValueError if any value is above ``limit``."""
+    for name, value in values.items():
+        if value > limit:
+            raise ValueError(f"{name} must be at most {limit}")
+
+
 def exact(**values: object) -> None:
     """Raise TypeError unless every value is a Fraction or an int: floats carry rounding."""
     for name, value in values.items():

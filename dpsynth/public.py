@@ -65,6 +65,15 @@ def claimed_epsilon(documents: Sequence[Mapping[str, str]], delta: str | Fractio
     return accounting.epsilon_from_rho(total_rho(documents), Fraction(delta))
 
 
+def rho_of(epsilon: str | Fraction, delta: str | Fraction) -> Fraction:
+    """Return the largest zCDP cost that a claim of (epsilon, delta) allows, rounded down.
+
+    Raises:
+        ValueError: ``delta`` is not in (0, 1), or ``epsilon`` is out of range.
+    """
+    return accounting.rho_from_epsilon(Fraction(epsilon), Fraction(delta))
+
+
 def check_chain(entries: Sequence[Mapping[str, object]]) -> None:
     """Hold ledger entries, given as documents, against their digests and each other.
 

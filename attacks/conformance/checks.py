@@ -29,6 +29,7 @@ class Check:
         statistic: what was measured.
         p_value: of the statistic, where it has one.
         bound: what the statistic had to stay at or below.
+        lower_bound: what it had to stay at or above, where too little is a fault as well.
         trials: draws or pairs of answers behind it.
         detectable: factor of a wrong scale that would have been seen with 95 % probability.
         confidence: chance that a correct mechanism passes all checks of the plan.
@@ -40,6 +41,7 @@ class Check:
     statistic: float | None = None
     p_value: float | None = None
     bound: float | None = None
+    lower_bound: float | None = None
     trials: int | None = None
     detectable: float | None = None
     confidence: float | None = None

@@ -88,6 +88,7 @@ def _one(
             status="passed" if low <= mean <= high else "failed",
             statistic=mean / expected,
             bound=high / expected,
+            lower_bound=low / expected,
             trials=int(draws.size),
             detectable=narrowest,
             confidence=CONFIDENCE,

@@ -15,6 +15,8 @@ from dpsynth.errors import UsageError
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+_STYLES = {"passed": "green", "failed": "bold red", "error": "bold red", "inconclusive": "yellow"}
+
 
 def note(text: str) -> None:
     """Say ``text`` on standard error."""
@@ -40,7 +42,15 @@ def emit(document: Mapping[str, Any], *, as_json: bool, text: Callable[[], str])
 def table(
     header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()
 ) -> str:
-    """Return aligned plain text; the columns in ``right`` are set to the right."""
+    """Return a table as text, drawn and colored on a terminal, plain and aligned elsewhere.
+
+    Args:
+        header: names of the columns.
+        rows: the cells, each row as long as the header.
+        right: the columns that are set to the right.
+    """
+    if sys.stdout.isatty():
+        return _drawn(header, rows, right)
     lines = [list(header), *[list(row) for row in rows]]
     widths = [max(len(line[place]) for line in lines) for place in range(len(header))]
     ruled = [lines[0], ["-" * width for width in widths], *lines[1:]]
@@ -51,6 +61,24 @@ def table(
         ).rstrip()
         for line in ruled
     )
+
+
+def _drawn(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int]) -> str:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for place, name in enumerate(header):
+        drawn.add_column(Text(name), justify="right" if place in right else "left")
+    for row in rows:
+        # Text, so that a name in brackets is not taken for a style.
+        drawn.add_row(*(Text(cell, style=_STYLES.get(cell.lower(), "")) for cell in row))
+    console = Console()
+    with console.capture() as captured:
+        console.print(drawn)
+    return captured.get().strip("\n")
 
 
 def refuse_existing(path: Path, *, what: str = "--out") -> None:

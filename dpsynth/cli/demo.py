@@ -11,9 +11,9 @@ from dpsynth.cli.exits import Exit
 from dpsynth.cli.options import Json
 
 _SENTENCES = {
-    "PASS": "the claim holds up: every check of the mechanism passed and the policy is met",
+    "PASS": "every required check of the mechanism passed and the policy {policy} is met",
     "INCONCLUSIVE": "the claim is intact, but something required could not be shown",
-    "FAIL": "a check of the mechanism or of the policy failed; do not publish this",
+    "FAIL": "a check of the mechanism failed or the policy {policy} is not met; do not publish it",
 }
 
 
@@ -40,7 +40,8 @@ def demo(
         text=lambda: "\n".join(
             [
                 f"The release is in {directory}/ ({outcome.signer}).",
-                f"Verdict: {outcome.verdict}: {_SENTENCES[outcome.verdict]}.",
+                f"Verdict: {outcome.verdict}: "
+                f"{_SENTENCES[outcome.verdict].format(policy=outcome.policy)}.",
                 f"For the custodian alone: the attacks on real persons ended "
                 f"{outcome.internal_verdict}.",
                 f"Open {directory}/public/report.html; the custodian's own report, which stays in "

@@ -17,6 +17,7 @@ from dpsynth.cli.options import Json
 
 LEAST_DISK_MEBIBYTES = 512
 _EXTRAS = {
+    "bench": ("sklearn", "statsmodels"),
     "demo": ("causaldata",),
     "formats": ("pyreadstat",),
     "baselines": ("diffprivlib",),

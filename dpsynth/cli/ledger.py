@@ -7,6 +7,7 @@ import typer
 
 from dpsynth.cli import console, parse
 from dpsynth.cli.options import Json
+from dpsynth.errors import IntegrityError
 
 Existing = Annotated[Path, typer.Argument(metavar="LEDGER", help="A ledger file.")]
 
@@ -96,18 +97,45 @@ def show(path: Existing, json: Json = False) -> None:
     console.emit(document, as_json=json, text=text)
 
 
-def verify(path: Existing, json: Json = False) -> None:
-    """Check that no entry of a ledger was changed, removed or reordered (exit code 5)."""
+def verify(
+    path: Existing,
+    release: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--release",
+            metavar="DIR",
+            help="A release of this table, which the ledger must still show; may be repeated.",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Check that no entry of a ledger was changed, removed or reordered (exit code 5).
+
+    A ledger put back to an older state is consistent in itself: only a release that it has
+    forgotten shows it, so name the releases that you know of.
+    """
     import dpsynth
 
+    heads = [head for folder in release or [] for head in _heads(folder)]
     with dpsynth.Ledger.open(path) as ledger:
-        ledger.verify()
+        ledger.verify(heads=heads)
         count = len(ledger.entries())
     console.emit(
         {"ledger": str(path), "intact": True, "entries": count},
         as_json=json,
         text=lambda: f"{path} is intact: {count} entries, each chained to the one before.",
     )
+
+
+def _heads(folder: Path) -> list[str]:
+    """Return the digests of the entries that a release shows."""
+    from dpsynth.release import canonical, public_folder
+    from dpsynth.release.bundle import LEDGER
+
+    entries = canonical.read(public_folder(folder) / LEDGER).get("entries")
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise IntegrityError(f"{folder} does not hold the ledger extract of a release")
+    return [str(entry.get("digest")) for entry in entries]
 
 
 def _summary(ledger: Any) -> dict[str, Any]:

@@ -36,12 +36,14 @@ class Outcome:
     Attributes:
         directory: the release.
         verdict: of the public certificate.
+        policy: the name of the rule behind it.
         internal_verdict: of the custodian's audit.
         signer: what verification said of the signer.
     """
 
     directory: Path
     verdict: str
+    policy: str
     internal_verdict: str
     signer: str
 
@@ -83,6 +85,7 @@ def run(folder: Path, *, say: Callable[[str], None]) -> Outcome:
     return Outcome(
         directory=release,
         verdict=str(made["public_verdict"]),
+        policy=str(checked["policy"]["name"]),
         internal_verdict=str(made["internal_verdict"]),
         signer=str(checked["sentence"]),
     )

@@ -1,15 +1,20 @@
-"""Raw cells, whatever they are: the same text or number from CSV, Parquet or a frame. Total."""
+"""Raw cells, whatever they are: the same text or number from CSV, Parquet or a frame. Total.
+
+What becomes of a cell depends on that cell alone, never on its fellows in the column: else one
+person's cell would move the rows of all others, and no noise is scaled to that.
+"""
 
 import datetime as dt
-import decimal
 import math
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dpsynth.encoding import stamps
 from dpsynth.schema.values import MAX_TEXT, key
 
 if TYPE_CHECKING:
@@ -49,19 +54,41 @@ def distinct(series: "pd.Series[Any]") -> Distinct:
     """Factorize a column once, so that slow work is done once a distinct cell."""
     import pandas as pd
 
+    series = _plain(series)
     dtype = series.dtype
     if isinstance(dtype, pd.CategoricalDtype):
-        index = np.asarray(series.cat.codes, dtype=np.int64)
-        return Distinct(cells=list(series.cat.categories), index=index)
+        levels = distinct(pd.Series(series.cat.categories))
+        index = np.append(levels.index, -1)[np.asarray(series.cat.codes, dtype=np.int64)]
+        return Distinct(cells=levels.cells, index=index)
     if _is_numeric(series):
+        if isinstance(dtype, np.dtype) and dtype.itemsize > 8:
+            return _by_hand(list(series.to_numpy()))  # hashing would round to 64 bits
         factors, uniques = pd.factorize(series)
         return Distinct(cells=uniques.tolist(), index=np.asarray(factors, dtype=np.int64))
-    if isinstance(dtype, np.dtype) and dtype.kind != "O":
-        return _one_each(series)
-    return _distinct_text(series)
+    if isinstance(dtype, np.dtype) and dtype.kind in "mM":
+        return _by_hand(list(series.to_numpy()))
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        # All zones write the same text. UTC is the one that knows every year.
+        return _by_hand(list(series.dt.tz_convert("UTC")))
+    if isinstance(dtype, pd.StringDtype):
+        return _text_column(series)
+    return _by_hand(series.tolist())
 
 
-def _distinct_text(series: "pd.Series[Any]") -> Distinct:
+def _plain(series: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return a column that arrow holds as the file reader would have read it."""
+    import pandas as pd
+    import pyarrow as pa
+
+    if not isinstance(series.dtype, pd.ArrowDtype):
+        return series
+    from dpsynth.encoding.arrow import to_series
+
+    return to_series(pa.chunked_array(pa.array(series)))
+
+
+def _text_column(series: "pd.Series[Any]") -> Distinct:
+    """Factorize a column of pandas' text type, fast; the same cells as by hand."""
     import pyarrow as pa
 
     try:
@@ -69,16 +96,32 @@ def _distinct_text(series: "pd.Series[Any]") -> Distinct:
         if isinstance(held, pa.ChunkedArray):
             held = held.combine_chunks()
         encoded = held.dictionary_encode()
-    except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        return _one_each(series)  # not all text: numbers among it, bytes, lists, lone surrogates
+    except (pa.ArrowException, TypeError, ValueError):  # lone surrogates
+        return _by_hand(series.tolist())
+    try:
+        cells = encoded.dictionary.to_pylist()
+    except UnicodeDecodeError:
+        cells = encoded.dictionary.cast(pa.large_binary()).to_pylist()
     index = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return Distinct(cells=encoded.dictionary.to_pylist(), index=index.astype(np.int64))
+    return Distinct(cells=cells, index=index.astype(np.int64))
 
 
-def _one_each(series: "pd.Series[Any]") -> Distinct:
-    # Hashing foreign objects could fail or lie (a signaling NaN, 1 == True), so no factorizing.
-    cells = list(series)
-    return Distinct(cells=cells, index=np.arange(len(cells), dtype=np.int64))
+def _by_hand(column: list[Any]) -> Distinct:
+    # Only plain text and bytes are found by their hash: foreign objects could fail or lie there
+    # (a signaling NaN, 1 == True), and pandas' own tables cut text at a NUL.
+    known: dict[type, dict[Any, int]] = {str: {}, bytes: {}}
+    cells: list[Any] = []
+    index = np.empty(len(column), dtype=np.int64)
+    for row, cell in enumerate(column):
+        if cell is None:
+            index[row] = -1
+            continue
+        places = known.get(type(cell))
+        place = len(cells) if places is None else places.setdefault(cell, len(cells))
+        if place == len(cells):
+            cells.append(cell)
+        index[row] = place
+    return Distinct(cells=cells, index=index)
 
 
 def _is_numeric(series: "pd.Series[Any]") -> bool:
@@ -96,29 +139,62 @@ def _is_numeric(series: "pd.Series[Any]") -> bool:
 
 def text_of(cell: object) -> str | None:
     """Return the text form of a cell, None where it is null, or ``UNREADABLE``."""
+    if isinstance(cell, bytes | bytearray | memoryview):
+        try:
+            cell = bytes(cell).decode("utf-8")
+        except ValueError:  # not UTF-8, or a view that was released
+            return UNREADABLE
     if isinstance(cell, str):
         if len(cell) > MAX_TEXT:
             return UNREADABLE
         return cell.strip() or None
     if _is_null(cell):
         return None
+    text = _text_of_value(cell)
+    return UNREADABLE if text is None or len(text) > MAX_TEXT else text
+
+
+def _text_of_value(cell: object) -> str | None:
+    """Write a cell that is no text and no null; equal texts only for equal values."""
     if isinstance(cell, bool | np.bool_):
         return str(bool(cell))
     if isinstance(cell, int | np.integer):
-        return str(int(cell)) if int(cell).bit_length() <= _MAX_BITS else UNREADABLE
-    if isinstance(cell, bytes):
-        if len(cell) > MAX_TEXT:
-            return UNREADABLE
-        try:
-            return text_of(cell.decode("utf-8"))
-        except UnicodeDecodeError:
-            return UNREADABLE
-    if isinstance(cell, dt.date):
-        return cell.isoformat()
-    if isinstance(cell, np.datetime64):
-        return str(cell)
+        return str(int(cell)) if int(cell).bit_length() <= _MAX_BITS else None
+    if isinstance(cell, dt.date | np.datetime64):
+        return stamps.text(cell)
+    if isinstance(cell, np.longdouble) and float(cell) != cell:
+        over, under = cell.as_integer_ratio()  # finite, for an infinity equals its float
+        exponent = under.bit_length() - 1
+        if max(over.bit_length(), exponent) > _MAX_BITS:
+            return None
+        digits = Decimal(over * 5**exponent).as_tuple()
+        return _text_of_decimal(Decimal((digits.sign, digits.digits, -exponent)))
+    if isinstance(cell, Decimal):
+        return _text_of_decimal(cell)
     number = _number_of_object(cell)
-    return UNREADABLE if number is None else key(number)
+    return None if number is None else key(number)
+
+
+def _text_of_decimal(value: Decimal) -> str | None:
+    """Write a decimal as the float of exactly the same digits, or else in its own digits."""
+    if not value.is_finite():
+        return key(float(value))
+    sign, digits, exponent = value.as_tuple()
+    whole = "".join(map(str, digits)).lstrip("0")
+    bare = whole.rstrip("0")
+    if not bare:
+        return "0"
+    exponent = int(exponent) + len(whole) - len(bare)
+    minus = "-" if sign else ""
+    if 0 <= exponent <= MAX_TEXT:
+        return f"{minus}{bare}{'0' * exponent}"
+    short = key(float(value))
+    if Decimal(short) == value:
+        return short
+    if -MAX_TEXT <= exponent < 0:
+        padded = bare.rjust(1 - exponent, "0")
+        return f"{minus}{padded[:exponent]}.{padded[exponent:]}"
+    return f"{minus}{bare}e{exponent}"
 
 
 def as_whole_text(text: str) -> str | None:
@@ -147,12 +223,12 @@ def _is_null(cell: object) -> bool:
         return bool(np.isnan(cell))
     if isinstance(cell, np.datetime64 | np.timedelta64):
         return bool(np.isnat(cell))
-    return isinstance(cell, decimal.Decimal) and cell.is_nan()
+    return isinstance(cell, Decimal) and cell.is_nan()
 
 
 def _number_of_object(cell: object) -> float | None:
     """Return a cell that is not text as a float; None if it is no number. Nulls excluded."""
-    if isinstance(cell, bool | int | float | np.bool_ | np.integer | np.floating | decimal.Decimal):
+    if isinstance(cell, bool | int | float | np.bool_ | np.integer | np.floating | Decimal):
         try:
             return float(cell)
         except OverflowError:
@@ -172,8 +248,10 @@ def numbers(
     Returns:
         Values, float64, 0 where there is none; and for each row NUMBER, MISSING or UNPARSABLE.
     """
+    series = _plain(series)
     if _is_numeric(series):
-        values = series.to_numpy(dtype=np.float64, na_value=np.nan)
+        with np.errstate(all="ignore"):  # an extended float may be beyond the range of a double
+            values = series.to_numpy(dtype=np.float64, na_value=np.nan)
         states = np.isnan(values).astype(np.uint8)  # MISSING is 1
         values = np.where(states == NUMBER, values, 0.0)
     else:
@@ -191,15 +269,15 @@ def numbers(
 
 
 def _parse(cell: object, codes: set[str]) -> tuple[float, int]:
-    text = text_of(cell) if isinstance(cell, str | bytes) else None
-    if text is None:
-        if isinstance(cell, str | bytes) or _is_null(cell):
-            return 0.0, MISSING
-        number = _number_of_object(cell)
-    else:
-        if text in codes:
+    if isinstance(cell, str | bytes | bytearray | memoryview):
+        text = text_of(cell)
+        if text is None or text in codes:
             return 0.0, MISSING
         number = number_of_text(text)
+    elif _is_null(cell):
+        return 0.0, MISSING
+    else:
+        number = _number_of_object(cell)
     return (0.0, UNPARSABLE) if number is None else (number, NUMBER)
 
 
@@ -209,14 +287,11 @@ def days(
     """Parse a column as days, counted as ``datetime.date.toordinal`` does; see ``numbers``."""
     import pandas as pd
 
-    if isinstance(series.dtype, pd.DatetimeTZDtype):
-        series = series.dt.tz_localize(None)
-    if isinstance(series.dtype, np.dtype) and series.dtype.kind == "M":
-        stamps = series.to_numpy().astype("datetime64[D]")
-        states = np.isnat(stamps).astype(np.uint8)
-        epoch = dt.date(1970, 1, 1).toordinal()
-        values = np.where(states == NUMBER, stamps.astype(np.int64) + epoch, 0)
-        return values.astype(np.float64), states
+    series = _plain(series)
+    dtype = series.dtype
+    if isinstance(dtype, pd.DatetimeTZDtype) or (isinstance(dtype, np.dtype) and dtype.kind == "M"):
+        values, nulls = stamps.days(series)
+        return values, nulls.astype(np.uint8)  # MISSING is 1
     found = distinct(series)
     texts = {key(code) for code in codes}
     parsed = [_parse_day(cell, layout, texts) for cell in found.cells]
@@ -227,10 +302,8 @@ def days(
 def _parse_day(cell: object, layout: str | None, codes: set[str]) -> tuple[float, int]:
     if _is_null(cell):
         return 0.0, MISSING
-    if isinstance(cell, dt.date):
-        return float(cell.toordinal()), NUMBER
-    if isinstance(cell, np.datetime64):
-        cell, layout = str(cell.astype("datetime64[D]")), None
+    if isinstance(cell, dt.date | np.datetime64):
+        return stamps.day(cell), NUMBER
     text = text_of(cell)
     if text is None or text in codes:
         return 0.0, MISSING

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from dpsynth.domain import Domain
 from dpsynth.encoding import cells, grid, output
 from dpsynth.schema.columns import (
-    MAX_OWN_LEVELS,
     BooleanColumn,
     CategoricalColumn,
     DateColumn,
@@ -174,10 +173,10 @@ _FLAGS = {
 class _GridCodec:
     """Shared by numbers and dates: cells of a fixed grid, and a missing level."""
 
-    def __init__(self, column: ModeledColumn, cut: grid.Grid, *, declared: bool) -> None:
+    def __init__(self, column: ModeledColumn, cut: grid.Grid) -> None:
         self.has_missing = column.has_missing
         self.grid = cut
-        self.needs_bins = not declared and cut.size > MAX_OWN_LEVELS
+        self.needs_bins = column.learns_bins
         self._unexpected = cut.size
 
     @property
@@ -215,7 +214,7 @@ class NumericCodec(_GridCodec):
             cut = grid.equal(float(limits[0]), float(limits[1]), bins, whole=whole)
         else:
             cut = grid.fine(float(limits[0]), float(limits[1]), whole=whole)
-        super().__init__(column, cut, declared=bins is not None)
+        super().__init__(column, cut)
         self._column = column
         self._decimals = getattr(column, "decimals", None)
         if not self.has_missing:
@@ -259,7 +258,7 @@ class DateCodec(_GridCodec):
             cut = grid.equal(low, high, column.bins, whole=True)
         else:
             cut = grid.fine(low, high, whole=True, skewed=False)
-        super().__init__(column, cut, declared=column.bins is not None)
+        super().__init__(column, cut)
         self._column = column
         if not self.has_missing:
             day = low if column.fallback is None else float(column.fallback.toordinal())

@@ -22,6 +22,7 @@ from dpsynth.privacy.events import (
 _DIGITS = 60
 _SLACK = Decimal(10) ** -40  # far above the error of a dozen operations at 60 digits
 _GRID = Decimal(10) ** -12  # a claim is rounded up to this many places
+MOST_EPSILON = 10**9  # far above anything that promises anything
 _SIGNIFICANT_BITS = 48  # of a rho that comes from (epsilon, delta)
 
 
@@ -62,7 +63,7 @@ def _epsilon_at(log_order: float, *, rho: float, log_inverse_delta: float) -> fl
 def _best_log_order(rho: float, log_inverse_delta: float) -> float:
     """Return log(alpha - 1) near the least bound. Any return value is valid, this one is tight."""
     # Without its slowly varying terms the bound is least at alpha - 1 = sqrt(log(1/delta) / rho).
-    middle = (log(log_inverse_delta) - log(rho)) / 2
+    middle = (log(max(log_inverse_delta, 1e-18)) - log(rho)) / 2
     low, high = middle - 8, middle + 8
     for _ in range(120):
         left, right = low + (high - low) / 3, high - (high - low) / 3
@@ -134,11 +135,12 @@ def rho_from_epsilon(epsilon: Fraction, delta: Fraction) -> Fraction:
         10**9 of the largest at any delta up to 1/2, and valid at any other.
 
     Raises:
-        ValueError: no positive rho can be stated for so small an epsilon.
+        ValueError: no positive rho can be stated for so small an epsilon, or it is above 10**9.
     """
     _validate.exact(epsilon=epsilon, delta=delta)
     _validate.positive(epsilon=epsilon)
     _validate.in_open_unit(delta=delta)
+    _validate.at_most(MOST_EPSILON, epsilon=epsilon)
     # Bisection on log rho. Above epsilon + 3 no rho can do, at any delta up to 1/2.
     high = log(float(epsilon) + 3)
     low, best = high - 400, Fraction(0)

@@ -21,7 +21,6 @@ from fractions import Fraction
 from itertools import pairwise
 from math import ceil
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, cast
 
 from dpsynth import _validate
@@ -32,7 +31,13 @@ from dpsynth.errors import (
     LedgerMissingError,
     UsageError,
 )
-from dpsynth.privacy.accounting import epsilon_from_rho, rho_from_epsilon, total_rho, zcdp_rho
+from dpsynth.privacy.accounting import (
+    MOST_EPSILON,
+    epsilon_from_rho,
+    rho_from_epsilon,
+    total_rho,
+    zcdp_rho,
+)
 from dpsynth.privacy.events import Event, event_from_dict, event_to_dict
 
 FORMAT = "dpsynth-ledger/1"
@@ -169,6 +174,7 @@ class Cap:
     def __post_init__(self) -> None:
         _validate.exact(epsilon=self.epsilon, delta=self.delta)
         _validate.positive(epsilon=self.epsilon)
+        _validate.at_most(MOST_EPSILON, epsilon=self.epsilon)
         _validate.in_open_unit(delta=self.delta)
 
     @property
@@ -214,11 +220,14 @@ class Ledger:
         """Make a new ledger file, readable by its owner only: it holds the table's secret key.
 
         Raises:
-            UsageError: something stands at ``path`` already.
+            UsageError: something stands at ``path`` already, or the cap is out of range.
             BudgetExceededError: the folder cannot be written.
         """
         path = Path(path)
-        cap = Cap(epsilon=cap_epsilon, delta=cap_delta)
+        try:
+            cap = Cap(epsilon=cap_epsilon, delta=cap_delta)
+        except ValueError as error:
+            raise UsageError(f"the cap cannot be kept: {error}") from error
         if path.exists():
             raise UsageError(f"{path} exists already; a ledger is never overwritten")
         draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
@@ -275,12 +284,10 @@ class Ledger:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
         self.close()
 
     # -- reading --------------------------------------------------------------------------------
@@ -292,6 +299,11 @@ class Ledger:
         if known and (not rows or rows[0][1] != self._known[-1].digest):
             raise IntegrityError(f"{self.name} was changed while it was open")
         fresh = [_entry(body, digest) for body, digest in rows[bool(known) :]]
+        check_chain([*self._known[-1:], *fresh])
+        if [entry.index for entry in fresh] != list(range(known, known + len(fresh))):
+            raise IntegrityError(f"{self.name} lacks an entry")
+        if not known and fresh and fresh[0].previous != self._origin:
+            raise IntegrityError(f"{self.name} does not begin where it was made")
         self._known.extend(fresh)
         self._spent += total_rho(entry.event for entry in fresh)
         return tuple(self._known)
@@ -331,11 +343,6 @@ class Ledger:
             raise IntegrityError(f"{self.name} is damaged: {error}") from error
         self._known, self._spent = [], Fraction(0)
         entries = self.entries()
-        check_chain(entries)
-        if [entry.index for entry in entries] != list(range(len(entries))):
-            raise IntegrityError(f"{self.name} lacks an entry")
-        if entries and entries[0].previous != self._origin:
-            raise IntegrityError(f"{self.name} does not begin where it was made")
         if self.spent > self.cap.rho:
             raise IntegrityError(f"{self.name} holds more charges than its cap allows")
         previous = self._origin
@@ -433,7 +440,7 @@ class Ledger:
         return BudgetExceededError(
             f"{self.name} cannot pay for {what}: it costs rho={float(cost):.4g}, and "
             f"rho={float(left):.4g} is left of {float(self.cap.rho):.4g}. No row was read for it "
-            f"and nothing was charged. {advice}",
+            f"and nothing was charged for it. {advice}",
             cost=cost,
             left=left,
         )
@@ -468,8 +475,7 @@ class Ledger:
                 yield
                 self._connection.execute("COMMIT")
             except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+                self._connection.rollback()
                 raise
         except sqlite3.OperationalError as error:
             raise BudgetExceededError(
@@ -562,9 +568,13 @@ def _today() -> str:
 def _connect(path: str) -> sqlite3.Connection:
     address = f"{Path(path).absolute().as_uri()}?mode=rw"
     connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
-    # A write-ahead log would keep debits in a second file that a plain copy forgets.
-    connection.execute("PRAGMA journal_mode = DELETE")
-    connection.execute("PRAGMA synchronous = EXTRA")
+    try:
+        # A write-ahead log would keep debits in a second file that a plain copy forgets.
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("PRAGMA synchronous = EXTRA")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 

@@ -13,7 +13,12 @@ from dpsynth.privacy.events import (
     ExponentialSelectionEvent,
 )
 from dpsynth.privacy.randomness import RandomSource
-from dpsynth.privacy.samplers import discrete_gaussian, discrete_laplace, exponential_choice
+from dpsynth.privacy.samplers import (
+    MAX_SCALE,
+    discrete_gaussian,
+    discrete_laplace,
+    exponential_choice,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +44,7 @@ class DiscreteGaussian:
     def __post_init__(self) -> None:
         _validate.exact(sigma_squared=self.sigma_squared)
         _validate.positive(sigma_squared=self.sigma_squared)
+        _validate.at_most(MAX_SCALE**2, sigma_squared=self.sigma_squared)
 
     def event(self, *, l2_sensitivity_squared: Fraction) -> DiscreteGaussianEvent:
         """Describe one use of this mechanism to an accountant. Reads no data."""
@@ -86,6 +92,7 @@ class DiscreteLaplace:
     def __post_init__(self) -> None:
         _validate.exact(scale=self.scale)
         _validate.positive(scale=self.scale)
+        _validate.at_most(MAX_SCALE, scale=self.scale)
 
     def event(self, *, l1_sensitivity: Fraction) -> DiscreteLaplaceEvent:
         """Describe one use of this mechanism to an accountant. Reads no data."""

@@ -51,8 +51,7 @@ def discrete_gaussian(
     """
     _validate.exact(sigma_squared=sigma_squared)
     _validate.positive(sigma_squared=sigma_squared)
-    if sigma_squared > MAX_SCALE**2:
-        raise ValueError("sigma_squared must be at most 2**96")
+    _validate.at_most(MAX_SCALE**2, sigma_squared=sigma_squared)
     excess = int(sigma_squared).bit_length() - 2 * _GAUSSIAN_TABLE_BITS
     shift = max(0, (excess + 1) // 2)
     quadratic = Fraction(4**shift) / (2 * sigma_squared)
@@ -77,8 +76,7 @@ def discrete_laplace(scale: Fraction, *, size: int, rng: RandomSource) -> NDArra
     """
     _validate.exact(scale=scale)
     _validate.positive(scale=scale)
-    if scale > MAX_SCALE:
-        raise ValueError("scale must be at most 2**48")
+    _validate.at_most(MAX_SCALE, scale=scale)
     shift = max(0, int(scale).bit_length() - _LAPLACE_TABLE_BITS)
     law = Law(linear=Fraction(2**shift) / scale, quadratic=Fraction(0), signed=not shift)
     return _draw(law, shift=shift, size=size, rng=rng)

@@ -90,6 +90,18 @@ def exact_number(text: object, *, name: str) -> Fraction:
     raise IntegrityError(f'{name} must be an exact number written as text, as in "3/8"')
 
 
+def exact_fraction(text: object, *, name: str) -> Fraction:
+    """Read the one spelling that :func:`exact_text` writes: lowest terms, no decimal point.
+
+    Raises:
+        IntegrityError: it is another spelling of a number ("2/4", "01", "0.5"), or none.
+    """
+    number = exact_number(text, name=name)
+    if str(number) != text:
+        raise IntegrityError(f'{name} must be written in lowest terms, as in "3/8" or "2"')
+    return number
+
+
 def _text(value: object, *, depth: int) -> str:
     if depth > DEEPEST_NESTING:
         raise ValueError(f"a document must not nest deeper than {DEEPEST_NESTING} levels")

@@ -125,6 +125,11 @@ class ModeledColumn(Column):
         raise NotImplementedError
 
     @property
+    def learns_bins(self) -> bool:
+        """Whether bins must be learnt privately: nothing declared says how to cut the range."""
+        return False
+
+    @property
     def has_missing(self) -> bool:
         """Whether there is a missing level, always the last code."""
         return self.nullable or bool(self.missing_codes)
@@ -335,6 +340,16 @@ class NumericColumn(ModeledColumn):
             return self.bins[0], self.bins[-1]
         return self.bounds
 
+    @property
+    def learns_bins(self) -> bool:
+        """Whether bins must be learnt: none declared, and too wide a range to do without."""
+        if self.bins is not None:
+            return False
+        return self.limits is None or self._levels(self.limits) > MAX_OWN_LEVELS
+
+    def _levels(self, limits: tuple[int | float, int | float]) -> float:
+        return 1 if limits[0] == limits[1] else math.inf
+
 
 class IntegerColumn(NumericColumn):
     """Whole numbers; a cell with a fraction is rounded, halves to the even neighbor."""
@@ -345,6 +360,9 @@ class IntegerColumn(NumericColumn):
         super()._check_numbers(field, numbers)
         if any(not float(number).is_integer() or abs(number) > MAX_INTEGER for number in numbers):
             raise self.wrong(field, "must be whole numbers of at most 2^53")
+
+    def _levels(self, limits: tuple[int | float, int | float]) -> float:
+        return limits[1] - limits[0] + 1
 
     def allowed_dtypes(self) -> frozenset[str]:
         """Text, float64, and the integer dtypes that hold the bounds."""
@@ -447,6 +465,13 @@ class DateColumn(ModeledColumn):
         if self.bounds is None and isinstance(self.bins, tuple):
             return self.bins[0], self.bins[-1]
         return self.bounds
+
+    @property
+    def learns_bins(self) -> bool:
+        """Whether bins must be learnt: none declared, and too many days to do without."""
+        if self.bins is not None or self.limits is None:
+            return False
+        return (self.limits[1] - self.limits[0]).days + 1 > MAX_OWN_LEVELS
 
     def undeclared(self) -> tuple[tuple[str, str], ...]:
         """Say that the bounds are wanted, if they are."""

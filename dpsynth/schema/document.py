@@ -216,12 +216,19 @@ class Schema(BaseModel):
         for part, origin in self.unit.provenance.items():
             if origin.status == "guessed":
                 yield OpenItem(column=None, field=part, why=guess, guessed=True)
+            elif origin.status == "learnt":
+                yield OpenItem(column=None, field=part, why=_UNPAID, guessed=False)
         for column in self.columns:
             for field, why in column.undeclared():
                 yield OpenItem(column=column.name, field=field, why=why, guessed=False)
+            own = _learnt(column)
             for field, origin in sorted(column.provenance.items()):
                 if origin.status == "guessed":
                     yield OpenItem(column=column.name, field=field, why=guess, guessed=True)
+                elif origin.status == "learnt" and (
+                    field in column.stated() or own.get(field, {}).get("entry") != origin.entry
+                ):
+                    yield OpenItem(column=column.name, field=field, why=_UNPAID, guessed=False)
 
     def require_closed(self) -> None:
         """Raise SchemaError if anything is still open; law 4."""
@@ -267,14 +274,20 @@ class Schema(BaseModel):
         return self.model_copy(update={"columns": changed, "unit": unit})
 
     def provenance_summary(self) -> dict[str, Any]:
-        """Return the origin of every stated fact by column and field; plain data."""
+        """Return the origin of every fact by column and field; plain data.
+
+        Bins and bounds that a release will learn stand with the label of their ledger entry.
+        """
         unit = {
             field: self.unit.provenance.get(field, DECLARED).filled()
             for field in ("kind", "column", "max_rows")
             if getattr(self.unit, field) is not None
         }
         columns = {
-            column.name: {field: column.origin(field).filled() for field in column.stated()}
+            column.name: {
+                **{field: column.origin(field).filled() for field in column.stated()},
+                **_learnt(column),
+            }
             for column in self.columns
         }
         return {"unit": unit, "columns": columns}
@@ -289,6 +302,10 @@ class Schema(BaseModel):
 
 
 _ORDER = tuple(Schema.model_fields)
+_UNPAID = (
+    "says `learnt`, but it stands here before any charge is made: leave the field out so that the "
+    "release learns and pays for it, or say how it is known (declared, or confirmed with a source)"
+)
 
 
 def _adopt(origins: Mapping[Any, Provenance], adopted: Provenance) -> dict[Any, Provenance]:
@@ -296,6 +313,15 @@ def _adopt(origins: Mapping[Any, Provenance], adopted: Provenance) -> dict[Any, 
         field: adopted if origin.status == "guessed" else origin
         for field, origin in origins.items()
     }
+
+
+def _learnt(column: Column) -> dict[str, dict[str, str]]:
+    """What a release learns of a column because nothing declares it, and who pays."""
+    if not isinstance(column, ModeledColumn) or not column.learns_bins:
+        return {}
+    origin = Provenance(status="learnt", entry=f"bins({column.name})").filled()
+    fields = ("bins",) if getattr(column, "limits", None) is not None else ("bounds", "bins")
+    return dict.fromkeys(fields, origin)
 
 
 def _refuse_constant(name: str) -> float:

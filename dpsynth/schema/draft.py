@@ -32,7 +32,7 @@ def draft_schema(path: Path | str) -> Schema:
     """
     path = Path(path)
     frame = _read(path)
-    columns = [_column(name, frame[name]) for name in frame.columns]
+    columns = [_read_column(path, name, frame[name]) for name in frame.columns]
     if not columns:
         raise DataError(f"{path.name!r} has no columns")
     unit: dict[str, Any] = {"kind": "row", "provenance": {"kind": "guessed"}}
@@ -69,10 +69,21 @@ def _read(path: Path) -> "pd.DataFrame":
         return pd.read_csv(
             path, dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8-sig"
         )
-    except (ValueError, OSError, TypeError, pa.ArrowException):
+    except (ValueError, OSError, TypeError, ArithmeticError, pa.ArrowException):
         # The parser's own words quote cells, so they are not passed on.
         raise DataError(
             f"{path.name!r} cannot be read as a table: it is damaged or empty"
+        ) from None
+
+
+def _read_column(path: Path, name: str, series: "pd.Series[Any]") -> dict[str, Any]:
+    try:
+        return _column(name, series)
+    except (UnicodeError, ArithmeticError, NotImplementedError):
+        # Their words quote cells, so they are not passed on.
+        raise DataError(
+            f"column {name!r} of {path.name!r} holds days beyond the year 9999 or text that is "
+            "not UTF-8, which a draft cannot describe: declare the column by hand"
         ) from None
 
 

@@ -19,7 +19,10 @@ def import_schema(path: Path | str, *, max_rows: int | None = None) -> Schema:
     """Read a metadata file and return the schema that it describes.
 
     Domains from a codebook or from public knowledge are declared; domains read off the rows are
-    guessed. Counts of rows, persons and nulls are facts of the private table and are not read.
+    guessed, and so is what the file says beside them of nulls, missing codes and dtype. Their
+    labels are left out, for each would repeat a value after the values are replaced. Counts of
+    rows, persons and nulls are facts of the private table and are not read; nor is free text, in
+    which such counts are often told, for a schema is published with its release.
 
     Args:
         path: JSON of one table; docs/reference/schema.md describes the format.
@@ -61,7 +64,6 @@ def _document(data: Mapping[str, Any], max_rows: int | None) -> dict[str, Any]:
         raise SchemaError("the file names no person column, so a person has 1 row: drop --max-rows")
     target = data.get("target")
     return {
-        "description": data.get("title"),
         "unit": unit,
         "target": target if target in modeled else None,
         "quasi_identifiers": [n for n in _names(data.get("quasi_identifiers")) if n in modeled],
@@ -80,8 +82,6 @@ def _column(entry: Any, direct: set[str], shared: Mapping[str, Any]) -> dict[str
     name, kind = entry["name"], entry.get("type")
     roles = entry.get("roles") or []
     column: dict[str, Any] = {"name": name}
-    if isinstance(entry.get("description"), str):
-        column["description"] = entry["description"]
     if name in direct or "direct_identifier" in roles or kind == "text":
         return {**column, "kind": "excluded"}
     dtype = _dtype(entry.get("dtype"))
@@ -102,7 +102,21 @@ def _column(entry: Any, direct: set[str], shared: Mapping[str, Any]) -> dict[str
     column.update(_domain(entry, kind))
     if dtype is not None and kind != "date":
         column["dtype"] = dtype
+    if not _is_public(entry):
+        stated = {"missing_codes", "dtype"} & {*column} | {"nullable"} & {*entry}
+        column["provenance"] = {
+            **column.get("provenance", {}),
+            **dict.fromkeys(sorted(stated), "guessed"),
+        }
     return column
+
+
+def _is_public(entry: Mapping[str, Any]) -> bool:
+    """Whether what is said of a column's cells may come from elsewhere than the rows."""
+    source = entry.get("domain_source")
+    if source is None:  # an open list of codes, for one, states no domain that could have a source
+        return not any(entry.get(field) for field in ("values", "bounds", "labels"))
+    return str(source) in _PUBLIC
 
 
 def _domain(entry: Mapping[str, Any], kind: str) -> dict[str, Any]:
@@ -116,7 +130,7 @@ def _domain(entry: Mapping[str, Any], kind: str) -> dict[str, Any]:
             return {} if rule is None else {"codes": system, "rollup": {"rule": rule}}
         labels = entry.get("labels")
         found: dict[str, Any] = {}
-        if isinstance(labels, Mapping):
+        if isinstance(labels, Mapping) and _is_public(entry):
             found["labels"] = {str(value): str(label) for value, label in labels.items()}
         if entry.get("values"):
             found |= {"values": list(entry["values"]), "provenance": {"values": origin}}

@@ -87,8 +87,8 @@ def _of_column(column: ModeledColumn) -> Iterator[Finding]:
         )
     for word in words:
         named = _BY_WORD.get(word)
-        if named == _NUMBERS and isinstance(column, LevelsColumn) and column.values is not None:
-            continue  # a declared list of values, as of wards or types, tells no person apart
+        if named == _NUMBERS and _lists_values(column):
+            continue  # codes of wards or types tell no person apart
         if named is not None:
             yield Finding(
                 column=column.name,
@@ -97,6 +97,12 @@ def _of_column(column: ModeledColumn) -> Iterator[Finding]:
                 "or coarsen it",
             )
             return
+
+
+def _lists_values(column: ModeledColumn) -> bool:
+    """Whether a list of values is declared; one read off the rows may list persons."""
+    listed = isinstance(column, LevelsColumn) and column.values is not None
+    return listed and column.origin("values").status != "guessed"
 
 
 def _passes(column: ModeledColumn) -> bool:

@@ -1,12 +1,12 @@
 """Tables on disk. Structure is checked here; what a cell holds never matters here."""
 
+import io
 import re
-from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+from dpsynth.encoding.arrow import to_series
 from dpsynth.errors import DataError
 from dpsynth.sources.structure import check_columns
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # pyarrow parses a CSV file in blocks, and a row must fit into one; it counts in 32 bits.
 _BLOCK = 1 << 22
 _LARGEST_BLOCK = (1 << 31) - 1
+_END = "end"  # fills a line that is put after the file, to see whether the file is whole
 _INDEX = re.compile(r"__index_level_\d+__")
 
 
@@ -48,25 +49,24 @@ def read_table(path: Path | str, schema: "Schema | None" = None) -> "pd.DataFram
 def _read_csv(path: Path, schema: "Schema | None") -> "pd.DataFrame":
     import pyarrow as pa
 
-    header, has_rows = _csv_beginning(path)
+    header = _header(path)
     _check(header, schema, path)
-    if not has_rows:
-        nothing = pa.table({name: pa.array([], pa.large_string()) for name in header})
-        blank: pd.DataFrame = nothing.to_pandas()
-        return blank
-    _check_quotes(path)
     size = path.stat().st_size
     try:
         try:
             table = _parse_csv(path, header, _BLOCK)
         except pa.ArrowInvalid as problem:
-            if "straddling" not in str(problem) or size > _LARGEST_BLOCK:
+            if "straddling" not in str(problem) or size >= _LARGEST_BLOCK:
                 raise
-            table = _parse_csv(path, header, max(size, _BLOCK))
+            table = _parse_csv(path, header, size + _BLOCK)
+        # Within open quotes at the end of the file, the added line is no line of its own.
+        ended = table.slice(max(table.num_rows - 1, 0)).to_pylist() == [dict.fromkeys(header, _END)]
+        frame: pd.DataFrame = table.slice(0, max(table.num_rows - 1, 0)).to_pandas()
     except (pa.ArrowException, OSError, ValueError, MemoryError) as problem:
         # The parser's own words quote cells, so they are not passed on.
         raise _csv_fault(path, str(problem)) from None
-    frame: pd.DataFrame = table.to_pandas()
+    if not ended:
+        raise _csv_fault(path, "")
     return frame
 
 
@@ -74,52 +74,55 @@ def _parse_csv(path: Path, header: Sequence[str], block: int) -> Any:
     import pyarrow as pa
     from pyarrow import csv
 
-    return csv.read_csv(
-        path,
-        read_options=csv.ReadOptions(block_size=block, use_threads=False),
-        parse_options=csv.ParseOptions(newlines_in_values=True),
-        convert_options=csv.ConvertOptions(
-            column_types=dict.fromkeys(header, pa.large_string()),
-            null_values=[""],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=True,
-        ),
-    )
+    end = "\n" + ",".join([_END] * len(header)) + "\n"
+    with path.open("rb") as file:
+        return csv.read_csv(
+            pa.PythonFile(_Followed(file, end.encode("ascii")), mode="r"),
+            read_options=csv.ReadOptions(block_size=block, use_threads=False),
+            parse_options=csv.ParseOptions(newlines_in_values=True),
+            convert_options=csv.ConvertOptions(
+                column_types=dict.fromkeys(header, pa.large_string()),
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=True,
+            ),
+        )
 
 
-@contextmanager
-def _records(path: Path) -> Iterator[Iterator[list[str]]]:
-    """Read CSV records one by one, whatever the size of a cell."""
+class _Followed(io.RawIOBase):
+    """A file, and some bytes after its end."""
+
+    def __init__(self, file: BinaryIO, end: bytes) -> None:
+        self._parts = [file, io.BytesIO(end)]
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        found = self._parts[0].read(size)
+        if 0 <= size <= len(found) or len(self._parts) == 1:
+            return found
+        del self._parts[0]
+        return found + self.read(size - len(found) if size >= 0 else -1)
+
+
+def _header(path: Path) -> list[str]:
+    """Read the first record strictly, and it alone: rows are all read by one parser, one way."""
     import csv
 
     before = csv.field_size_limit(2**31 - 1)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            yield csv.reader(file, strict=True)
+            header = next(csv.reader(file, strict=True), None)
     except UnicodeDecodeError:
         raise _csv_fault(path, "invalid UTF8") from None
     except (OSError, csv.Error, MemoryError):
         raise _csv_fault(path, "") from None
     finally:
         csv.field_size_limit(before)
-
-
-def _csv_beginning(path: Path) -> tuple[list[str], bool]:
-    """Return the header, and whether anything follows it."""
-    with _records(path) as records:
-        header = next(records, None)
-        if not header:
-            raise DataError(f"{path.name!r} is empty: its first line must name the columns")
-        return header, any(records)
-
-
-def _check_quotes(path: Path) -> None:
-    """Raise DataError if the file ends within quotes, which the fast parser lets pass."""
-    with path.open("rb") as file:
-        quotes = sum(block.count(b'"') for block in iter(lambda: file.read(_BLOCK), b""))
-    if quotes % 2:  # rare: only then is the slow reader, which knows, worth its time
-        with _records(path) as records:
-            deque(records, maxlen=0)
+    if not header:
+        raise DataError(f"{path.name!r} is empty: its first line must name the columns")
+    return header
 
 
 def _csv_fault(path: Path, words: str) -> DataError:
@@ -138,30 +141,20 @@ def _read_parquet(path: Path, schema: "Schema | None") -> "pd.DataFrame":
     import pyarrow as pa
     from pyarrow import parquet
 
-    # Whole numbers with nulls must not become floats, which would merge long ids.
-    integers = {
-        pa.int8(): pd.Int8Dtype(),
-        pa.int16(): pd.Int16Dtype(),
-        pa.int32(): pd.Int32Dtype(),
-        pa.int64(): pd.Int64Dtype(),
-        pa.uint8(): pd.UInt8Dtype(),
-        pa.uint16(): pd.UInt16Dtype(),
-        pa.uint32(): pd.UInt32Dtype(),
-        pa.uint64(): pd.UInt64Dtype(),
-    }
     try:
         with parquet.ParquetFile(path) as file:
             names = [name for name in file.schema_arrow.names if not _INDEX.fullmatch(name)]
             _check(names, schema, path)
             table = file.read(columns=names)
-            frame: pd.DataFrame = table.to_pandas(ignore_metadata=True, types_mapper=integers.get)
+            columns = [to_series(column) for column in table.columns]
     except DataError:
         raise
     except (pa.ArrowException, OSError, ValueError, TypeError, MemoryError):
         raise DataError(
             f"{path.name!r} cannot be read as a Parquet table: it is damaged or cut off"
         ) from None
-    return frame
+    index = pd.RangeIndex(table.num_rows)
+    return pd.DataFrame(dict(zip(names, columns, strict=True)), index=index)
 
 
 def _check(names: Sequence[str], schema: "Schema | None", path: Path) -> None:

@@ -53,7 +53,8 @@ class FrameSource:
         if known is not None:
             return known.copy()
         cells = self.domain.size(clique)
-        kind = np.int64 if cells > 2**32 else smallest_unsigned(cells)
+        # A column's size, which may equal the number of cells, must fit like every cell's place.
+        kind = np.int64 if cells >= 2**32 else smallest_unsigned(cells + 1)
         place: NDArray[Any] | None = None
         for name in clique:
             column = self.__codes[name].astype(kind, copy=False)

@@ -288,8 +288,8 @@ def _known(table: NoisyTable, total: float, *, ordered: bool, rare: float, level
 def _one_way_share(rho: Fraction) -> Fraction:
     """Return the histograms' share of the budget: the smaller the budget, the larger.
 
-    Two thirds where rho is about 1e-4, a tenth where it is about 1 and above, by integers: the same on
-    every machine.
+    Two thirds where rho is about 1e-4, a tenth where it is about 1 and above. By integers: the
+    same on every machine.
     """
     halvings = rho.denominator.bit_length() - rho.numerator.bit_length()
     return min(max(Fraction(1, 10) + Fraction(halvings, 24), Fraction(1, 10)), Fraction(2, 3))

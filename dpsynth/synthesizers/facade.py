@@ -4,6 +4,7 @@
 where the schema declares none, and hands a curator to the synthesizer.
 """
 
+from abc import ABC, abstractmethod
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -61,7 +62,7 @@ def budget(epsilon: Fraction | float | str, delta: Fraction | float | str) -> tu
         raise UsageError(str(error)) from error
 
 
-class Synthesizer:
+class Synthesizer(ABC):
     """Base of the built-in synthesizers: public settings in fields, ``plan`` and ``fit`` here.
 
     A subclass is a frozen dataclass with a ``name`` and the two methods below it; see
@@ -70,13 +71,13 @@ class Synthesizer:
 
     name: ClassVar[str]
 
+    @abstractmethod
     def steps(self, domain: Domain, *, unit: PrivacyUnit, rho: Fraction) -> tuple[Step, ...]:
         """List the charges of ``learn``, from public facts alone; they add up to ``rho``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def learn(self, curator: Curator, *, rho: Fraction, planned: Domain | None = None) -> Learned:
         """Spend exactly ``rho`` through ``curator``, with the scales of ``steps(planned)``."""
-        raise NotImplementedError
 
     @property
     def settings(self) -> dict[str, object]:
@@ -111,7 +112,14 @@ class Synthesizer:
         bins = PrivateBins()
         bins_rho = _bins_rho(schema, rho)
         domain = bins.domain(schema)
-        steps = bins.steps(schema, unit=unit, rho=bins_rho) if bins_rho else ()
+        try:
+            steps = bins.steps(schema, unit=unit, rho=bins_rho) if bins_rho else ()
+            steps += self.steps(domain, unit=unit, rho=rho - bins_rho)
+        except ValueError as error:
+            raise UsageError(
+                f"this budget cannot be split over this table ({error}); ask for a larger epsilon "
+                "or a smaller max_rows"
+            ) from error
         return Plan(
             synthesizer=self.name,
             settings=self.settings,
@@ -120,7 +128,7 @@ class Synthesizer:
             rho=rho,
             unit=unit,
             unit_column=schema.unit.column,
-            steps=(*steps, *self.steps(domain, unit=unit, rho=rho - bins_rho)),
+            steps=steps,
             estimate=_estimate(schema, domain),
         )
 

@@ -46,6 +46,8 @@ def test_verify_says_whom_it_trusts(released):
     release, public = world.folder / "release", f"{world.key}.pub"
     unchecked = world.run("verify", release)
     assert unchecked.code == 0
+    assert "the policy dpsynth-default/1 is met" in unchecked.out
+    assert world.run("verify", release, "--json").json["policy"]["preset"] is True
     assert "intact; signer not checked" in unchecked.out
     assert world.run("verify", release / "public", "--trust", public).code == 0
     assert world.run("keys", "new", "--out", world.folder / "other.pem").code == 0
@@ -113,6 +115,34 @@ def test_sign_off_is_a_new_signed_file(released):
     assert (release / "public" / "certificate.json").read_bytes() == certificate
     shown = world.run("verify", release).out
     assert "approved by A. Officer (privacy officer)" in shown
+    assert shown.splitlines()[-1].partition("; ")[2].startswith("signer not checked (sha256:")
+    trusting = world.run("verify", release, "--trust", f"{world.key}.pub")
+    assert trusting.out.splitlines()[-1].partition("; ")[2].startswith("signed by the trusted key")
+
+
+def test_a_strangers_sign_off_ends_with_5_unless_the_officer_is_trusted_too(released):
+    world, _ = released
+    release, officer = world.folder / "release", world.folder / "officer.pem"
+    assert world.run("keys", "new", "--out", officer).code == 0
+    words = ["--name", "Director", "--role", "director", "--reason", "fine", "--key", officer]
+    assert world.run("sign-off", release, "--decision", "approved", *words).code == 0
+    trust = ["--trust", f"{world.key}.pub"]
+    refused = world.run("verify", release, *trust)
+    assert refused.code == 5
+    assert "0001.json (a sign-off) was signed by another key, sha256:" in refused.err
+    assert "approved" not in refused.out + refused.err
+    assert world.run("verify", release, *trust, "--trust", f"{officer}.pub").code == 0
+
+
+def test_a_schema_that_says_learnt_of_a_stated_bound_is_refused_before_the_ledger_opens(world):
+    origin = '[columns.provenance]\nbounds = {status = "learnt", entry = "bins(nothing)"}\n'
+    text = world.schema.read_text(encoding="utf-8")
+    at = text.index("\n[[columns]]", text.index("bins = ["))
+    world.schema.write_text(f"{text[:at]}{origin}{text[at:]}", encoding="utf-8")
+    done = world.release()
+    assert done.code == 4
+    assert "column 'age', field 'bounds': says `learnt`" in done.err
+    assert world.run("ledger", "show", world.ledger, "--json").json["entries"] == []
 
 
 def test_fit_then_sample(world):
@@ -249,6 +279,13 @@ def test_audit_of_a_copy_fails_and_says_no_claim(world):
     assert done.json["claim"] == "no claim"
     assert done.json["verdict"] == "FAIL"
     assert (world.folder / "a" / "report.html").is_file()
+    checked = world.run("verify", world.folder / "a", "--trust", f"{world.key}.pub")
+    assert checked.code == 1, "verify ends as the verdict says"
+    assert checked.out.startswith("intact; no claim; signed by the trusted key sha256:")
+    assert world.run("report", world.folder / "a").code == 0
+    assert world.run("verify", world.folder / "a", "--json").json["claim"] == "no claim"
+    (world.folder / "a" / "summary.md").write_text("all is well", encoding="utf-8")
+    assert world.run("verify", world.folder / "a").code == 5
     shown = world.run("ledger", "show", world.ledger, "--json").json
     assert [look["subject"] for look in shown["looks"]] == ["in.csv"]
     unknown = world.run("audit", *words, "--out", world.folder / "b", "--json")

@@ -2,6 +2,10 @@
 
 ``release-v1/public`` was signed with the fixed key below, which protects nothing. If a change makes
 these bytes differ, it has changed what a certificate means: give it a new version and keep both.
+
+Before the first version was published, the certificate was written again when checks got a lower
+bound: ``python tests/golden/test_certificate.py`` signs the payload as it lies there with the fixed
+key, by the very function that the test below calls.
 """
 
 import json
@@ -13,12 +17,20 @@ from jsonschema import Draft202012Validator
 
 from attacks import certificate, keys, shapes
 from attacks.verify import verify
+from dpsynth.errors import IntegrityError
 from dpsynth.release import canonical, manifest
 
 GOLDEN = Path(__file__).parent / "release-v1" / "public"
 DATE = "2026-01-02"
 VERSIONS = {"dpsynth": "0.1.0", "python": "3.11.0"}
 CHECKS = [
+    {
+        "name": "noise/scale",
+        "status": "passed",
+        "statistic": 1.0021,
+        "bound": 1.0345,
+        "lower_bound": 0.9661,
+    },
     {"name": "noise/shape", "status": "passed", "statistic": 0.0021, "bound": 0.0085},
     {"name": "selection", "status": "not applicable", "detail": "the plan selects nothing"},
     {"name": "neighbors/pair", "status": "passed", "trials": 8},
@@ -26,11 +38,15 @@ CHECKS = [
 FINGERPRINT = "sha256:a050837d85070582ccf7394b0988847cc312cb88259b894899f6f239cf1791a5"
 
 
-@pytest.fixture(scope="module")
-def key():
+def fixed_key():
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     return keys.SigningKey(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+
+
+@pytest.fixture(scope="module")
+def key():
+    return fixed_key()
 
 
 def render(directory, predicate):
@@ -50,6 +66,11 @@ def certify(public, key):
     )
 
 
+def strip(public):
+    for name in (*certificate.UNSIGNED_NAMES, "report.html", "summary.md"):
+        (public / name).unlink()
+
+
 def test_an_old_release_still_verifies():
     found = verify(GOLDEN)
     assert (found.verdict, found.fingerprint) == ("PASS", FINGERPRINT)
@@ -59,14 +80,31 @@ def test_an_old_release_still_verifies():
 def test_the_same_inputs_give_the_same_bytes(tmp_path, key):
     public = tmp_path / "public"
     shutil.copytree(GOLDEN, public)
-    for name in (*certificate.UNSIGNED_NAMES, "report.html", "summary.md"):
-        (public / name).unlink()
+    strip(public)
     certify(public, key)
     for name in manifest.names(GOLDEN):
         assert (public / name).read_bytes() == (GOLDEN / name).read_bytes(), name
+
+
+def test_its_stored_numbers_decide(tmp_path):
+    public = tmp_path / "public"
+    shutil.copytree(GOLDEN, public)
+    content = canonical.read(public / "certificate.json")
+    content["predicate"]["conformance"][0]["statistic"] = 0.96  # too little noise
+    data = canonical.dumps(content)
+    (public / "certificate.json").write_bytes(data)
+    (public / "certificate.sig").write_bytes(fixed_key().sign(data))
+    manifest.write(public)
+    with pytest.raises(IntegrityError, match="verdict"):
+        verify(public)
 
 
 def test_the_json_schema_accepts_it_as_any_reader_would():
     document = json.loads((GOLDEN / "certificate.json").read_text())
     Draft202012Validator(shapes.document("certificate")).validate(document)
     assert canonical.dumps(document) == (GOLDEN / "certificate.json").read_bytes()
+
+
+if __name__ == "__main__":
+    strip(GOLDEN)
+    certify(GOLDEN, fixed_key())

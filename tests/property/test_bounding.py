@@ -3,7 +3,7 @@
 from collections import Counter
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dpsynth.privacy.bounding import bound_rows, content_digests, control_coin, person_digests
@@ -34,6 +34,7 @@ def inserted(table, extra, places):
     return mixed
 
 
+@settings(deadline=None)
 @given(
     table=people,
     theirs=st.lists(st.tuples(rows, st.integers(0, 99)), min_size=1, max_size=8),
@@ -49,6 +50,7 @@ def test_a_new_person_moves_nobody_and_brings_at_most_the_bound(table, theirs, m
     assert brought.total() == min(len(theirs), max_rows)
 
 
+@settings(deadline=None)
 @given(table=people, max_rows=bounds)
 def test_nobody_passes_the_bound_and_nobody_is_cut_below_it(table, max_rows):
     counted = Counter(name for name, _ in kept(table, max_rows).elements())
@@ -56,12 +58,14 @@ def test_nobody_passes_the_bound_and_nobody_is_cut_below_it(table, max_rows):
     assert counted == {name: min(rows, max_rows) for name, rows in held.items()}
 
 
+@settings(deadline=None)
 @given(table=people, max_rows=bounds, data=st.data())
 def test_the_order_of_the_rows_does_not_matter(table, max_rows, data):
     shuffled = data.draw(st.permutations(table))
     assert kept(shuffled, max_rows) == kept(table, max_rows)
 
 
+@settings(deadline=None)
 @given(table=st.lists(rows, max_size=15), row=rows, place=st.integers(0, 15))
 def test_one_more_row_brings_one_more_digest(table, row, place):
     def digests(entries):
@@ -76,6 +80,7 @@ def test_one_more_row_brings_one_more_digest(table, row, place):
     assert max(after.values()) == 1
 
 
+@settings(deadline=None)
 @given(
     units=st.lists(st.integers(0, 2**64 - 1), max_size=20),
     unit=st.integers(0, 2**64 - 1),

@@ -14,7 +14,7 @@ from math import erfc, exp, floor, isqrt, log, sqrt
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -267,6 +267,7 @@ def test_partial_sums_hold_at_every_precision(law, bits):
     assert rounded == (len(cumulative) > 1)
 
 
+@settings(deadline=None)
 @given(
     weights=st.lists(st.integers(0, 40), min_size=1, max_size=5),
     missing=st.lists(st.integers(0, 9), min_size=5, max_size=5),

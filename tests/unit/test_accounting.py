@@ -113,5 +113,13 @@ def test_arguments_are_checked():
         rho_from_epsilon(Fraction(0), Fraction(1, 10))
     with pytest.raises(TypeError, match="exact number"):
         rho_from_epsilon(1.0, Fraction(1, 10))
+    with pytest.raises(ValueError, match="epsilon must be at most"):
+        rho_from_epsilon(Fraction(10**400), Fraction(1, 10))
     with pytest.raises(ValueError, match="too small"):
         rho_from_epsilon(Fraction(1, 10**200), Fraction(1, 10**150))
+
+
+def test_a_delta_next_to_one_is_no_accident():
+    delta = 1 - Fraction(1, 10**20)
+    assert epsilon_from_rho(Fraction(1, 10), delta) >= 0
+    assert rho_from_epsilon(Fraction(1), delta) > 0

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import dpsynth
-from attacks import conformance
+from attacks import conformance, policy
 from attacks.conformance import neighbors
 from attacks.conformance.checks import FALSE_ALARM
 from dpsynth.privacy.events import event_to_dict
@@ -121,6 +121,9 @@ def test_a_wrong_scale_fails_on_both_sides(monkeypatch, sigma_squared, error):
     assert scale.status == "failed"
     assert scale.detectable is not None
     assert 0.96 < scale.detectable < 1  # what the check says that it sees, it sees
+    low, high = scale.lower_bound <= scale.statistic, scale.statistic <= scale.bound
+    assert (low, high) == (error > 1, error < 1)  # the stored numbers say on which side
+    assert policy.status_of({**scale.to_dict(), "status": "passed"}) == "failed"
 
 
 def test_a_wrong_shape_of_the_right_scale_fails(monkeypatch):

@@ -226,3 +226,11 @@ def test_a_mechanism_is_checked_when_made(mechanism, value):
         mechanism(**{value: Fraction(0)})
     with pytest.raises(TypeError, match="exact number"):
         mechanism(**{value: 0.5})
+
+
+def test_noise_that_would_leave_int64_is_refused_when_made():
+    """Not when it is drawn: then it would be paid for already."""
+    with pytest.raises(ValueError, match="sigma_squared must be at most"):
+        DiscreteGaussian(sigma_squared=Fraction(2**96 + 1))
+    with pytest.raises(ValueError, match="scale must be at most"):
+        DiscreteLaplace(scale=Fraction(2**48 + 1))

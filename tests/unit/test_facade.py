@@ -195,6 +195,14 @@ def test_delta_lies_between_zero_and_one(delta):
         budget("1", delta)
 
 
+def test_a_budget_too_small_to_be_spent_is_refused_in_the_plan():
+    unit = {"kind": "person", "column": "id", "max_rows": 10**6}
+    with pytest.raises(UsageError, match="larger epsilon"):
+        dpsynth.MST().plan(schema_of(unit=unit), epsilon="1e-9", delta="1e-9")
+    with pytest.raises(UsageError, match="epsilon must be at most"):
+        budget("1e400", "1e-9")
+
+
 def test_a_float_means_its_decimal_text():
     assert as_fraction(1e-9, name="delta") == Fraction(1, 10**9)
     assert as_fraction("1/3", name="epsilon") == Fraction(1, 3)

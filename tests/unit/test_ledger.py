@@ -1,9 +1,12 @@
 """The ledger charges first, never forgets, and says no in time."""
 
+import hashlib
 import json
 import sqlite3
 import stat
+from contextlib import closing
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +36,11 @@ def ledger(tmp_path):
         yield made
 
 
+def looked_up(ledger, query, *values):
+    with closing(sqlite3.connect(ledger.name)) as connection:
+        return connection.execute(query, values).fetchone()
+
+
 def reopened(ledger):
     return Ledger.open(ledger.name)
 
@@ -44,6 +52,8 @@ def test_a_charge_is_on_the_disk_when_charge_returns(ledger):
         assert again.entries() == made == tuple(again)
         assert again.spent == Fraction(3, 400) == account.spent
         assert again.left == ledger.cap.rho - Fraction(3, 400)
+        assert account.left == Fraction(1, 400)
+        assert account.entries == made
         again.verify(heads=[made[-1].digest])
     assert [entry.index for entry in made] == [0, 1]
     assert {entry.release for entry in made} == {account.release}
@@ -113,8 +123,8 @@ def test_an_extract_shows_this_release_and_the_table_total(ledger):
     assert [entry["index"] for entry in extract["entries"]] == [1, 2]
     assert all(entry["seeded"] for entry in extract["entries"])
     check_chain([entry_from_dict(entry) for entry in extract["entries"]])
-    secrets = sqlite3.connect(ledger.name).execute("SELECT value FROM meta WHERE name = 'key'")
-    assert secrets.fetchone()[0].hex() not in json.dumps(extract)
+    (key,) = looked_up(ledger, "SELECT value FROM meta WHERE name = 'key'")
+    assert key.hex() not in json.dumps(extract)
 
 
 def test_an_extract_of_nothing_is_empty(ledger):
@@ -159,6 +169,15 @@ def test_looks_are_kept_in_a_chain_of_their_own(ledger):
 def test_a_missing_ledger_is_refused_with_the_command_to_type(tmp_path):
     with pytest.raises(LedgerMissingError, match="dpsynth ledger init"):
         Ledger.open(tmp_path / "nowhere.ledger")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("epsilon", "delta"), [(0, DELTA), (10**400, DELTA), (1, Fraction(1)), (1, Fraction(0))]
+)
+def test_a_cap_that_cannot_be_kept_is_refused(tmp_path, epsilon, delta):
+    with pytest.raises(UsageError, match="cap cannot be kept"):
+        Ledger.create(tmp_path / "ledger", cap_epsilon=Fraction(epsilon), cap_delta=delta)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -215,6 +234,7 @@ def test_a_ledger_held_by_another_program_is_refused_and_says_so(ledger, monkeyp
     with pytest.raises(BudgetExceededError, match="cannot be opened"):
         reopened(ledger)
     holder.execute("ROLLBACK")
+    holder.close()
     assert account.charge([costing("1/200")])
 
 
@@ -293,6 +313,21 @@ def test_a_ledger_rolled_back_is_found_by_any_later_certificate(charged):
             again.verify(heads=[head])  # ... and a certificate does
 
 
+def test_nothing_is_charged_on_a_broken_chain(charged):
+    """An entry whose digest was made to fit its edit still breaks the chain behind it."""
+    document = charged.entries()[1].to_dict()
+    document.pop("digest")
+    document["event"] = {**document["event"], "sigma_squared": "900000"}
+    body = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(body.encode()).hexdigest()
+    with changed(charged) as connection:
+        connection.execute(
+            "UPDATE entries SET body = ?, digest = ? WHERE position = 1", (body, digest)
+        )
+    with reopened(charged) as again, pytest.raises(IntegrityError, match="does not continue"):
+        again.open_release(rho=Fraction(1, 1000), seeded=False)
+
+
 def test_a_forged_origin_is_found(charged):
     with changed(charged) as connection:
         connection.execute("UPDATE meta SET value = 'other' WHERE name = 'origin'")
@@ -314,8 +349,10 @@ def test_a_raised_cap_is_no_help_once_overspent(charged):
 @pytest.mark.parametrize("statement", ["DELETE FROM {}", "UPDATE {} SET {}"])
 def test_the_file_itself_refuses_to_forget(charged, table, statement):
     column = "value = 1" if table == "meta" else "body = 'x'"
-    connection = sqlite3.connect(charged.name)
-    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+    with (
+        closing(sqlite3.connect(charged.name)) as connection,
+        pytest.raises(sqlite3.IntegrityError, match="append-only"),
+    ):
         connection.execute(statement.format(table, column))
 
 
@@ -326,6 +363,41 @@ def test_a_damaged_page_is_found(charged, tmp_path):
     path.write_bytes(bytes(content))
     with pytest.raises((IntegrityError, BudgetExceededError)), reopened(charged) as again:
         again.verify()
+
+
+def overwrite(ledger, page, content):
+    with Path(ledger.name).open("r+b") as file:
+        file.seek(page * 4096)
+        file.write(content)
+
+
+def page_of(ledger, table):
+    (page,) = looked_up(ledger, "SELECT rootpage FROM sqlite_master WHERE name = ?", table)
+    return page - 1
+
+
+def test_an_index_that_forgot_an_entry_is_found(charged):
+    page = page_of(charged, "sqlite_autoindex_entries_1")
+    empty = b"\x0a" + b"\x00" * 4 + b"\x10\x00" + b"\x00"  # an index page without a cell
+    overwrite(charged, page, empty)
+    with pytest.raises(IntegrityError, match="damaged"), reopened(charged) as again:
+        again.verify()
+
+
+def test_damage_that_stops_the_check_itself_is_found(charged):
+    with reopened(charged) as again:
+        overwrite(charged, 0, b"\xff" * 4096)
+        with pytest.raises(IntegrityError, match="damaged"):
+            again.verify()
+
+
+def test_damage_met_while_charging_is_said_to_be_damage(charged):
+    account = charged.open_release(rho=Fraction(1, 1000), seeded=False)
+    with reopened(charged) as other:  # its debit makes the first one read the file anew
+        other.open_release(rho=Fraction(1, 1000), seeded=False).charge([costing("1/10000")])
+    overwrite(charged, page_of(charged, "entries"), b"\xff" * 4096)
+    with pytest.raises(IntegrityError, match="damaged"):
+        account.charge([costing("1/10000")])
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from dpsynth.privacy.ledger import Ledger
 
-KILLS = 200
+KILLS = int(os.environ.get("DPSYNTH_KILLS", "200"))  # more by night
 WRITERS = 8
 
 # Run alone in a fresh interpreter with one thread, so that forking is safe. Each child charges and
@@ -75,7 +75,7 @@ def run(script, *arguments):
 
 
 def finished(process):
-    printed, _ = process.communicate(timeout=120)
+    printed, _ = process.communicate(timeout=120 + KILLS)
     assert process.returncode == 0
     return int(printed)
 

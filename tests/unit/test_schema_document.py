@@ -290,8 +290,16 @@ def test_a_short_provenance_is_written_short():
     assert Provenance(note="codebook").model_dump() == {"status": "declared", "note": "codebook"}
 
 
-def test_undeclared_bounds_are_not_open():
-    Schema.from_dict({"columns": [{"name": "x", "kind": "continuous"}]}).require_closed()
+def test_undeclared_bounds_are_not_open_but_learnt():
+    wide = {"name": "y", "kind": "integer", "bounds": [0, 1000]}
+    schema = Schema.from_dict({"columns": [{"name": "x", "kind": "continuous"}, wide, AGE]})
+    schema.require_closed()
+    summary = schema.provenance_summary()["columns"]
+    assert summary["x"]["bounds"] == summary["x"]["bins"]
+    assert summary["x"]["bins"] == {"status": "learnt", "entry": "bins(x)"}
+    assert summary["y"]["bounds"] == {"status": "declared"}
+    assert summary["y"]["bins"] == {"status": "learnt", "entry": "bins(y)"}
+    assert "bins" not in summary["age"]
 
 
 @pytest.mark.parametrize(
@@ -326,3 +334,32 @@ def test_every_message_of_the_room_is_free_of_full_stops_and_newlines():
     text = "".join(path.read_text(encoding="utf-8") for path in room.glob("*.py"))
     for found in re.findall(r'(?:SchemaError|wrong)\(\s*f?"([^"]*)"', text):
         assert not found.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("field", "entry"), [("bounds", "bins(y)"), ("bounds", "bins(nothing)"), ("bins", "bins(x)")]
+)
+def test_learnt_is_no_word_for_what_the_schema_itself_says(field, entry):
+    wide = {"name": "y", "kind": "integer", "bounds": [0, 1000]}
+    origin = {field: {"status": "learnt", "entry": entry}}
+    schema = Schema.from_dict({"columns": [{**wide, "provenance": origin}]})
+    with pytest.raises(SchemaError, match=f"column 'y', field '{field}': says `learnt`"):
+        schema.require_closed()
+    assert [item.guessed for item in schema.open_items()] == [False]
+
+
+def test_the_unit_is_never_learnt():
+    origin = {"max_rows": {"status": "learnt", "entry": "bins(age)"}}
+    unit = {"kind": "person", "column": "id", "max_rows": 2, "provenance": origin}
+    columns = [{"name": "id", "kind": "identifier"}, AGE]
+    with pytest.raises(SchemaError, match="field 'max_rows': says `learnt`"):
+        Schema.from_dict({"columns": columns, "unit": unit}).require_closed()
+
+
+def test_what_a_release_learns_itself_may_be_written_out():
+    wide = {"name": "y", "kind": "integer", "bounds": [0, 1000]}
+    origin = {"bins": {"status": "learnt", "entry": "bins(y)"}}
+    schema = Schema.from_dict({"columns": [{**wide, "provenance": origin}]})
+    schema.require_closed()
+    plain = Schema.from_dict({"columns": [wide]})
+    assert schema.provenance_summary() == plain.provenance_summary()

@@ -1,5 +1,9 @@
+import traceback
+
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from dpsynth.errors import DataError, SchemaError
 from dpsynth.schema import Schema
@@ -105,6 +109,13 @@ def test_safe_harbor_findings_come_from_names_kinds_and_bounds():
                 {"name": "e-mail", "kind": "categorical", "values": ["A"]},
                 {"name": "Phone", "kind": "categorical", "values": ["A"]},
                 {"name": "ward_id", "kind": "categorical", "values": [1, 2]},
+                {"name": "admission_type_id", "kind": "ordinal", "values": [1, 2]},
+                {
+                    "name": "case_id",
+                    "kind": "categorical",
+                    "values": ["A1"],
+                    "provenance": {"values": "guessed"},
+                },
                 {"name": "hours_per_week", "kind": "integer", "bounds": [1, 99]},
                 {"name": "mrn", "kind": "identifier"},
                 {"name": "surname", "kind": "excluded"},
@@ -121,5 +132,21 @@ def test_safe_harbor_findings_come_from_names_kinds_and_bounds():
         ("patient_nbr", "identifying numbers"),
         ("e-mail", "email addresses"),
         ("Phone", "telephone numbers"),
+        ("case_id", "identifying numbers"),
     ]
     assert all("\n" not in str(each) for each in findings(schema))
+
+
+@pytest.mark.parametrize("odd", ["stamp", "text"])
+def test_a_cell_that_pandas_cannot_hold_is_not_quoted(tmp_path, odd):
+    broken = pa.StringArray.from_buffers(
+        1, pa.array([0, 2], pa.int32()).buffers()[1], pa.py_buffer(b"Q\xff")
+    )
+    far = pa.array([2**62], pa.int64()).view(pa.timestamp("us", "Europe/Berlin"))
+    path = tmp_path / "t.parquet"
+    parquet.write_table(pa.table({"c": broken if odd == "text" else far}), path)
+    with pytest.raises(DataError, match="declare the column by hand") as caught:
+        draft_schema(path)
+    words = "".join(traceback.format_exception(caught.value))
+    assert "148108" not in words
+    assert "UnicodeDecodeError" not in words

@@ -38,12 +38,26 @@ def test_published_domains_import_closed(name):
     assert not schema.is_conditional
 
 
+def test_free_text_stays_behind(tmp_path):
+    column = {
+        "name": "sex",
+        "type": "categorical",
+        "values": ["F", "M"],
+        "domain_source": "codebook",
+    }
+    told = {"description": "97% missing", "n_null": 6543}
+    path = write(tmp_path, title="of 71,518 patients", n_rows=101766, columns=[{**column, **told}])
+    text = import_schema(path).to_text()
+    assert not any(fact in text for fact in ("97", "71,518", "6543", "101766"))
+
+
 @needs_data
 def test_domains_read_off_the_rows_arrive_guessed():
     schema = import_schema(DATA / "diabetes130.json", max_rows=5)
     assert {(item.column, item.field) for item in schema.open_items()} == {
-        ("payer_code", "values"),
-        ("medical_specialty", "values"),
+        (column, field)
+        for column in ("payer_code", "medical_specialty")
+        for field in ("values", "missing_codes", "dtype", "nullable")
     }
     confirmed = schema.confirm(reason="usual abbreviations")
     confirmed.require_closed()
@@ -148,3 +162,44 @@ def test_max_rows_without_persons_is_refused(tmp_path):
     path = write(tmp_path, columns=[{"name": "x", "type": "integer"}])
     with pytest.raises(SchemaError, match="--max-rows"):
         import_schema(path, max_rows=3)
+
+
+SOURCED = {
+    "name": "a",
+    "type": "categorical",
+    "dtype": "object",
+    "values": ["x", "RARE-1"],
+    "labels": {"x": "common", "RARE-1": "SEEN-ONCE"},
+    "missing_codes": ["RARE-2"],
+    "nullable": False,
+}
+
+
+@pytest.mark.parametrize("source", ["data", "hearsay", None])
+def test_what_comes_with_a_domain_read_off_the_rows_is_a_guess_too(tmp_path, source):
+    schema = import_schema(write(tmp_path, columns=[{**SOURCED, "domain_source": source}]))
+    fields = {item.field for item in schema.open_items() if item.guessed}
+    assert fields == {"values", "missing_codes", "dtype", "nullable"}
+    assert "SEEN-ONCE" not in schema.to_text()
+    assert "SEEN-ONCE" not in schema.confirm(reason="looked up").to_text()
+
+
+def test_no_value_from_the_rows_outlives_its_replacement(tmp_path):
+    schema = import_schema(write(tmp_path, columns=[{**SOURCED, "domain_source": "data"}]))
+    document = schema.to_dict()
+    (column,) = document["columns"]
+    column["values"] = ["x", "y"]
+    del column["provenance"]["values"]
+    half = schema.from_dict(document)
+    assert {item.field for item in half.open_items()} == {"missing_codes", "dtype", "nullable"}
+    column["missing_codes"] = ["?"]
+    del column["provenance"]
+    replaced = schema.from_dict(document)
+    replaced.require_closed()
+    assert "RARE" not in replaced.to_text()
+
+
+def test_labels_of_a_codebook_are_kept_and_declared(tmp_path):
+    schema = import_schema(write(tmp_path, columns=[{**SOURCED, "domain_source": "codebook"}]))
+    assert schema.open_items() == ()
+    assert schema.column("a").labels["RARE-1"] == "SEEN-ONCE"

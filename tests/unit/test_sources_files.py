@@ -45,6 +45,43 @@ def test_cells_are_text_as_written(tmp_path, content, rows):
     assert read(tmp_path, content).to_numpy().tolist() == rows
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'"x"y,2',
+        b'x"y,2',
+        b'"x" ,2',
+        b'"a"b"c",2',
+        b'"x\ny",2',
+        b"x,2,3",
+        b"x\ry,2",
+        b'"",2',
+        b"\xff,2",
+    ],
+)
+@pytest.mark.parametrize("fellow", [b"x,1", b'5" disk,1', b'"x"y"z",1', b'"x,""y""",1'])
+def test_whether_a_row_is_accepted_does_not_depend_on_its_place_or_its_fellows(
+    tmp_path, odd, fellow
+):
+    others = [fellow] * 3
+    found = set()
+    for rows in ([odd, *others], [*others, odd], [*others[:1], odd, *others], [odd]):
+        try:
+            frame = read(tmp_path, b"\n".join([b"b,a", *rows, b""]))
+            found.add(tuple(frame.iloc[rows.index(odd)].fillna("null")))
+            assert len(frame) == len(rows)
+        except DataError as problem:
+            found.add(str(problem))
+    assert len(found) == 1
+
+
+def test_a_row_that_looks_like_the_end_is_a_row(tmp_path):
+    assert read(tmp_path, b"b,a\nend,end\n").to_numpy().tolist() == [["end", "end"]]
+    assert read(tmp_path, b"b,a\nend,end").to_numpy().tolist() == [["end", "end"]]
+    with pytest.raises(DataError, match="damaged or cut off"):
+        read(tmp_path, b'b,a\nend,"end\nend,end\n')
+
+
 def test_an_empty_cell_is_null(tmp_path):
     assert read(tmp_path, b'a,b\n,\n"",""\n').isna().all(axis=None)
 

@@ -46,6 +46,16 @@ def test_no_rows_count_nothing():
         empty.count(())
 
 
+@pytest.mark.parametrize("size", [255, 256, 257, 65_535, 65_536])
+@pytest.mark.parametrize("clique", [("one", "many"), ("many", "one"), ("one",), ("many",)])
+def test_counts_beside_a_column_of_one_level(clique, size):
+    domain = Domain(sizes={"one": 1, "many": size})
+    codes = {"one": np.zeros(3, dtype=int), "many": np.array([0, size - 1, size - 1])}
+    counts = FrameSource(codes, domain).count(clique)
+    assert counts.tolist() == [3] if clique == ("one",) else (counts[0], counts[-1]) == (1, 2)
+    assert counts.sum() == 3
+
+
 def test_coarsened_counts_are_sums():
     found, _ = source()
     groups = np.arange(300) // 100
@@ -138,8 +148,9 @@ def test_persons_are_bounded_and_kept_together():
 
 
 def test_rows_without_a_person_are_dropped():
-    frame = persons(50).astype({"pid": object})
-    frame.loc[:9, "pid"] = [None, "", " ", np.nan, pd.NA, pd.NaT, None, "", b"\xff", [1]]
+    frame = persons(50)
+    nobody = [None, "", " ", np.nan, pd.NA, pd.NaT, None, "", b"\xff", [1]]
+    frame["pid"] = pd.Series([*nobody, *frame["pid"].tolist()[10:]], dtype=object)
     found = prepare(frame, PERSONS, key=key)
     rest = frame.loc[10:, "pid"].value_counts().clip(upper=2).sum()
     assert len(found.members) == rest

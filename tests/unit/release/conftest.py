@@ -146,9 +146,14 @@ def certified(
     return found[0]
 
 
-def audited(directory: Path, *, key: keys.SigningKey, hits: int = 50) -> dossier.Dossier:
-    """Write ``directory/internal``: 100 members and 100 controls, ``hits`` members found."""
-    internal = directory / bundle.INTERNAL
+def audited(
+    directory: Path, *, key: keys.SigningKey, hits: int = 50, alone: bool = False
+) -> dossier.Dossier:
+    """Write ``directory/internal``: 100 members and 100 controls, ``hits`` members found.
+
+    Or, ``alone``, ``directory`` itself: an audit of another tool's table, without a claim.
+    """
+    internal = directory if alone else directory / bundle.INTERNAL
     internal.mkdir(parents=True)
     report = AuditReport(
         split="random",
@@ -172,9 +177,9 @@ def audited(directory: Path, *, key: keys.SigningKey, hits: int = 50) -> dossier
     return dossier.certify_internal(
         internal,
         report,
-        fidelity={"measures": []},
+        fidelity=None if alone else {"measures": []},
         key=key,
-        public=directory / bundle.PUBLIC,
+        public=None if alone else directory / bundle.PUBLIC,
         render=fake_render,
         versions=VERSIONS,
     )
@@ -190,19 +195,28 @@ def stranger(tmp_path_factory) -> keys.SigningKey:
     return keys.new_key(tmp_path_factory.mktemp("stranger") / "key.pem")
 
 
-@pytest.fixture(scope="session")
-def trusted(key, tmp_path_factory) -> Path:
-    """The public half of ``key``, as a file."""
+def public_half(key: keys.SigningKey, path: Path) -> Path:
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    path = tmp_path_factory.mktemp("trusted") / "key.pub"
     path.write_bytes(
         Ed25519PublicKey.from_public_bytes(key.public.raw).public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
     )
     return path
+
+
+@pytest.fixture(scope="session")
+def trusted(key, tmp_path_factory) -> Path:
+    """The public half of ``key``, as a file."""
+    return public_half(key, tmp_path_factory.mktemp("trusted") / "key.pub")
+
+
+@pytest.fixture(scope="session")
+def officer(stranger, tmp_path_factory) -> Path:
+    """The public half of ``stranger``, as a file."""
+    return public_half(stranger, tmp_path_factory.mktemp("officer") / "key.pub")
 
 
 @pytest.fixture(scope="session")

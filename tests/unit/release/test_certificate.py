@@ -6,6 +6,7 @@ from fractions import Fraction
 import pytest
 from jsonschema import Draft202012Validator
 
+import dpsynth
 from attacks import certificate, keys, shapes
 from attacks.claim import claim_of, decimal_text, read_claim
 from attacks.verify import verify
@@ -285,3 +286,116 @@ def test_what_we_write_fits_what_we_publish(made):
 def test_decimal_text_is_exact(value, text):
     assert decimal_text(value) == text
     assert Fraction(text) == value
+
+
+def test_what_counts_as_learnt_must_have_been_paid_for(make):
+    schema = copy.deepcopy(make.schema)
+    schema["columns"][2]["bounds"] = [0, 9999]  # so wide a range needs bins, and bins a charge
+    model = make.model(schema=schema)
+    with pytest.raises(IntegrityError, match=r"'bins' of column 'age' was learnt by 'bins\(age\)'"):
+        claim_of(model.plan, model.ledger_extract, model.schema)
+
+
+@pytest.mark.parametrize("entry", ["bins(nothing)", "bins(age)", "marginal(age)"])
+def test_a_stated_fact_is_never_learnt(make, entry):
+    schema = copy.deepcopy(make.schema)
+    schema["columns"][2]["provenance"] = {"bounds": {"status": "learnt", "entry": entry}}
+    model = make.model(schema=schema)
+    with pytest.raises(IntegrityError, match="no ledger entry taught"):
+        claim_of(model.plan, model.ledger_extract, model.schema)
+
+
+def spelled(number, how):
+    """Spell an exact number in another way."""
+    value = Fraction(number)
+    return {
+        "not in lowest terms": f"{2 * value.numerator}/{2 * value.denominator}",
+        "zeros in front": "0" * 2000 + number,
+        "other digits": "".join(chr(ord("\uff10") + int(c)) if c.isdigit() else c for c in number),
+        "a line break": number + "\n",
+        "a blank": " " + number,
+    }[how]
+
+
+SPELLINGS = ["not in lowest terms", "zeros in front", "other digits", "a line break", "a blank"]
+PLACES = {
+    "epsilon": [("plan", "epsilon")],
+    "delta": [("plan", "delta")],
+    "rho": [("plan", "rho")],
+    "a step's rho": [("plan", "steps", 0, "rho")],
+    "an event": [
+        ("plan", "steps", 0, "event", "sigma_squared"),
+        ("ledger", "entries", 0, "event", "sigma_squared"),
+    ],
+    "the cap's epsilon": [("ledger", "cap", "epsilon")],
+    "the cap's delta": [("ledger", "cap", "delta")],
+    "the cap's rho": [("ledger", "cap", "rho")],
+    "rho_before": [("ledger", "rho_before")],
+    "rho_release": [("ledger", "rho_release")],
+    "rho_after": [("ledger", "rho_after")],
+}
+
+
+@pytest.mark.parametrize("how", SPELLINGS)
+@pytest.mark.parametrize("place", PLACES)
+def test_an_exact_number_has_one_spelling(make, place, how):
+    model = make.model()
+    documents = {"plan": model.plan, "ledger": model.ledger_extract}
+    claim_of(documents["plan"], documents["ledger"], model.schema)
+    for path in PLACES[place]:
+        inner = documents
+        for step in path:
+            number, inner = inner[step], inner[step]
+        documents = changed(documents, path, spelled(number, how))
+    with pytest.raises(IntegrityError, match=r"lowest terms|exact number"):
+        claim_of(documents["plan"], documents["ledger"], model.schema)
+
+
+@pytest.mark.parametrize("text", ["1.0", "01", "1/01", "00", "0.5"])
+@pytest.mark.parametrize("shape", ["plan", "ledger"])
+def test_the_published_schemas_of_plan_and_ledger_know_one_spelling(shape, text):
+    pattern = shapes.document(shape)["$defs"]["exact"]
+    Draft202012Validator(pattern).validate("3/8")
+    assert list(Draft202012Validator(pattern).iter_errors(text))
+
+
+def test_the_person_column_must_be_the_schemas(make):
+    model = make.model()
+    plan = changed(model.plan, ("unit", "column"), "sex")
+    with pytest.raises(IntegrityError, match="person column"):
+        claim_of(plan, model.ledger_extract, model.schema)
+
+
+@pytest.mark.parametrize("factor", [2, Fraction(99, 100), 1 + Fraction(1, 10**8), 10**6])
+def test_the_caps_rho_is_worked_out_again(make, factor):
+    model = make.model()
+    cap = model.ledger_extract["cap"]
+    assert Fraction(cap["rho"]) == dpsynth.rho_of(cap["epsilon"], cap["delta"])
+    rho = str(Fraction(cap["rho"]) * factor)
+    with pytest.raises(IntegrityError, match="the cap of"):
+        claim_of(model.plan, changed(model.ledger_extract, ("cap", "rho"), rho), model.schema)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "word"),
+    [
+        ("epsilon", "0", "out of range"),
+        ("epsilon", "9" * 4000, "out of range"),
+        ("delta", "0", "between 0 and 1"),
+        ("delta", "1", "between 0 and 1"),
+        ("rho", "9" * 4000, "does not give"),
+        ("rho", "1/" + "9" * 4000, "cap allows"),
+    ],
+    ids=lambda value: value[:12],
+)
+def test_a_cap_out_of_range_is_refused(make, field, value, word):
+    model = make.model()
+    with pytest.raises(IntegrityError, match=word):
+        claim_of(model.plan, changed(model.ledger_extract, ("cap", field), value), model.schema)
+
+
+@pytest.mark.parametrize("delta", ["0", "1", "2"])
+def test_a_claim_without_a_delta_is_refused(make, delta):
+    model = make.model()
+    with pytest.raises(IntegrityError, match="between 0 and 1"):
+        claim_of(changed(model.plan, ("delta",), delta), model.ledger_extract, model.schema)

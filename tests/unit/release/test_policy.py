@@ -60,6 +60,11 @@ def test_numbers_outweigh_the_word_passed():
     measured = {"name": "noise/x", "status": "passed", "statistic": 0.2, "bound": 0.1}
     assert judged(checks=[*CHECKS, measured]).outcome == "FAIL"
     assert judged(checks=[*CHECKS, {**measured, "statistic": 0.1}]).outcome == "PASS"
+    both = {**measured, "statistic": 0.9, "bound": 1.1, "lower_bound": 0.95}
+    assert judged(checks=[*CHECKS, both]).outcome == "FAIL"  # too little noise
+    assert judged(checks=[*CHECKS, {**both, "bound": None}]).outcome == "FAIL"
+    assert judged(checks=[*CHECKS, {**both, "statistic": 0.95}]).outcome == "PASS"
+    assert judged(checks=[*CHECKS, {**both, "statistic": 1.2}]).outcome == "FAIL"
 
 
 @pytest.mark.parametrize("status", ["error", "skipped", "inconclusive", "no such status"])
@@ -127,6 +132,7 @@ def test_policies_are_found_by_name_and_file(tmp_path):
         'name = "ours"\nmax_epsilon = "2"\nmax_delta = "1/1000"\n',
         'name = "ours"\nmax_epsilon = 2.0\nmax_delta = "1/1000"\nrequired_checks = []\n',
         'name = "ours"\nmax_epsilon = "2"\nmax_delta = "1/9"\nrequired_checks = []\nmore = 1\n',
+        'name = "Ours"\nmax_epsilon = "2"\nmax_delta = "1/9"\nrequired_checks = []\n',
         'name = "dpsynth-x/1"\nmax_epsilon = "2"\nmax_delta = "1/9"\nrequired_checks = []\n',
     ],
 )
@@ -135,3 +141,34 @@ def test_a_malformed_policy_file_is_a_usage_error(tmp_path, text):
     path.write_text(text)
     with pytest.raises(UsageError, match=r"ours\.toml"):
         policy.resolve(path)
+
+
+LOOK_ALIKES = [
+    "dpsynth\u2010default/1",
+    "\u0501psynth-default/1",
+    "Dpsynth-default/1",
+    " dpsynth-default/1",
+    "dpsynth-default/1\n",
+    "dpsynth\u200b-default/1",
+    "-dpsynth-default/1",
+    "./dpsynth-default/1",
+    "dpsynth--default/1",
+    "a" * 101,
+    "",
+    1,
+]
+
+
+@pytest.mark.parametrize("name", LOOK_ALIKES)
+def test_no_policy_can_look_like_a_preset(name):
+    with pytest.raises(IntegrityError, match="must consist of a-z and 0-9"):
+        policy.policy_from_dict({**policy.DEFAULT.to_dict(), "name": name})
+
+
+def test_a_policy_given_as_an_object_is_held_to_the_same_rule():
+    given = {"max_epsilon": Fraction(1000), "max_delta": Fraction(1, 2)}
+    for name in ("dpsynth-default/1", "Dpsynth-default/1"):
+        with pytest.raises(UsageError, match="policy"):
+            policy.resolve(policy.Policy(name=name, **given))
+    assert not policy.resolve(policy.Policy(name="registry-north/1", **given)).is_preset
+    assert policy.resolve(policy.STRICT).is_preset

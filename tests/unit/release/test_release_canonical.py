@@ -140,3 +140,14 @@ def test_exact_numbers_are_read(text):
 def test_other_numbers_are_refused_at_once(text):
     with pytest.raises(IntegrityError, match="exact number"):
         canonical.exact_number(text, name="x")
+
+
+@pytest.mark.parametrize("text", ["3/8", "2", "0", "-1/3"])
+def test_exact_fractions_have_one_spelling(text):
+    assert canonical.exact_fraction(text, name="x") == Fraction(text)
+
+
+@pytest.mark.parametrize("text", ["6/16", "02", "2/1", "0.25", "2.0", "-0", "0/5", "", None])
+def test_other_spellings_of_fractions_are_refused(text):
+    with pytest.raises(IntegrityError, match="x must be"):
+        canonical.exact_fraction(text, name="x")

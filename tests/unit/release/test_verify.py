@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from fractions import Fraction
 
 import pytest
 
@@ -422,13 +423,14 @@ def decide(release, key, **changes):
     return dossier.sign_off(release, key=key, **{**given, **changes})
 
 
-def test_a_sign_off_is_a_new_signed_file(release, key, stranger, trusted):
+def test_a_sign_off_is_a_new_signed_file(release, key, stranger, trusted, officer):
     before = manifest.check(release / "internal")
     decide(release, key)
     decide(release, stranger, decision="withdrawn", reason="a mistake in the schema")
     after = manifest.check(release / "internal")
     assert before.items() <= after.items()
-    found = verify(release, trust=trusted)
+    found = verify(release, trust=[trusted, officer])
+    assert all("signed by the trusted key" in item.sentence for item in found.sign_offs)
     assert [(item.decision, item.name) for item in found.sign_offs] == [
         ("approved", "A. Officer"),
         ("withdrawn", "A. Officer"),
@@ -498,3 +500,179 @@ def test_even_a_certificate_that_admits_the_seed_is_refused(make, tmp_path, monk
     )
     with pytest.raises(IntegrityError, match="noise came from a known seed"):
         verify(tmp_path / "r")
+
+
+def test_without_trust_every_sign_off_says_that_its_signer_is_not_checked(release, key, stranger):
+    decide(release, key)
+    decide(release, stranger, name="The Director\napproved by A. Officer")
+    found = verify(release)
+    for item, signer in zip(found.sign_offs, (key, stranger), strict=True):
+        assert not item.trusted
+        assert item.sentence.endswith(f"; signer not checked ({signer.public.fingerprint})")
+        assert "\n" not in item.sentence
+    assert [item["trusted"] for item in found.to_dict()["sign_offs"]] == [False, False]
+    assert found.to_dict()["sign_offs"][1]["fingerprint"] == stranger.public.fingerprint
+
+
+def test_under_trust_a_strangers_sign_off_is_no_approval(release, key, stranger, trusted, officer):
+    decide(release, key)
+    verify(release, trust=trusted)
+    decide(release, stranger, name="The Director")
+    with pytest.raises(IntegrityError, match=r"sign-offs/0002\.json .*by another key") as caught:
+        verify(release, trust=trusted)
+    assert stranger.public.fingerprint in str(caught.value)
+    assert "Director" not in str(caught.value)
+    with pytest.raises(IntegrityError, match=r"certificate\.json was signed by another key"):
+        verify(release, trust=[officer])
+    assert verify(release, trust=[officer, trusted]).trusted
+
+
+def test_no_key_at_all_is_no_trust(release):
+    assert not verify(release, trust=[]).trusted
+
+
+@pytest.mark.parametrize("name", ["sign-offs/0001", "dossier", "certificate"])
+def test_what_was_decided_on_cannot_be_signed_again_by_another_key(release, key, stranger, name):
+    decide(release, key)
+    decide(release, key, decision="rejected")
+    folder = release / ("public" if name == "certificate" else "internal")
+    document = folder / f"{name}.json"
+    document.with_suffix(".sig").write_bytes(stranger.sign(document.read_bytes()))
+    manifest.write(folder)
+    with pytest.raises(IntegrityError, match=rf"{name}\.sig' is not the file that was signed"):
+        verify(release)
+
+
+def test_a_dossier_by_another_key_than_the_certificate_is_said(release, key, stranger):
+    internal = release / "internal"
+    data = (internal / bundle.DOSSIER).read_bytes()
+    (internal / bundle.DOSSIER_SIGNATURE).write_bytes(stranger.sign(data))
+    manifest.write(internal)
+    found = verify(release)
+    assert (found.fingerprint, found.internal_fingerprint) == (
+        key.public.fingerprint,
+        stranger.public.fingerprint,
+    )
+
+
+@pytest.mark.parametrize("name", ["\u2010default/1", " dpsynth-default/1", "Dpsynth-default/1", ""])
+def test_a_policy_whose_name_looks_like_a_presets_is_refused(release, key, name):
+    def change(content):
+        content["predicate"]["policy"] = {
+            "name": name,
+            "max_epsilon": "1000000",
+            "max_delta": "1",
+            "required_checks": [],
+        }
+
+    resigned(release, change, key=key)
+    with pytest.raises(IntegrityError, match=r"policy"):
+        verify(release)
+
+
+def test_a_policy_of_ones_own_is_named_and_is_no_preset(make, tmp_path, made):
+    from attacks.policy import Policy
+
+    rule = Policy(name="ours/1", max_epsilon=Fraction(50), max_delta=Fraction(1, 2))
+    make.certified(tmp_path / "r", key=make.key, rule=rule)
+    found = verify(tmp_path / "r")
+    assert found.policy == rule
+    assert "ours/1 is not a preset that this version" in found.policy_sentence
+    assert "epsilon up to 50, delta up to 1/2, required checks: none" in found.policy_sentence
+    assert found.to_dict()["policy"] == {**rule.to_dict(), "preset": False}
+    usual = verify(made)
+    assert usual.to_dict()["policy"]["preset"] is True
+    assert usual.policy_sentence == (
+        "every required check of the mechanism passed and the policy dpsynth-default/1 is met"
+    )
+
+
+def test_too_little_noise_is_found_from_the_stored_numbers(release, key):
+    def change(content):
+        content["predicate"]["conformance"][0].update(statistic=0.9, bound=1.1, lower_bound=0.95)
+
+    resigned(release, change, key=key)
+    with pytest.raises(IntegrityError, match="verdict"):
+        verify(release)
+
+
+def test_an_audit_of_another_tools_table_verifies_and_claims_nothing(
+    make, tmp_path, trusted, officer
+):
+    make.audited(tmp_path / "audit", key=make.key, hits=100, alone=True)
+    found = verify(tmp_path / "audit", trust=trusted)
+    assert (found.verdict, found.claim, found.policy) == ("FAIL", None, None)
+    assert found.sentence.startswith("intact; no claim; signed by the trusted key")
+    assert found.to_dict()["claim"] == "no claim"
+    assert "not checked" in verify(tmp_path / "audit").sentence
+    with pytest.raises(IntegrityError, match=r"dossier\.json was signed by another key"):
+        verify(tmp_path / "audit", trust=officer)
+
+
+AUDIT_FILES = ["audit.json", "dossier.json", "dossier.sig", "manifest.json", "report.html"]
+
+
+@pytest.mark.parametrize("name", AUDIT_FILES)
+def test_an_audit_with_a_changed_or_missing_file_is_refused(make, tmp_path, name):
+    folder = tmp_path / "audit"
+    make.audited(folder, key=make.key, alone=True)
+    data = (folder / name).read_bytes()
+    (folder / name).write_bytes(data[:-2] + b"0" + data[-1:])
+    with pytest.raises(IntegrityError, match=name):
+        verify(folder)
+    (folder / name).unlink()
+    with pytest.raises(IntegrityError, match=name):
+        verify(folder)
+
+
+def test_an_audits_verdict_is_worked_out_from_its_counts(make, tmp_path):
+    folder = tmp_path / "audit"
+    made = make.audited(folder, key=make.key, hits=100, alone=True)
+    content = canonical.read(folder / bundle.AUDIT)
+    content["results"][0]["members_hits"] = 50
+    (folder / bundle.AUDIT).write_bytes(canonical.dumps(content))
+    reseal_audit(folder, made.predicate, make.key)
+    with pytest.raises(IntegrityError, match="stored counts"):
+        verify(folder)
+
+
+@pytest.mark.parametrize(
+    "change", [{"claim": "see certificate"}, {"release": {"certificate": "0" * 64}}]
+)
+def test_an_audit_alone_cannot_speak_of_a_certificate(make, tmp_path, change):
+    folder = tmp_path / "audit"
+    made = make.audited(folder, key=make.key, alone=True)
+    reseal_audit(folder, {**made.predicate, **change}, make.key)
+    with pytest.raises(IntegrityError, match="speaks of a certificate"):
+        verify(folder)
+
+
+def test_a_releases_internal_folder_is_not_an_audit(release):
+    with pytest.raises(IntegrityError, match="verified with the release around it"):
+        verify(release / "internal")
+
+
+def test_nothing_can_be_added_to_an_audit(make, tmp_path):
+    folder = tmp_path / "audit"
+    make.audited(folder, key=make.key, alone=True)
+    (folder / "sign-offs").mkdir()
+    (folder / "sign-offs" / "0001.json").write_text("{}")
+    manifest.write(folder)
+    with pytest.raises(IntegrityError, match=r"sign-offs/0001\.json"):
+        verify(folder)
+
+
+def reseal_audit(folder, predicate, key):
+    files = {
+        name: seen
+        for name, seen in manifest.digests(folder).items()
+        if name not in dossier.UNSIGNED_NAMES
+    }
+    statement.write_signed(
+        folder / bundle.DOSSIER,
+        folder / bundle.DOSSIER_SIGNATURE,
+        statement.statement(files, kind=dossier.KIND, predicate=predicate),
+        shape="dossier",
+        key=key,
+    )
+    manifest.write(folder)

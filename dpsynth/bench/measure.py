@@ -1,0 +1,396 @@
+"""Run the cells of a suite, each in a process of its own, and write one record for each."""
+
+import json
+import os
+import platform
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import nextafter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dpsynth.bench import datasets, metrics, peers, records
+from dpsynth.bench.datasets import CodedTable, Dataset
+from dpsynth.bench.records import FAILED, OK, Record
+from dpsynth.bench.suite import Cell, Suite
+from dpsynth.errors import DpsynthError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HERE = Path(__file__).parent
+NOT_INSTALLED = "the peer is not installed"
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_SEED_OF_SPLIT = 20_261_122  # training and test rows are the same in every run
+_TEST_SHARE = 5  # one row in five, where the source names no split
+_LONGEST_FAILURE = 240
+_PATHS = re.compile(r"(?:/[^\s/:'\"]+)+/([^\s/:'\"]+)")
+
+
+class RunFailedError(Exception):
+    """One run went wrong; it becomes a record, and the others go on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """How far a suite has come.
+
+    Attributes:
+        done: runs that are finished, earlier ones included.
+        total: all of them.
+        cell: the run that begins, or None at the end.
+    """
+
+    done: int
+    total: int
+    cell: Cell | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What came of a suite.
+
+    Attributes:
+        records: the latest record of each of its cells.
+        ran: how many runs were made now; the others were finished before.
+    """
+
+    records: list[Record]
+    ran: int
+
+    @property
+    def failed(self) -> list[Record]:
+        """The records of runs that failed."""
+        return [record for record in self.records if record["status"] == FAILED]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Part:
+    """What one run fits and what it is held against.
+
+    Attributes:
+        fitted: the rows that the synthesizer gets.
+        heldout: rows that it does not get, or None.
+        path: the fitted rows on disk.
+    """
+
+    fitted: CodedTable
+    heldout: CodedTable | None
+    path: Path = field(default_factory=Path)
+
+
+def run(
+    suite: Suite,
+    *,
+    results: Path,
+    peers_folder: Path,
+    retry: bool = False,
+    progress: Callable[[Step], None] = lambda _: None,
+) -> Outcome:
+    """Run what is not finished yet; append a record to ``results`` after each run.
+
+    Args:
+        suite: the grid.
+        results: JSON lines; made if missing.
+        peers_folder: where ``peers.install`` made the peers' environments.
+        retry: run failed cells again, too. One whose peer was not installed always is.
+        progress: told before each run, and at the end.
+
+    Raises:
+        UsageError: a data set or synthesizer does not exist; nothing ran.
+        IntegrityError: ``results`` holds something else than records.
+    """
+    _refuse_unknown_names(suite)
+    records.drop_unfinished_line(results)
+    known = {each["key"]: each for each in (records.read([results]) if results.exists() else [])}
+    cells = list(suite.cells())
+    pending = [cell for cell in cells if _is_pending(known.get(cell.key), retry)]
+    context = {"commit": commit(), "machine": machine()}
+    done = len(cells) - len(pending)
+    with TemporaryDirectory(prefix="dpsynth-bench-") as made:
+        parts = _Parts(Path(made), suite.folder)
+        for cell in pending:
+            progress(Step(done=done, total=len(cells), cell=cell))
+            part = parts.of(cell)
+            record = _record(cell, part, context, peers_folder=peers_folder, folder=Path(made))
+            records.append(results, record)
+            known[cell.key] = record
+            done += 1
+    progress(Step(done=done, total=len(cells), cell=None))
+    return Outcome(records=[known[cell.key] for cell in cells], ran=len(pending))
+
+
+def _is_pending(record: Record | None, retry: bool) -> bool:
+    if record is None:
+        return True
+    return record["status"] == FAILED and (retry or record["failure"] == NOT_INSTALLED)
+
+
+def _refuse_unknown_names(suite: Suite) -> None:
+    """Refuse what can be seen to fail before anything runs."""
+    from dpsynth import synthesizer
+
+    for contender in suite.contenders:
+        if contender.peer is not None:
+            peers.require(contender.peer, contender.name)
+        elif contender.name != "resample":
+            synthesizer(contender.name, **contender.settings)
+
+
+class _Parts:
+    """Loads each table once, and writes each part of it once."""
+
+    def __init__(self, folder: Path, suite_folder: Path) -> None:
+        self._folder = folder
+        self._suite_folder = suite_folder
+        self._tables: dict[Dataset, CodedTable] = {}
+        self._parts: dict[tuple[Dataset, str, int], Part] = {}
+
+    def of(self, cell: Cell) -> Part:
+        """Return the rows that a cell fits and those that it does not see."""
+        # Only halves differ from seed to seed.
+        key = (cell.dataset, cell.protocol, cell.seed if cell.protocol == "half" else 0)
+        if key not in self._parts:
+            if cell.dataset not in self._tables:
+                loaded = datasets.load(cell.dataset, folder=self._suite_folder)
+                self._tables = {cell.dataset: loaded}  # cells come table by table
+            fitted, heldout = split(self._tables[cell.dataset], cell.protocol, seed=cell.seed)
+            path = self._folder / f"part-{len(self._parts)}.parquet"
+            _frame(fitted).to_parquet(path, index=False)
+            self._parts[key] = Part(fitted=fitted, heldout=heldout, path=path)
+        return self._parts[key]
+
+
+def split(table: CodedTable, protocol: str, *, seed: int) -> tuple[CodedTable, CodedTable | None]:
+    """Return the rows to fit and the rows to hold out, by the protocol of the suite."""
+    if protocol == "whole":
+        return table, None
+    if protocol == "target" and table.split is not None:
+        return table.take(table.split[0]), table.take(table.split[1])
+    order = np.random.default_rng(seed if protocol == "half" else _SEED_OF_SPLIT).permutation(
+        table.rows
+    )
+    cut = table.rows // 2 if protocol == "half" else table.rows - table.rows // _TEST_SHARE
+    return table.take(order[:cut]), table.take(order[cut:])
+
+
+def _frame(table: CodedTable) -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.DataFrame(dict(table.codes))
+
+
+def _record(
+    cell: Cell, part: Part, context: Mapping[str, Any], *, peers_folder: Path, folder: Path
+) -> Record:
+    """Run one cell; whatever goes wrong in it becomes part of the record."""
+    record: Record = {
+        "format": records.FORMAT,
+        "key": cell.key,
+        "suite": cell.suite,
+        "dataset": cell.dataset.name,
+        "rows": part.fitted.rows,
+        "columns": len(part.fitted.codes),
+        "synthesizer": cell.contender.label,
+        "name": cell.contender.name,
+        "peer": cell.contender.peer,
+        "settings": dict(cell.contender.settings),
+        "epsilon": cell.epsilon,
+        "delta": cell.delta,
+        "seed": None if cell.fresh else cell.seed,
+        "run": cell.seed,
+        "protocol": cell.protocol,
+        "status": OK,
+        "failure": None,
+    }
+    try:
+        measured = _run_process(cell, part, peers_folder=peers_folder, folder=folder)
+        record |= {name: _rounded(value) for name, value in measured.items()}
+        record |= {name: _rounded(value) for name, value in _scores(cell, part, folder).items()}
+    except RunFailedError as failure:
+        record |= {"status": FAILED, "failure": str(failure)}
+    except (DpsynthError, ValueError, KeyError, OSError, ImportError) as error:
+        text = _readable(f"scoring: {type(error).__name__}: {error}")
+        record |= {"status": FAILED, "failure": text}
+    return record | dict(context)
+
+
+def _run_process(cell: Cell, part: Part, *, peers_folder: Path, folder: Path) -> dict[str, Any]:
+    contender = cell.contender
+    job_file, out, measured = (folder / name for name in ("job.json", "out.parquet", "took.json"))
+    for left_over in (out, measured):
+        left_over.unlink(missing_ok=True)
+    job = {
+        "table": str(part.path),
+        "sizes": dict(part.fitted.sizes),
+        "ordered": list(part.fitted.ordered),
+        "name": contender.name,
+        "settings": dict(contender.settings),
+        "epsilon": cell.epsilon,
+        "delta": cell.delta,
+        "rho": _rho(cell),
+        "seed": None if cell.fresh else cell.seed,
+        "out": str(out),
+        "measured": str(measured),
+    }
+    job_file.write_text(json.dumps(job), encoding="utf-8")
+    environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1")}
+    if contender.peer is None:
+        interpreter, runner = Path(sys.executable), HERE / "runner_own.py"
+        flags = ["-P"]  # the folder of the harness is no place to import from
+        places = [str(HERE.parent.parent), environment.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, places))
+    else:
+        interpreter, runner = (
+            peers.interpreter(contender.peer, peers_folder),
+            peers.runner(contender.peer),
+        )
+        flags = ["-I"]
+        environment.pop("PYTHONPATH", None)
+        if not interpreter.exists():
+            raise RunFailedError(NOT_INSTALLED)
+    command = [str(interpreter), *flags, str(HERE / "harness.py"), str(runner), str(job_file)]
+    code = _finish(command, environment, folder=folder, limit_seconds=cell.limit_seconds)
+    took: dict[str, Any] = {}
+    if measured.exists():
+        took = json.loads(measured.read_text(encoding="utf-8"))
+    if "failure" in took:
+        raise RunFailedError(_readable(took["failure"]))
+    if code != 0 or not took:
+        lines = (folder / "said.txt").read_text(encoding="utf-8", errors="replace").splitlines()
+        last = lines[-1] if lines else "it said nothing"
+        raise RunFailedError(_readable(f"exit code {code}: {last}"))
+    return took
+
+
+def _rho(cell: Cell) -> float | None:
+    """Return what the claim allows in zCDP, rounded down, for peers that ask for it in this way."""
+    from dpsynth.privacy.accounting import rho_from_epsilon
+
+    if cell.epsilon is None or cell.delta is None:
+        return None
+    exact = rho_from_epsilon(Fraction(cell.epsilon), Fraction(cell.delta))
+    near = float(exact)
+    return near if Fraction(near) <= exact else nextafter(near, 0)
+
+
+def _finish(
+    command: list[str], environment: Mapping[str, str], *, folder: Path, limit_seconds: float
+) -> int:
+    """Run a command to its end and return its code, or end it and all that it started."""
+    with (folder / "said.txt").open("wb") as out:
+        process = subprocess.Popen(  # noqa: S603  # our own files, run by a chosen interpreter
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=dict(environment),
+            cwd=folder,
+            start_new_session=True,
+        )
+        try:
+            code = process.wait(timeout=limit_seconds)
+        except subprocess.TimeoutExpired:
+            raise RunFailedError(f"not finished after {limit_seconds:g} s") from None
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+    return code
+
+
+def _scores(cell: Cell, part: Part, folder: Path) -> dict[str, float]:
+    import pandas as pd
+
+    made = pd.read_parquet(folder / "out.parquet")
+    missing = sorted(set(part.fitted.sizes) - set(made.columns))
+    if missing:
+        raise RunFailedError(f"the synthetic table has no column {missing[0]!r}")
+    if not len(made):
+        raise RunFailedError("the synthetic table has no row")
+    synthetic, sizes, outside = inside_domain(made, part.fitted.sizes)
+    scores: dict[str, float] = {"rows_drawn": len(made), "rows_outside": outside}
+    scores |= metrics.distances(part.fitted.codes, synthetic, sizes)
+    if cell.protocol == "half" and part.heldout is not None:
+        apart = metrics.distances(part.heldout.codes, synthetic, sizes)
+        scores |= {f"heldout_{name}": value for name, value in apart.items()}
+    if cell.protocol == "target" and part.heldout is not None:
+        scores["auc"] = metrics.target_auc(synthetic, part.heldout)
+    return scores
+
+
+def inside_domain(
+    made: "pd.DataFrame", sizes: Mapping[str, int]
+) -> tuple[dict[str, Any], dict[str, int], int]:
+    """Return codes, sizes and how many rows leave the domain.
+
+    A cell that is no code of its column gets one more, which the real table does not have, so
+    that it counts as an error.
+    """
+    codes, widened = {}, dict(sizes)
+    strays = np.zeros(len(made), dtype=bool)
+    for name, size in sizes.items():
+        held = made[name].astype("Float64").to_numpy(dtype=np.float64, na_value=-1)
+        stray = ~((held >= 0) & (held < size) & (held == np.floor(held)))
+        if stray.any():
+            held = np.where(stray, size, held)
+            widened[name] = size + 1
+            strays |= stray
+        codes[name] = held.astype(np.min_scalar_type(size))
+    return codes, widened, int(strays.sum())
+
+
+def _rounded(value: Any) -> Any:
+    return round(value, 6) if isinstance(value, float) else value
+
+
+def _readable(text: str) -> str:
+    """Return one short line that names no folder of this machine."""
+    line = _PATHS.sub(r"\1", " ".join(text.split()))
+    if len(line) <= _LONGEST_FAILURE:
+        return line
+    end = _LONGEST_FAILURE // 2  # where a chain of causes ends, it says the first of them
+    return f"{line[:end]} ... {line[-end:]}"
+
+
+def commit() -> str:
+    """Return the commit of the code, with "+" where files differ from it, or "unknown"."""
+    package = HERE.parent
+    if _git("ls-files", "--error-unmatch", "__init__.py", cwd=package) is None:
+        return "unknown"
+    found = _git("rev-parse", "--short", "HEAD", cwd=package)
+    changed = _git("status", "--porcelain", "--", ".", cwd=package)
+    return "unknown" if found is None else found + ("+" if changed else "")
+
+
+def _git(*words: str, cwd: Path) -> str | None:
+    try:
+        done = subprocess.run(  # noqa: S603  # fixed words
+            ["git", *words],  # noqa: S607  # whichever git the path has
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=cwd,
+        )
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def machine() -> str:
+    """Return the kind of machine, for people: processor and number of cores."""
+    model = platform.machine()
+    about = Path("/proc/cpuinfo")
+    if about.is_file():
+        lines = about.read_text(encoding="utf-8", errors="replace").splitlines()
+        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+        model = names[0] if names else model
+    return f"{model}, {os.cpu_count()} cores"

@@ -1,0 +1,82 @@
+"""Run a synthesizer of dpsynth, or the floor, on a table of codes; executed by the harness.
+
+The rows are codes already, as every peer gets them, so only the mechanism is measured: accounting,
+plan, fit and sample. As many rows are drawn as the noisy estimate says.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FLOOR = "resample"
+
+
+def load(name: str) -> dict[str, str]:
+    """Import what a run needs, and return versions."""
+    from importlib.metadata import version
+
+    import dpsynth
+    import dpsynth.privacy.curator
+    import dpsynth.sources.frame
+    from dpsynth.synthesizers import registry
+
+    if name != FLOOR:
+        registry.get(name)
+    return {
+        "dpsynth": dpsynth.__version__,
+        **{package: version(package) for package in ("numpy", "scipy", "pandas")},
+    }
+
+
+def synthesize(job: Mapping[str, Any], frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Fit once, sample once."""
+    import pandas as pd
+
+    rng = np.random.default_rng(job["seed"])
+    if job["name"] == FLOOR:
+        return frame.iloc[rng.integers(0, len(frame), len(frame))]
+    return pd.DataFrame(_learnt(job, frame, rng))
+
+
+def _learnt(
+    job: Mapping[str, Any], frame: "pd.DataFrame", rng: np.random.Generator
+) -> dict[str, Any]:
+    from dpsynth import synthesizer
+    from dpsynth.domain import Domain, PrivacyUnit
+    from dpsynth.privacy.accounting import rho_from_epsilon, total_rho
+    from dpsynth.privacy.curator import Curator
+    from dpsynth.privacy.ledger import Ledger
+    from dpsynth.privacy.randomness import PrivacyRandom, SeededRandom
+    from dpsynth.sources.frame import FrameSource
+
+    # A domain of this version may or may not know which columns are ordered.
+    knows_order = "ordered" in {each.name for each in fields(Domain)}
+    facts: dict[str, Any] = {"ordered": frozenset(job["ordered"])} if knows_order else {}
+    domain = Domain(sizes=job["sizes"], **facts)
+    epsilon, delta = Fraction(job["epsilon"]), Fraction(job["delta"])
+    rho = rho_from_epsilon(epsilon, delta)
+    unit, seed = PrivacyUnit(), job["seed"]
+    method = synthesizer(job["name"], **job["settings"])
+    planned = method.steps(domain, unit=unit, rho=rho)
+    # In memory, and with a cap that cannot refuse: the subject is quality, not the ledger.
+    ledger = Ledger.in_memory(cap_epsilon=4 * epsilon, cap_delta=delta)
+    account = ledger.open_release(rho=rho, seeded=seed is not None)
+    curator = Curator(
+        FrameSource({name: frame[name].to_numpy() for name in domain.columns}, domain),
+        unit=unit,
+        account=account,
+        rng=PrivacyRandom() if seed is None else SeededRandom(seed),
+    )
+    learned = method.learn(curator, rho=rho)
+    codes: dict[str, Any] = learned.model.sample(max(round(learned.model.total), 1), rng)
+    for column, coarsening in learned.coarsenings.items():
+        codes[column] = coarsening.expand(codes[column], rng)
+    assert total_rho(step.event for step in planned) == rho, "the plan is not the budget"
+    assert account.left == 0, "the plan was not spent exactly"
+    return {name: codes[name] for name in domain.columns}
