@@ -99,5 +99,5 @@ def _times(column: Any, *, unit: str = "s", divisor: int = 1, scale: int = 1) ->
 
     numbers = column.fill_null(0).to_numpy().astype(np.int64) // divisor * scale
     stamps = numbers.view(f"datetime64[{unit}]").copy()
-    stamps[column.is_null().to_numpy()] = np.datetime64("NaT")
+    stamps[column.is_null().to_numpy()] = np.array("NaT", dtype=stamps.dtype)
     return pd.Series(stamps)

@@ -145,7 +145,7 @@ def test_a_cell_that_pandas_cannot_hold_is_not_quoted(tmp_path, odd):
     far = pa.array([2**62], pa.int64()).view(pa.timestamp("us", "Europe/Berlin"))
     path = tmp_path / "t.parquet"
     parquet.write_table(pa.table({"c": broken if odd == "text" else far}), path)
-    with pytest.raises(DataError, match="declare the column by hand") as caught:
+    with pytest.raises(DataError, match=r"declare the column by hand|cannot be read") as caught:
         draft_schema(path)
     words = "".join(traceback.format_exception(caught.value))
     assert "148108" not in words
