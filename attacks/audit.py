@@ -16,7 +16,7 @@ from attacks.membership.marginal import Marginal
 from attacks.results import AttackResult, AuditReport, Interval
 from attacks.stats import ranking
 from attacks.threat_model import ThreatModel
-from dpsynth.errors import UsageError
+from dpsynth.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +63,7 @@ def audit(
 
     Raises:
         UsageError: ``split`` or ``tier`` is unknown, or ``seed`` is negative.
-        DataError: a table lacks a declared column.
+        DataError: a table lacks a declared column, or members and controls are not apart.
     """
     if split not in SPLITS:
         raise UsageError(f"split must be one of: {', '.join(SPLITS)}")
@@ -74,9 +74,11 @@ def audit(
     say = progress or (lambda _: None)
     declared = _schema(schema)
     say("reading and coding the tables")
+    insiders, outsiders = _frame(members, declared), _frame(controls, declared)
     release = encode(_frame(synthetic, declared), declared, name="synthetic", persons=False)
-    inside = encode(_frame(members, declared), declared, name="members", persons=True)
-    outside = encode(_frame(controls, declared), declared, name="controls", persons=True)
+    inside = encode(insiders, declared, name="members", persons=True)
+    outside = encode(outsiders, declared, name="controls", persons=True)
+    _check_apart(insiders, outsiders, declared)
     draws = np.random.default_rng(seed).spawn(4)
     inside = _some(inside, TIERS[tier], rng=draws[0])
     evidence = Evidence(
@@ -266,6 +268,22 @@ def _schema(schema: "Schema | Path | str") -> "Schema":
     from dpsynth.schema import Schema
 
     return Schema.read(schema) if isinstance(schema, Path | str) else schema
+
+
+def _check_apart(members: "pd.DataFrame", controls: "pd.DataFrame", schema: "Schema") -> None:
+    """Refuse controls who are members: against them, no leak could ever show."""
+    person = schema.unit.column
+    if person is not None and person in members and person in controls:
+        ids = [set(table[person].dropna().astype(str)) - {""} for table in (members, controls)]
+        apart = ids[0].isdisjoint(ids[1])
+    else:
+        same = members.reset_index(drop=True).equals(controls.reset_index(drop=True))
+        apart = not len(controls) or not same
+    if not apart:
+        raise DataError(
+            "the controls hold persons who are among the members: give persons who were not in "
+            "the table that the synthetic one was made from"
+        )
 
 
 def _frame(table: Any, schema: "Schema") -> "pd.DataFrame":

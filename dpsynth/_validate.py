@@ -4,6 +4,26 @@ from fractions import Fraction
 
 import numpy as np
 
+from dpsynth.errors import UsageError
+
+
+def as_fraction(value: Fraction | int | float | str, *, name: str) -> Fraction:
+    """Return ``value`` as the exact number that a person wrote.
+
+    A float stands for its shortest decimal form: 1e-9 means one billionth, not the binary
+    fraction nearest to it.
+
+    Raises:
+        UsageError: it is not a number, or not above 0.
+    """
+    try:
+        exact = Fraction(str(value)) if isinstance(value, float) else Fraction(value)
+    except (ValueError, ZeroDivisionError, TypeError) as error:
+        raise UsageError(f"{name} must be a number above 0, such as 1 or 1e-9") from error
+    if exact <= 0:
+        raise UsageError(f"{name} must be above 0")
+    return exact
+
 
 def positive(**values: Fraction | int | float) -> None:
     """Raise ValueError unless every value is above zero."""

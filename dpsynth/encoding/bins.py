@@ -30,6 +30,8 @@ _LEAST_MASS = 4.0
 # A part of the grid is visible from so many standard deviations of its noise on: of 1,000 parts
 # that hold nothing, about one is taken for something.
 _VISIBLE = 3.0
+# A cell is clearly above the noise from here on: of a million that hold nothing, none.
+_CLEAR = 5.0
 # By so many standard deviations a part is lowered that is not visible.
 _LOWERED = 0.5
 
@@ -128,6 +130,8 @@ def cut(noisy: NDArray[np.int64], tool: Codec, *, bins: int, stddev: float) -> C
     """
     cells = noisy.size - tool.has_missing
     mass = denoise(noisy[:cells].astype(np.float64), stddev=stddev)
+    if tool.open_ended:
+        mass = within_sight(mass, noisy[:cells], stddev=stddev)
     groups = _groups(mass, bins=bins, stddev=stddev)
     weights = mass
     if tool.has_missing:
@@ -167,6 +171,25 @@ def denoise(noisy: NDArray[np.float64], *, stddev: float) -> NDArray[np.float64]
     visible(0, noisy.size)
     fill(0, noisy.size)
     return cleaned
+
+
+def within_sight(
+    mass: NDArray[np.float64], noisy: NDArray[np.int64], *, stddev: float
+) -> NDArray[np.float64]:
+    """Empty the grid beyond the outermost cells that stand clearly above the noise.
+
+    Where no bounds are declared, the grid reaches to a million millions: a row put there by noise
+    alone would outweigh all others in every mean.
+    """
+    clear = np.flatnonzero(noisy >= _CLEAR * stddev)
+    if not clear.size:
+        clear = np.array([int(np.argmax(noisy))])
+    trimmed = np.zeros_like(mass)
+    inside = slice(int(clear[0]), int(clear[-1]) + 1)
+    trimmed[inside] = mass[inside]
+    if trimmed.sum() <= 0:
+        trimmed[clear] = 1.0
+    return trimmed
 
 
 def _groups(mass: NDArray[np.float64], *, bins: int, stddev: float) -> NDArray[np.int64]:

@@ -69,6 +69,11 @@ class Codec(Protocol):
         ...
 
     @property
+    def open_ended(self) -> bool:
+        """Whether no bounds are declared, so that most of the grid holds nothing but noise."""
+        ...
+
+    @property
     def has_missing(self) -> bool:
         """Whether the last code is the missing level."""
         ...
@@ -90,6 +95,7 @@ class LevelsCodec:
     """Categorical, ordinal and boolean: a finite list of levels."""
 
     needs_bins = False
+    open_ended = False
 
     def __init__(self, column: LevelsColumn | BooleanColumn) -> None:
         self._column = column
@@ -173,6 +179,8 @@ _FLAGS = {
 class _GridCodec:
     """Shared by numbers and dates: cells of a fixed grid, and a missing level."""
 
+    open_ended = False
+
     def __init__(self, column: ModeledColumn, cut: grid.Grid) -> None:
         self.has_missing = column.has_missing
         self.grid = cut
@@ -215,6 +223,7 @@ class NumericCodec(_GridCodec):
         else:
             cut = grid.fine(float(limits[0]), float(limits[1]), whole=whole)
         super().__init__(column, cut)
+        self.open_ended = limits is None
         self._column = column
         self._decimals = getattr(column, "decimals", None)
         if not self.has_missing:

@@ -43,6 +43,7 @@ from dpsynth.privacy.events import Event, event_from_dict, event_to_dict
 FORMAT = "dpsynth-ledger/1"
 EXTRACT_FORMAT = "dpsynth-ledger-extract/1"
 _BUSY_SECONDS = 60.0
+Number = Fraction | int | float | str  # as a person writes it; a float stands for its text
 
 _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL);
@@ -183,6 +184,16 @@ class Cap:
         return rho_from_epsilon(Fraction(self.epsilon), Fraction(self.delta))
 
 
+def _cap(epsilon: Number, delta: Number) -> Cap:
+    try:
+        return Cap(
+            epsilon=_validate.as_fraction(epsilon, name="cap_epsilon"),
+            delta=_validate.as_fraction(delta, name="cap_delta"),
+        )
+    except ValueError as error:
+        raise UsageError(f"the cap cannot be kept: {error}") from error
+
+
 class Identity(Enum):
     """Whether a table is the one that the ledger has seen before."""
 
@@ -216,7 +227,7 @@ class Ledger:
     # -- making and opening ---------------------------------------------------------------------
 
     @classmethod
-    def create(cls, path: Path | str, *, cap_epsilon: Fraction, cap_delta: Fraction) -> Self:
+    def create(cls, path: Path | str, *, cap_epsilon: Number, cap_delta: Number) -> Self:
         """Make a new ledger file, readable by its owner only: it holds the table's secret key.
 
         Raises:
@@ -224,10 +235,7 @@ class Ledger:
             BudgetExceededError: the folder cannot be written.
         """
         path = Path(path)
-        try:
-            cap = Cap(epsilon=cap_epsilon, delta=cap_delta)
-        except ValueError as error:
-            raise UsageError(f"the cap cannot be kept: {error}") from error
+        cap = _cap(cap_epsilon, cap_delta)
         if path.exists():
             raise UsageError(f"{path} exists already; a ledger is never overwritten")
         draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
@@ -271,10 +279,10 @@ class Ledger:
             raise IntegrityError(f"{path} is not a readable ledger: {error}") from error
 
     @classmethod
-    def in_memory(cls, *, cap_epsilon: Fraction, cap_delta: Fraction) -> Self:
+    def in_memory(cls, *, cap_epsilon: Number, cap_delta: Number) -> Self:
         """Make a ledger that dies with the process: for tests and generated worlds only."""
         connection = sqlite3.connect(":memory:", isolation_level=None)
-        _initialise(connection, Cap(epsilon=cap_epsilon, delta=cap_delta))
+        _initialise(connection, _cap(cap_epsilon, cap_delta))
         return cls(connection, name="a ledger in memory")
 
     def close(self) -> None:

@@ -234,8 +234,8 @@ class Schema(BaseModel):
         """Raise SchemaError if anything is still open; law 4."""
         items = self.open_items()
         if items:
-            listed = "; ".join(str(item) for item in items[:20])
-            more = f"; and {len(items) - 20} more" if len(items) > 20 else ""
+            listed = "; ".join(str(item) for item in items[:3])
+            more = f"; and {len(items) - 3} more, see: dpsynth schema check" if items[3:] else ""
             raise SchemaError(f"the schema is not closed: {listed}{more}")
 
     def confirm(

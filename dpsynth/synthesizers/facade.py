@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from dpsynth._validate import as_fraction
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.errors import UsageError
 from dpsynth.privacy.accounting import rho_from_epsilon
@@ -26,24 +27,6 @@ if TYPE_CHECKING:
     from dpsynth.synthesizers.fitted import FittedModel
 
 BINS_SHARE = Fraction(1, 10)  # of rho, spent on bins where the schema leaves any to be learned
-
-
-def as_fraction(value: Fraction | int | float | str, *, name: str) -> Fraction:
-    """Return ``value`` as the exact number that a person wrote.
-
-    A float stands for its shortest decimal form: 1e-9 means one billionth, not the binary
-    fraction nearest to it.
-
-    Raises:
-        UsageError: it is not a number, or not above 0.
-    """
-    try:
-        exact = Fraction(str(value)) if isinstance(value, float) else Fraction(value)
-    except (ValueError, ZeroDivisionError, TypeError) as error:
-        raise UsageError(f"{name} must be a number above 0, such as 1 or 1e-9") from error
-    if exact <= 0:
-        raise UsageError(f"{name} must be above 0")
-    return exact
 
 
 def budget(epsilon: Fraction | float | str, delta: Fraction | float | str) -> tuple[Fraction, ...]:

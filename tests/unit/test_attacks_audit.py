@@ -212,3 +212,12 @@ def test_a_broken_attack_is_an_error_that_quotes_nothing(monkeypatch):
     assert {result.status for result in report.results} == {"error"}
     assert "47" not in json.dumps(report.to_dict())
     assert "ValueError" in report.results[0].notes[0]
+
+
+def test_controls_who_are_members_are_refused():
+    """Against them, even a verbatim copy would look innocent."""
+    shared = pd.concat([CONTROLS, MEMBERS[:1]], ignore_index=True)
+    with pytest.raises(DataError, match="persons who are among the members"):
+        attacks.audit(MEMBERS, MEMBERS, shared, PERSONS)
+    with pytest.raises(DataError, match="persons who are among the members"):
+        attacks.audit(MEMBERS, MEMBERS, MEMBERS.copy(), ROWS)

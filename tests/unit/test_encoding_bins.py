@@ -1,10 +1,11 @@
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from dpsynth.domain import PrivacyUnit
-from dpsynth.encoding import base_domain, codec
+from dpsynth.encoding import base_domain, codec, codecs
 from dpsynth.encoding.bins import PrivateBins, cut, denoise
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.ledger import Ledger
@@ -143,3 +144,22 @@ def test_denoising_keeps_quantiles_and_makes_no_rows_out_of_noise():
 def test_too_few_bins_are_refused():
     with pytest.raises(ValueError, match="at least 2"):
         PrivateBins(bins=1)
+
+
+def test_noise_far_out_makes_no_fortune():
+    """Without declared bounds the grid reaches to 2**40; means must not live there."""
+    column = {"name": "x", "kind": "continuous"}
+    schema = Schema.from_dict({"columns": [column]})
+    tool = codecs(schema)["x"]
+    assert tool.open_ended
+    rng = np.random.default_rng(4)
+    values = rng.lognormal(3, 2, 20_000)
+    exact = np.bincount(tool.encode(pd.Series(values)).codes, minlength=tool.size)
+    for seed in range(20):
+        noise = np.random.default_rng(seed).normal(0, 30, tool.size).round().astype(np.int64)
+        coarsening = cut(exact + noise, tool, bins=32, stddev=30.0)
+        drawn = rng.choice(tool.size, 20_000, p=coarsening.weights / coarsening.weights.sum())
+        shown = tool.decode(drawn.astype(np.uint16), rng)
+        assert shown.max() < 10 * values.max()
+        assert shown.min() > -100
+        assert 10 < shown.median() < 40

@@ -176,9 +176,17 @@ def test_a_missing_ledger_is_refused_with_the_command_to_type(tmp_path):
     ("epsilon", "delta"), [(0, DELTA), (10**400, DELTA), (1, Fraction(1)), (1, Fraction(0))]
 )
 def test_a_cap_that_cannot_be_kept_is_refused(tmp_path, epsilon, delta):
-    with pytest.raises(UsageError, match="cap cannot be kept"):
+    with pytest.raises(UsageError, match="cap"):
         Ledger.create(tmp_path / "ledger", cap_epsilon=Fraction(epsilon), cap_delta=delta)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cap_may_be_written_as_a_person_writes_it(tmp_path):
+    for number, delta in enumerate([1e-9, "1e-9", Fraction(1, 10**9)]):
+        with Ledger.create(tmp_path / str(number), cap_epsilon=1, cap_delta=delta) as ledger:
+            assert ledger.cap.delta == DELTA
+    with pytest.raises(UsageError, match="cap_delta must be a number"):
+        Ledger.in_memory(cap_epsilon=1, cap_delta="small")
 
 
 def test_an_existing_file_is_never_overwritten(ledger):
