@@ -47,18 +47,18 @@ def charge_of(step: Mapping[str, Any]) -> Charge:
     return Charge(
         label=clean(step.get("label", "unnamed")),
         mechanism=humanize(str(event.get("kind", "unknown")).split("/")[0]),
-        noise=noise_of(event),
+        noise=noise_of(event, unit="score units" if step.get("phase") == "select" else "rows"),
         rho=rho if rho is not None else cost_of(event),
     )
 
 
-def noise_of(event: Mapping[str, Any]) -> str:
-    """Return the standard deviation of the noise in rows, or what a selection spends."""
+def noise_of(event: Mapping[str, Any], *, unit: str = "rows") -> str:
+    """Return the standard deviation of the noise in ``unit``, or what a selection spends."""
     sigma_squared, scale = exact(event.get("sigma_squared")), exact(event.get("scale"))
     if sigma_squared is not None:
-        return f"{sqrt(sigma_squared):.3g} rows"
+        return f"{sqrt(sigma_squared):.3g} {unit}"
     if scale is not None:
-        return f"{sqrt(2) * float(scale):.3g} rows"
+        return f"{sqrt(2) * float(scale):.3g} {unit}"
     if (epsilon := exact(event.get("epsilon"))) is not None:
         return f"choice at epsilon {number(epsilon, digits=3)}"
     return "not stated"
