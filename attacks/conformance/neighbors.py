@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import groupby, takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -120,24 +121,39 @@ class Movement:
 def movements(found: "Replay") -> list[Movement]:
     """Return how far each answer moved that both worlds were asked."""
     result = []
-    answered = 0  # entries of noisy counts that were used up, in order
-    for here, there in zip(found.here, found.there, strict=False):
-        if (here.clique, here.shape) != (there.clique, there.shape):
-            break  # the replay was given up here
-        paid = found.charged[: here.paid]
-        noisy = [entry for entry in paid if entry.event["kind"] != "exponential_selection/v1"]
-        choosing = bool(paid) and paid[-1].event["kind"] == "exponential_selection/v1"
-        if not choosing and answered >= len(noisy):
-            result.append(_unpaid(here))
-            continue
-        if choosing:
-            # The score of a candidate moves no further than its counts do in sum.
+    before = 0  # entries that earlier readings have used up
+    # Beyond a question that differs there is nothing to compare; that it differs is a fault itself.
+    alike = takewhile(
+        lambda pair: (pair[0].clique, pair[0].shape) == (pair[1].clique, pair[1].shape),
+        zip(found.here, found.there, strict=False),
+    )
+    together = groupby(alike, key=lambda pair: pair[0].paid)
+    for paid, asked in together:
+        readings, entries = list(asked), found.charged[before:paid]
+        before = paid
+        if _pays_for_scores(entries, readings=len(readings), max_rows=found.max_rows):
+            # A score moves no further than the counts behind it do in sum.
             allowed = Fraction(found.max_rows)
-            result.append(_measured(here, there, norm="sum", allowed=allowed))
+            result += [
+                _measured(here, there, norm="sum", allowed=allowed) for here, there in readings
+            ]
             continue
-        result.append(_paid(here, there, noisy[answered]))
-        answered += 1
+        result += [
+            _paid(here, there, entry)
+            for (here, there), entry in zip(readings, entries, strict=False)
+        ]
+        result += [_unpaid(here) for here, _ in readings[len(entries) :]]
     return result
+
+
+def _pays_for_scores(entries: Sequence["Entry"], *, readings: int, max_rows: int) -> bool:
+    """Whether what was charged is for choices among, or the release of, that many scores."""
+    if entries and entries[-1].event["kind"] == "exponential_selection/v1":
+        return True
+    if len(entries) != 1 or readings < 2 or "l2_sensitivity_squared" not in entries[0].event:
+        return False
+    declared = Fraction(entries[0].event["l2_sensitivity_squared"])
+    return declared >= readings * max_rows**2
 
 
 def _paid(here: "Reading", there: "Reading", entry: "Entry") -> Movement:

@@ -280,3 +280,25 @@ def test_a_replay_answers_with_what_was_recorded_and_notes_its_own():
 def test_draws_go_through_the_mechanism_of_a_release(monkeypatch):
     monkeypatch.setattr(DiscreteGaussian, "release", lambda self, counts, *, rng: counts + 5)
     assert noise.gaussian(Fraction(4), size=3, seed=0).tolist() == [5, 5, 5]
+
+
+@pytest.mark.parametrize("name", ["auto", "independent", "mst"])
+def test_every_synthesizer_passes_on_neighbors(name):
+    """Also where one charge pays for many scores."""
+    schema = Schema.from_dict(
+        {
+            "columns": [
+                {"name": "sex", "kind": "categorical", "values": ["F", "M"]},
+                {"name": "age", "kind": "integer", "bounds": [0, 90]},
+                {"name": "cost", "kind": "continuous", "bounds": [0, 1000]},
+            ]
+        }
+    )
+    plan = dpsynth.synthesizer(name).plan(schema, epsilon=1, delta=1e-9).to_dict()
+    found = [
+        check
+        for check in conformance.run(plan, schema, seed=3)
+        if check.name.startswith("neighbors")
+    ]
+    assert found
+    assert {check.status for check in found} == {"passed"}
