@@ -19,7 +19,14 @@ from dpsynth.privacy.queries import MarginalQuery
 from dpsynth.schema import Schema
 from dpsynth.synthesizers.facade import Synthesizer
 from dpsynth.testing import noise
-from dpsynth.testing.recording import DivergedError, ReplayingSource, replay
+from dpsynth.testing.recording import (
+    DivergedError,
+    Entry,
+    Reading,
+    Replay,
+    ReplayingSource,
+    replay,
+)
 from dpsynth.testing.worlds import GeneratedSource
 
 DECLARED = {
@@ -302,3 +309,31 @@ def test_every_synthesizer_passes_on_neighbors(name):
     ]
     assert found
     assert {check.status for check in found} == {"passed"}
+
+
+@pytest.mark.parametrize(("square", "faults"), [(4, 1), (8, 0)])
+def test_one_charge_pays_for_several_counts_only_as_scores(square, faults):
+    """With max_rows 2, two scores move by 8 in squared length, and a single table by 4."""
+    event = event_to_dict(
+        DiscreteGaussian(sigma_squared=Fraction(9)).event(l2_sensitivity_squared=Fraction(square))
+    )
+
+    def readings(counts):
+        return tuple(
+            Reading(clique=(name,), shape=(2,), counts=np.array(counts), paid=1) for name in "ab"
+        )
+
+    charged = (Entry(label="asked once", event=event),)
+    found = Replay(
+        world="one person more",
+        max_rows=2,
+        charged=charged,
+        charged_again=charged,
+        here=readings([5, 5]),
+        there=readings([7, 5]),
+        diverged=None,
+        same_model=True,
+    )
+    moved = neighbors.movements(found)
+    assert len(moved) == 2
+    assert sum(bool(one.fault) for one in moved) == faults
