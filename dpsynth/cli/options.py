@@ -12,7 +12,16 @@ SchemaFile = Annotated[
     Path, typer.Option("--schema", metavar="FILE", help="Declared public facts: .toml or .json.")
 ]
 SynthesizerName = Annotated[
-    str, typer.Option("--synthesizer", metavar="NAME", help="How to model the table, such as mst.")
+    str, typer.Option("--synthesizer", metavar="NAME", help="How to model the table.")
+]
+DEFAULT_SYNTHESIZER = "auto"
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A setting of the synthesizer, such as target=income; may be repeated.",
+    ),
 ]
 Epsilon = Annotated[
     str, typer.Option("--epsilon", metavar="E", help="Above 0; exact: 1, 0.5, 1e-1 or 1/3.")

@@ -52,6 +52,26 @@ def share(name: str, text: str) -> Fraction:
     return value
 
 
+def settings(pairs: list[str] | None) -> dict[str, object]:
+    """Return ``NAME=VALUE`` texts as settings: true, false and whole numbers are read as such."""
+    found: dict[str, object] = {}
+    for pair in pairs or []:
+        name, equals, text = pair.partition("=")
+        if not (equals and name.isidentifier()):
+            raise UsageError(f"--set takes NAME=VALUE, such as target=income, not {_quote(pair)}")
+        if name in found:
+            raise UsageError(f"--set names {name!r} twice")
+        found[name] = _WORDS[text] if text in _WORDS else _whole(text)
+    return found
+
+
+_WORDS = {"true": True, "false": False, "none": None}
+
+
+def _whole(text: str) -> int | str:
+    return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else text
+
+
 def exact_text(value: Fraction) -> str:
     """Return short text that reads back as ``value``: a decimal where one exists, else p/q."""
     with localcontext() as context:

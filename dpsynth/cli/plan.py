@@ -6,7 +6,15 @@ from typing import Annotated, Any
 import typer
 
 from dpsynth.cli import console, parse
-from dpsynth.cli.options import Delta, Epsilon, Json, SchemaFile, SynthesizerName
+from dpsynth.cli.options import (
+    DEFAULT_SYNTHESIZER,
+    Delta,
+    Epsilon,
+    Json,
+    SchemaFile,
+    Settings,
+    SynthesizerName,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -16,9 +24,10 @@ def register(app: typer.Typer) -> None:
 
 def plan(
     schema: SchemaFile,
-    synthesizer: SynthesizerName,
     epsilon: Epsilon,
     delta: Delta,
+    synthesizer: SynthesizerName = DEFAULT_SYNTHESIZER,
+    settings: Settings = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Also write the plan as JSON.")
     ] = None,
@@ -34,9 +43,8 @@ def plan(
 
     declared = dpsynth.Schema.read(schema)
     declared.require_closed()
-    planned = dpsynth.synthesizer(synthesizer).plan(
-        declared, epsilon=wanted_epsilon, delta=wanted_delta
-    )
+    chosen = dpsynth.synthesizer(synthesizer, **parse.settings(settings))
+    planned = chosen.plan(declared, epsilon=wanted_epsilon, delta=wanted_delta)
     document = planned.to_dict()
     if out is not None:
         from dpsynth.release.canonical import dumps

@@ -178,6 +178,16 @@ def test_plan_reads_no_table_and_writes_what_it_prints(world):
     assert json.loads(out.read_text(encoding="utf-8")) == world.run("plan", *words, "--json").json
 
 
+def test_plan_takes_the_default_synthesizer_and_its_settings(world):
+    words = ["--schema", world.schema, "--epsilon", "1", "--delta", "1e-9", "--json"]
+    plain = world.run("plan", *words).json
+    assert plain["synthesizer"]["name"] == "auto"
+    done = world.run("plan", *words, "--set", "target=ill", "--set", "rake=false")
+    settings = done.json["synthesizer"]["settings"]
+    assert (settings["target"], settings["rake"]) == ("ill", False)
+    assert settings | {"target": None, "rake": True} == plain["synthesizer"]["settings"]
+
+
 def test_the_exit_code_follows_the_public_verdict(world):
     """Confirmed without a public source: INCONCLUSIVE, which only --strict turns into 1."""
     drafted = world.folder / "draft.toml"

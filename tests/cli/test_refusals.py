@@ -54,6 +54,27 @@ def test_an_unknown_synthesizer(world):
     refused(world, world.release(synthesizer="magic"), 2, "'magic'", "mst")
 
 
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("rare_below", "--set takes NAME=VALUE"),
+        ("=3", "--set takes NAME=VALUE"),
+        ("magic=3", "mst has no setting 'magic'"),
+        ("rare_below=-3", "rare_below must be above 0"),
+        ("one_way_share=x", "'one_way_share' of mst must be an exact number"),
+    ],
+)
+@pytest.mark.parametrize("command", ["release", "fit"])
+def test_a_setting_that_cannot_be(world, command, setting, words):
+    done = getattr(world, command)("--set", setting, synthesizer="mst")
+    refused(world, done, 2, words)
+
+
+def test_a_setting_given_twice(world):
+    done = world.release("--set", "rare_below=1", "--set", "rare_below=2")
+    refused(world, done, 2, "--set names 'rare_below' twice")
+
+
 def test_an_unknown_option(world):
     refused(world, world.release("--fast"), 2, "--fast", "dpsynth release --help")
 

@@ -228,3 +228,8 @@ def test_a_synthesizer_is_found_by_name_with_its_settings_as_a_plan_writes_them(
         dpsynth.synthesizer("magic")
     with pytest.raises(UnknownNameError, match="no setting 'magic'"):
         dpsynth.synthesizer("mst", magic=1)
+    with pytest.raises(UsageError, match="'one_way_share' of mst must be an exact number"):
+        dpsynth.synthesizer("mst", one_way_share="half")
+    with pytest.raises(UsageError, match="mst cannot have these settings: rare_below must be abo"):
+        dpsynth.synthesizer("mst", rare_below=0)
+    assert dpsynth.synthesizer("auto", one_way_share="1/3").one_way_share == Fraction(1, 3)
