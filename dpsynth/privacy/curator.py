@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.privacy.ledger import Account, Charge
-from dpsynth.privacy.mechanisms import DiscreteGaussian, ExponentialSelection
+from dpsynth.privacy.mechanisms import DiscreteGaussian, DiscreteLaplace, ExponentialSelection
 from dpsynth.privacy.queries import MarginalErrorQuery, MarginalQuery, Measurement
 from dpsynth.privacy.randomness import RandomSource
 from dpsynth.privacy.source import TableSource
@@ -52,7 +52,7 @@ class Curator(_Sealed):
     def measure(
         self,
         queries: Sequence[MarginalQuery],
-        mechanism: DiscreteGaussian,
+        mechanism: DiscreteGaussian | DiscreteLaplace,
         *,
         labels: Sequence[str] | None = None,
     ) -> tuple[Measurement, ...]:
@@ -69,10 +69,7 @@ class Curator(_Sealed):
         names = [query.label for query in queries] if labels is None else list(labels)
         for query in queries:
             self.__check(query.domain)
-        events = [
-            mechanism.event(l2_sensitivity_squared=query.l2_sensitivity_squared(self.unit))
-            for query in queries
-        ]
+        events = [query.event(mechanism, self.unit) for query in queries]
         # Charge, then read, then release. A charge is never refunded: a failure below may depend
         # on the rows, and is then itself something that an observer learned about them.
         entries = self.account.charge(

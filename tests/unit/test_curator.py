@@ -70,6 +70,19 @@ def test_an_answer_is_the_count_plus_noise_and_names_its_entry(world):
     assert [entry.label for entry in ledger] == ["marginal(sex)", "marginal(age, sex)"]
 
 
+def test_laplace_noise_is_charged_by_how_far_a_person_moves_a_sum(world):
+    ledger, _, curator = world
+    mechanism = DiscreteLaplace(scale=Fraction(9))
+    noisy = curator.measure(marginals(*[("age", "sex")] * 500), mechanism)
+    assert {(e.event.scale, e.event.l1_sensitivity) for e in ledger} == {(9, 2)}
+    assert noisy[0].event == mechanism.event(l1_sensitivity=Fraction(2))
+    assert noisy[0].stddev == pytest.approx(9 * 2**0.5)
+    noise = np.array([answer.values for answer in noisy]) - COUNTS["age", "sex"]
+    # 3,000 draws: a scale that is wrong by a fifth is 9 standard deviations away.
+    assert 8 < np.abs(noise).mean() < 10
+    assert np.unique(noise).size > 40
+
+
 def test_labels_may_be_given(world):
     ledger, _, curator = world
     curator.measure(marginals(("age",)), ALMOST_SILENT, labels=["bins(age)"])
