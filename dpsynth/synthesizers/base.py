@@ -75,3 +75,21 @@ class Learner(Protocol):
                 nothing that an answer could change. The curator's own where not given.
         """
         ...
+
+
+class PureLearner(Protocol):
+    """A learner whose every charge is pure, so that a claim may have delta 0."""
+
+    name: ClassVar[str]
+
+    def pure_steps(
+        self, domain: Domain, *, unit: PrivacyUnit, epsilon: Fraction
+    ) -> tuple[Step, ...]:
+        """List the charges of ``pure_learn``; their pure epsilons add up to ``epsilon``."""
+        ...
+
+    def pure_learn(
+        self, curator: Curator, *, epsilon: Fraction, planned: Domain | None = None
+    ) -> Learned:
+        """Spend exactly ``epsilon``, as ``pure_steps`` said; see ``Learner.learn``."""
+        ...

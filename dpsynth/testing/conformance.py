@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpsynth.domain import Domain, PrivacyUnit
-from dpsynth.privacy.accounting import total_rho
+from dpsynth.privacy.accounting import total_pure_epsilon, total_rho
 from dpsynth.privacy.curator import Curator
-from dpsynth.synthesizers.base import Learned, Learner
+from dpsynth.synthesizers.base import Learned, Learner, PureLearner
 from dpsynth.testing.worlds import (
     SMALL,
     SMALL_ROWS,
@@ -21,6 +21,7 @@ from dpsynth.testing.worlds import (
 from dpsynth.zeros import Forbidden, Ordered
 
 RHO = Fraction(1, 10)
+EPSILON = Fraction(1, 2)
 ENOUGH = Fraction(1_000)  # noise far below one row
 ODD_DOMAINS = (
     Domain(sizes={"only": 3}),
@@ -61,6 +62,29 @@ def spends_exactly_its_plan(synthesizer: Learner) -> None:
         synthesizer.learn(curator, rho=RHO)
         assert [entry.event for entry in curator.account.entries] == planned
         assert total_rho(planned) == RHO  # fractions: no tolerance
+
+
+def spends_exactly_its_pure_plan(synthesizer: PureLearner) -> None:
+    """Without a delta: the planned events in order, pure without exception, and no more."""
+    for max_rows in (1, 3):
+        unit = PrivacyUnit(max_rows=max_rows)
+        for domain in (SMALL, *ODD_DOMAINS):
+            steps = synthesizer.pure_steps(domain, unit=unit, epsilon=EPSILON)
+            planned = [step.event for step in steps]
+            assert total_pure_epsilon(planned) == EPSILON
+            for rows in (0, 1, SMALL_ROWS):
+                curator = small_world(rho=total_rho(planned), unit=unit, domain=domain, rows=rows)
+                learned = synthesizer.pure_learn(curator, epsilon=EPSILON)
+                assert [entry.event for entry in curator.account.entries] == planned
+                assert learned.model.total > 0
+                assert set(_expanded(learned, rows=7, seed=0)) == set(domain.columns)
+
+
+def learns_something_without_a_delta(synthesizer: PureLearner) -> None:
+    """With a large budget every column comes out as it went in, up to two in a hundred rows."""
+    steps = synthesizer.pure_steps(SMALL, unit=PrivacyUnit(), epsilon=ENOUGH)
+    curator = small_world(rho=total_rho(step.event for step in steps))
+    _require_close(curator, synthesizer.pure_learn(curator, epsilon=ENOUGH))
 
 
 def plans_without_data(synthesizer: Learner) -> None:
@@ -113,8 +137,12 @@ def survives_any_rows(synthesizer: Learner) -> None:
 def learns_something(synthesizer: Learner) -> None:
     """With a large budget every column comes out as it went in, up to two in a hundred rows."""
     curator = small_world(rho=ENOUGH)
+    _require_close(curator, synthesizer.learn(curator, rho=ENOUGH))
+
+
+def _require_close(curator: Curator, learned: Learned) -> None:
     exact = chain_codes(curator.domain, rows=SMALL_ROWS, seed=0)
-    drawn = _expanded(synthesizer.learn(curator, rho=ENOUGH), rows=SMALL_ROWS, seed=1)
+    drawn = _expanded(learned, rows=SMALL_ROWS, seed=1)
     for name, size in curator.domain.sizes.items():
         counts = np.bincount(exact[name], minlength=size)
         found = np.bincount(drawn[name], minlength=size)
@@ -155,3 +183,6 @@ CHECKS = (
     learns_something,
     keeps_structural_zeros,
 )
+
+# Of those that can do with delta 0: see ``dpsynth.synthesizers.facade.pure_names``.
+PURE_CHECKS = (spends_exactly_its_pure_plan, learns_something_without_a_delta)
