@@ -46,6 +46,13 @@ def exact(**values: object) -> None:
             raise TypeError(f"{name} must be an exact number (fractions.Fraction or int)")
 
 
+def whole(**values: Fraction | int) -> None:
+    """Raise ValueError unless every value is a whole number."""
+    for name, value in values.items():
+        if value.denominator != 1:
+            raise ValueError(f"{name} must be a whole number")
+
+
 def in_open_unit(**values: Fraction | float) -> None:
     """Raise ValueError unless every value lies strictly between 0 and 1."""
     for name, value in values.items():
