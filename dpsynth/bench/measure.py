@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dpsynth.bench import datasets, metrics, peers, records
-from dpsynth.bench.datasets import CodedTable, Dataset
+from dpsynth.bench.coded import CodedTable
+from dpsynth.bench.datasets import Dataset
 from dpsynth.bench.records import FAILED, OK, Record
 from dpsynth.bench.suite import Cell, Suite
 from dpsynth.errors import DpsynthError

@@ -222,8 +222,10 @@ def _suite(data: dict[str, Any], *, default_name: str) -> Suite:
 _Made = TypeVar("_Made", Dataset, Contender)
 _KINDS: dict[str, tuple[type, ...]] = {
     "bins": (int,),
+    "columns": (int,),
     "positive": (int,),
     "rows": (int,),
+    "values": (int,),
     "settings": (dict,),
 }
 

@@ -51,6 +51,7 @@ class Curator(_Sealed):
             raise ValueError("the account must say whether the noise is seeded, and truthfully")
         self.__source = source
         self.__rng = rng
+        self.__distances: dict[tuple[tuple[str, ...], int], tuple[NDArray[np.int64], int]] = {}
         self.unit = unit
         self.account = account
 
@@ -210,8 +211,18 @@ class Curator(_Sealed):
         )
 
     def __scores(self, query: MarginalErrorQuery) -> NDArray[np.int64]:
-        counted = enumerate(map(self.__source.count, query.cliques))
-        return np.array([query.score(index, counts) for index, counts in counted], dtype=np.int64)
+        distances = [self.__distance(query, index) for index in range(len(query.cliques))]
+        scores = [query.score(index, distance) for index, distance in enumerate(distances)]
+        return np.array(scores, dtype=np.int64)
+
+    def __distance(self, query: MarginalErrorQuery, index: int) -> int:
+        """Count a candidate only where its reference is another array than it was last time."""
+        key, reference = (query.cliques[index], query.resolution), query.references[index]
+        known = self.__distances.get(key)
+        if known is None or known[0] is not reference:
+            known = reference, query.distance(index, self.__source.count(query.cliques[index]))
+            self.__distances[key] = known
+        return known[1]
 
     def __check(self, domain: Domain) -> None:
         if domain != self.domain:

@@ -73,7 +73,7 @@ class PartitionSelectionEvent:
 
     def __post_init__(self) -> None:
         _check(self)
-        _validate.whole(threshold=self.threshold, max_new=self.max_new)
+        _validate.integral(threshold=self.threshold, max_new=self.max_new)
         _validate.in_open_unit(delta=self.delta)
         if self.threshold < 2:
             raise ValueError("threshold must be at least 2, or one person alone is released")

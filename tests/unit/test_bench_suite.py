@@ -109,7 +109,7 @@ def test_a_missing_suite_is_refused(tmp_path):
 
 
 def test_a_table_comes_from_one_place():
-    with pytest.raises(DpsynthError, match="not both"):
+    with pytest.raises(DpsynthError, match="one place"):
         Dataset(name="a", package="statsmodels", codes="a.parquet", sizes="a.json")
 
 

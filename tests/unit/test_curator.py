@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -142,7 +143,7 @@ def test_scores_are_charged_once_for_all_and_come_with_noise(world):
     exact = curator.score(errors(), silent, label="distances")
     assert exact.dtype == np.int64
     counts = [np.array(COUNTS[clique]) for clique in errors().cliques]
-    assert exact.tolist() == [errors().score(i, each) for i, each in enumerate(counts)]
+    assert exact.tolist() == [errors().distance(i, each) for i, each in enumerate(counts)]
     assert [count for _, count in source.asked] == [1, 1, 1]
     (entry,) = ledger
     assert entry.label == "distances"
@@ -150,6 +151,29 @@ def test_scores_are_charged_once_for_all_and_come_with_noise(world):
     wide = DiscreteGaussian(sigma_squared=Fraction(10**8))
     noise = curator.score(errors(), wide, label="distances") - exact
     assert np.abs(noise).max() > 100
+
+
+def test_only_candidates_with_another_reference_are_counted_again(world):
+    _, source, curator = world
+    silent = DiscreteGaussian(sigma_squared=Fraction(1, 10**3))
+    first = errors()
+    before = curator.score(first, silent, label="distances")
+    changed = (*first.references[:2], first.references[2] + 7)
+    second = replace(first, references=changed, weights=(1, 2, 1), offsets=(0, -5, 0))
+    after = curator.score(second, silent, label="distances")
+    asked = [clique for clique, _ in source.asked]
+    assert asked == [*first.cliques, ("age", "sex")]
+    counts = [np.array(COUNTS[clique]) for clique in first.cliques]
+    assert after.tolist() == [
+        before[0],
+        2 * before[1] - 5,
+        second.distance(2, counts[2]),
+    ]
+
+
+def test_a_reference_cannot_change_under_a_known_distance():
+    with pytest.raises(ValueError, match="read-only"):
+        errors().references[0][0] += 1
 
 
 def test_scores_that_cannot_be_paid_or_were_made_elsewhere_read_nothing(world):

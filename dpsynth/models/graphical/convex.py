@@ -27,6 +27,19 @@ _MOST_STEPS = 300
 _PRECISION = 0.1  # of the gradient that the known noise alone brings about
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CliqueFit:
+    """A fitted model, and where a later fit of more tables may begin.
+
+    Attributes:
+        model: the distribution.
+        factors: log-factor of each table, by its columns in canonical order.
+    """
+
+    model: GraphicalModel
+    factors: Mapping[Clique, Array]
+
+
 def fit_cliques(
     domain: Domain,
     tables: Sequence[NoisyTable],
@@ -40,7 +53,37 @@ def fit_cliques(
     ordered: Mapping[str, int] | None = None,
     precision: float = _PRECISION,
 ) -> GraphicalModel:
-    """Return the model over ``cliques`` that is fitted to ``tables``.
+    """Return the model of ``fit_factors``."""
+    return fit_factors(
+        domain,
+        tables,
+        cliques=cliques,
+        base=base,
+        total=total,
+        penalty=penalty,
+        column_penalty=column_penalty,
+        roughness=roughness,
+        ordered=ordered,
+        precision=precision,
+    ).model
+
+
+def fit_factors(
+    domain: Domain,
+    tables: Sequence[NoisyTable],
+    *,
+    cliques: Sequence[Clique],
+    base: Mapping[str, Array],
+    total: float,
+    penalty: float = PENALTY,
+    column_penalty: float = COLUMN_PENALTY,
+    roughness: float = ROUGHNESS,
+    ordered: Mapping[str, int] | None = None,
+    precision: float = _PRECISION,
+    start: Mapping[Clique, Array] | None = None,
+    most_steps: int = _MOST_STEPS,
+) -> CliqueFit:
+    """Return the model over ``cliques`` that is fitted to ``tables``, and its factors.
 
     Args:
         domain: the columns.
@@ -53,6 +96,8 @@ def fit_cliques(
         roughness: the same for the difference of neighboring log-factors along ordered columns.
         ordered: how many leading codes of a column stand in order, by column.
         precision: length of the gradient to stop at, in units of what noise alone brings about.
+        start: log-factors of an earlier fit to begin from; a table without one begins at 0.
+        most_steps: of the solver, whatever the gradient.
     """
     measured = pooled_by_clique(domain, tables)
     prior = {(name,): np.log(_positive(base[name], total)) for name in domain.columns}
@@ -77,8 +122,10 @@ def fit_cliques(
             for low, high, shape in zip(bounds[:-1], bounds[1:], shapes, strict=True)
         ]
 
-    _, _, start = tree.run([*fixed, *parts(np.zeros(values.size))])
-    expected = total * _flat(start)
+    known = start or {}
+    first = _flat([known.get(table.clique, np.zeros(table.values.shape)) for table in measured])
+    _, _, margins = tree.run([*fixed, *parts(first)])
+    expected = total * _flat(margins)
     curvature = np.maximum((expected + np.maximum(values, 0.0)) / 2, 0.25) + strength
     smoothing = [
         _Smoothing.of(table, ordered or {}, roughness) if len(table.clique) > 1 else None
@@ -103,11 +150,10 @@ def fit_cliques(
         return float(value), (total * _flat(margins) - values + pull) * scale
 
     noise = float(np.sqrt((variance * scale**2).sum()))
-    best = minimize(
-        objective, np.zeros(values.size), precision=precision * noise, most_steps=_MOST_STEPS
-    )
-    _, beliefs, _ = tree.run([*fixed, *parts(best * scale)])
-    return GraphicalModel(
+    best = minimize(objective, first / scale, precision=precision * noise, most_steps=most_steps)
+    fitted = parts(best * scale)
+    _, beliefs, _ = tree.run([*fixed, *fitted])
+    model = GraphicalModel(
         domain=domain,
         total=total,
         probabilities={
@@ -115,6 +161,8 @@ def fit_cliques(
             for node, belief in zip(tree.nodes, beliefs, strict=True)
         },
     )
+    found = {table.clique: factor for table, factor in zip(measured, fitted, strict=True)}
+    return CliqueFit(model=model, factors=found)
 
 
 @dataclass(frozen=True, kw_only=True)
