@@ -48,12 +48,15 @@ class Reading:
         shape: their numbers of codes at that time.
         counts: the exact answer.
         paid: ledger entries that were on record when the rows were read.
+        texts: the values that were counted, where an open column was asked for its values; then
+            ``counts`` has one number each.
     """
 
     clique: tuple[str, ...]
     shape: tuple[int, ...]
     counts: NDArray[np.int64]
     paid: int
+    texts: tuple[str, ...] | None = None
 
 
 class RecordingSource:
@@ -75,16 +78,32 @@ class RecordingSource:
         """Return exact rows per cell, and note them."""
         return self._note(clique).counts
 
+    def values(self, column: str) -> tuple[Sequence[str], NDArray[np.int64]]:
+        """Return the values of an open column and their units, and note them."""
+        reading = self._note((column,), values=True)
+        return reading.texts or (), reading.counts
+
+    def closed(self, values: Mapping[str, Sequence[str]]) -> "RecordingSource":
+        """Return the same rows with codes for released values, on the same tape."""
+        return RecordingSource(self._source.closed(values), paid=self._paid, tape=self.tape)
+
     def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> "RecordingSource":
         """Return the same rows with codes regrouped, on the same tape."""
         return RecordingSource(self._source.coarsened(groups), paid=self._paid, tape=self.tape)
 
-    def _note(self, clique: tuple[str, ...]) -> Reading:
+    def _note(self, clique: tuple[str, ...], *, values: bool = False) -> Reading:
+        texts: tuple[str, ...] | None = None
+        if values:
+            held, counts = self._source.values(*clique)
+            texts = tuple(held)
+        else:
+            counts = self._source.count(clique)
         reading = Reading(
             clique=clique,
             shape=self.domain.shape(clique),
-            counts=self._source.count(clique),
+            counts=counts,
             paid=self._paid(),
+            texts=texts,
         )
         self.tape.append(reading)
         return reading
@@ -110,14 +129,31 @@ class ReplayingSource(RecordingSource):
         Raises:
             DivergedError: the recording asked something else here, or nothing.
         """
+        return self._recalled(clique).counts
+
+    def values(self, column: str) -> tuple[Sequence[str], NDArray[np.int64]]:
+        """Return the recorded values of the same place in the sequence, as ``count`` does."""
+        then = self._recalled((column,), values=True)
+        return then.texts or (), then.counts
+
+    def _recalled(self, clique: tuple[str, ...], *, values: bool = False) -> Reading:
         place = len(self.tape)
-        mine = self._note(clique)
+        mine = self._note(clique, values=values)
         if place >= len(self._recorded):
             raise DivergedError("the neighbor's rows were read more often")
         then = self._recorded[place]
-        if (then.clique, then.shape, then.paid) != (mine.clique, mine.shape, mine.paid):
+        if _asked(then) != _asked(mine):
             raise DivergedError(f"another question was asked of the neighbor's rows: {clique}")
-        return then.counts
+        return then
+
+    def closed(self, values: Mapping[str, Sequence[str]]) -> "ReplayingSource":
+        """Return the same rows with codes for released values, in the same replay."""
+        return ReplayingSource(
+            self._source.closed(values),
+            paid=self._paid,
+            tape=self.tape,
+            recorded=self._recorded,
+        )
 
     def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> "ReplayingSource":
         """Return the same rows with codes regrouped, in the same replay."""
@@ -127,6 +163,10 @@ class ReplayingSource(RecordingSource):
             tape=self.tape,
             recorded=self._recorded,
         )
+
+
+def _asked(reading: Reading) -> tuple[object, ...]:
+    return reading.clique, reading.shape, reading.paid, reading.texts is None
 
 
 @dataclass(frozen=True, kw_only=True)
