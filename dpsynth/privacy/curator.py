@@ -10,6 +10,7 @@ from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.privacy.ledger import Account, Charge
 from dpsynth.privacy.mechanisms import (
     DiscreteGaussian,
+    DiscreteLaplace,
     ExponentialSelection,
     PartitionSelection,
 )
@@ -63,7 +64,7 @@ class Curator(_Sealed):
     def measure(
         self,
         queries: Sequence[MarginalQuery],
-        mechanism: DiscreteGaussian,
+        mechanism: DiscreteGaussian | DiscreteLaplace,
         *,
         labels: Sequence[str] | None = None,
     ) -> tuple[Measurement, ...]:
@@ -80,10 +81,7 @@ class Curator(_Sealed):
         names = [query.label for query in queries] if labels is None else list(labels)
         for query in queries:
             self.__check(query.domain)
-        events = [
-            mechanism.event(l2_sensitivity_squared=query.l2_sensitivity_squared(self.unit))
-            for query in queries
-        ]
+        events = [query.event(mechanism, self.unit) for query in queries]
         # Charge, then read, then release. A charge is never refunded: a failure below may depend
         # on the rows, and is then itself something that an observer learned about them.
         entries = self.account.charge(
@@ -192,13 +190,23 @@ class Curator(_Sealed):
             )
         return tuple(found)
 
-    def closed(self, values: Mapping[str, Sequence[str]]) -> "Curator":
-        """Return a curator whose open columns have codes for ``values``; same account, free.
+    def closed(self, values: Mapping[str, Sequence[str]], domain: Domain) -> "Curator":
+        """Return a curator over ``domain``, where open columns have codes for ``values``.
 
-        ``values`` is public: released by ``discover``, or computed from what was.
+        Spends from the same account, and costs nothing: ``values`` is public, released by
+        ``discover`` or computed from what was.
+
+        Raises:
+            ValueError: ``domain`` has other columns, or other numbers of codes than follow.
         """
+        sizes = {name: size + len(values.get(name, ())) for name, size in self.domain.sizes.items()}
+        if dict(domain.sizes) != sizes or tuple(domain.columns) != self.domain.columns:
+            raise ValueError("the domain does not count the released values")
         return Curator(
-            self.__source.closed(values), unit=self.unit, account=self.account, rng=self.__rng
+            self.__source.closed(values, domain),
+            unit=self.unit,
+            account=self.account,
+            rng=self.__rng,
         )
 
     def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> "Curator":

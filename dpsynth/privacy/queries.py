@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 
 from dpsynth import _validate
 from dpsynth.domain import Domain, NeighboringRelation, PrivacyUnit
-from dpsynth.privacy.events import DiscreteGaussianEvent, PartitionSelectionEvent
+from dpsynth.privacy.events import (
+    DiscreteGaussianEvent,
+    DiscreteLaplaceEvent,
+    PartitionSelectionEvent,
+)
+from dpsynth.privacy.mechanisms import DiscreteGaussian, DiscreteLaplace
 
 
 def _rows_moved(unit: PrivacyUnit) -> Fraction:
@@ -50,6 +55,14 @@ class MarginalQuery:
     def l2_sensitivity_squared(self, unit: PrivacyUnit) -> Fraction:
         """Worst where all of a person's rows fall into one cell."""
         return _rows_moved(unit) ** 2
+
+    def event(
+        self, mechanism: DiscreteGaussian | DiscreteLaplace, unit: PrivacyUnit
+    ) -> DiscreteGaussianEvent | DiscreteLaplaceEvent:
+        """Describe one answer with this noise, in the norm that the noise is made for."""
+        if isinstance(mechanism, DiscreteLaplace):
+            return mechanism.event(l1_sensitivity=self.l1_sensitivity(unit))
+        return mechanism.event(l2_sensitivity_squared=self.l2_sensitivity_squared(unit))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +187,7 @@ class Measurement:
 
     query: MarginalQuery
     values: NDArray[np.int64]
-    event: DiscreteGaussianEvent
+    event: DiscreteGaussianEvent | DiscreteLaplaceEvent
     entry: int
 
     @property
@@ -185,6 +198,8 @@ class Measurement:
     @property
     def stddev(self) -> float:
         """Standard deviation of the noise in one cell, in rows (an upper bound, tight above 1)."""
+        if isinstance(self.event, DiscreteLaplaceEvent):
+            return sqrt(2) * float(self.event.scale)
         return sqrt(self.event.sigma_squared)
 
 

@@ -37,11 +37,11 @@ class TableSource(Protocol):
         """
         ...
 
-    def closed(self, values: Mapping[str, Sequence[str]]) -> "TableSource":
+    def closed(self, values: Mapping[str, Sequence[str]], domain: Domain) -> "TableSource":
         """Return the same rows with new codes for the given ``values`` of open columns.
 
-        The values are public (released by a selection). Each gets a code after the declared
-        levels, in the order given; the codes behind those move up. A column that is left out here
-        keeps its codes, and all columns lose what they held of undeclared values.
+        The values are public (released by a selection), and so is ``domain``, which counts them.
+        Each gets a code after the declared levels, in the order given; the codes behind those move
+        up. Other columns keep their codes, and all lose what they held of undeclared values.
         """
         ...

@@ -94,13 +94,12 @@ class FrameSource:
         units = np.arange(held.index.size) if self.__units is None else self.__units
         return held.holders(units)
 
-    def closed(self, values: Mapping[str, Sequence[str]]) -> "FrameSource":
+    def closed(self, values: Mapping[str, Sequence[str]], domain: Domain) -> "FrameSource":
         """Return the same rows with codes of their own for ``values`` of open columns."""
         codes = dict(self.__codes)
         for name, released in values.items():
             codes[name] = self.__undeclared[name].recoded(codes[name], released)
-        sizes = {name: self.domain.sizes[name] + len(held) for name, held in values.items()}
-        return FrameSource(codes, self.domain.replace(sizes))
+        return FrameSource(codes, domain)
 
     def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> "FrameSource":
         """Return the same rows with codes regrouped: ``groups[column][code]`` is the new code."""

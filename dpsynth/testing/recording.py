@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpsynth.domain import Domain
+from dpsynth.privacy.accounting import epsilon_from_rho
 from dpsynth.privacy.events import event_to_dict
 from dpsynth.privacy.ledger import Ledger
 from dpsynth.privacy.randomness import SeededRandom
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from dpsynth.synthesizers.fitted import FittedModel
     from dpsynth.synthesizers.plan import Plan
 
+_CAP_DELTA = Fraction(1, 10**9)
 CROWD = 10  # rows that all say the same, so that one more stands out
 
 
@@ -83,9 +85,9 @@ class RecordingSource:
         reading = self._note((column,), values=True)
         return reading.texts or (), reading.counts
 
-    def closed(self, values: Mapping[str, Sequence[str]]) -> "RecordingSource":
+    def closed(self, values: Mapping[str, Sequence[str]], domain: Domain) -> "RecordingSource":
         """Return the same rows with codes for released values, on the same tape."""
-        return RecordingSource(self._source.closed(values), paid=self._paid, tape=self.tape)
+        return RecordingSource(self._source.closed(values, domain), paid=self._paid, tape=self.tape)
 
     def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> "RecordingSource":
         """Return the same rows with codes regrouped, on the same tape."""
@@ -146,10 +148,10 @@ class ReplayingSource(RecordingSource):
             raise DivergedError(f"another question was asked of the neighbor's rows: {clique}")
         return then
 
-    def closed(self, values: Mapping[str, Sequence[str]]) -> "ReplayingSource":
+    def closed(self, values: Mapping[str, Sequence[str]], domain: Domain) -> "ReplayingSource":
         """Return the same rows with codes for released values, in the same replay."""
         return ReplayingSource(
-            self._source.closed(values),
+            self._source.closed(values, domain),
             paid=self._paid,
             tape=self.tape,
             recorded=self._recorded,
@@ -288,8 +290,10 @@ def _fit(
 ) -> tuple["FittedModel", tuple[Entry, ...]]:
     from dpsynth.sources.frame import prepare
 
-    with Ledger.in_memory(cap_epsilon=plan.epsilon, cap_delta=plan.delta) as ledger:
-        account = ledger.open_release(rho=plan.rho, seeded=True)
+    # The cap is as wide as it must be: conversions round against the spender.
+    cap = epsilon_from_rho(2 * plan.rho, _CAP_DELTA)
+    with Ledger.in_memory(cap_epsilon=cap, cap_delta=_CAP_DELTA) as ledger:
+        account = ledger.open_release(rho=plan.rho, reserved=plan.reserved_delta, seeded=True)
         prepared: Prepared = prepare(table, schema, key=_key)
         source = wrapped(prepared.source, lambda: len(account.entries))
         model = synthesizer.fit_prepared(
@@ -342,4 +346,5 @@ def _same(first: "FittedModel", second: "FittedModel") -> bool:
         and np.array_equal(coarsening.weights, second.coarsenings[name].weights)
         for name, coarsening in first.coarsenings.items()
     )
-    return header == other_header and same_arrays and same_groups
+    same_values = first.values == second.values
+    return header == other_header and same_arrays and same_groups and same_values

@@ -47,10 +47,10 @@ class GeneratedSource:
         del column
         return (), np.zeros(0, dtype=np.int64)
 
-    def closed(self, values: Mapping[str, Sequence[str]]) -> "GeneratedSource":
+    def closed(self, values: Mapping[str, Sequence[str]], domain: Domain) -> "GeneratedSource":
         """Return the same rows with codes for values that nobody holds, behind all others."""
-        sizes = {name: self.domain.sizes[name] + len(held) for name, held in values.items()}
-        return GeneratedSource(self._codes, self.domain.replace(sizes))
+        del values
+        return GeneratedSource(self._codes, domain)
 
     def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> "GeneratedSource":
         """Return the same rows with codes regrouped."""
@@ -74,8 +74,9 @@ class UnreadableSource:
         """Fail."""
         raise AssertionError(f"rows were read: {column}")
 
-    def closed(self, values: Mapping[str, Sequence[str]]) -> NoReturn:
+    def closed(self, values: Mapping[str, Sequence[str]], domain: Domain) -> NoReturn:
         """Fail."""
+        del domain
         raise AssertionError(f"rows were read: {', '.join(values)}")
 
     def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> NoReturn:

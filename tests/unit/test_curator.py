@@ -44,8 +44,7 @@ class CountingSource:
         self.asked.append((column, len(self.ledger.entries())))
         return ["rare", "often", "nobody", "also"], np.array([1, 5000, 0, 6000], dtype=np.int64)
 
-    def closed(self, values):
-        domain = self.domain.replace({name: 2 + len(each) for name, each in values.items()})
+    def closed(self, values, domain):
         return CountingSource(self.ledger, self.asked, self.counts, domain)
 
     def coarsened(self, groups):
@@ -82,6 +81,19 @@ def test_an_answer_is_the_count_plus_noise_and_names_its_entry(world):
     assert first.event.l2_sensitivity_squared == 4
     assert first.stddev == pytest.approx(0.001)
     assert [entry.label for entry in ledger] == ["marginal(sex)", "marginal(age, sex)"]
+
+
+def test_laplace_noise_is_charged_by_how_far_a_person_moves_a_sum(world):
+    ledger, _, curator = world
+    mechanism = DiscreteLaplace(scale=Fraction(9))
+    noisy = curator.measure(marginals(*[("age", "sex")] * 500), mechanism)
+    assert {(e.event.scale, e.event.l1_sensitivity) for e in ledger} == {(9, 2)}
+    assert noisy[0].event == mechanism.event(l1_sensitivity=Fraction(2))
+    assert noisy[0].stddev == pytest.approx(9 * 2**0.5)
+    noise = np.array([answer.values for answer in noisy]) - COUNTS["age", "sex"]
+    # 3,000 draws: a scale that is wrong by a fifth is 9 standard deviations away.
+    assert 8 < np.abs(noise).mean() < 10
+    assert np.unique(noise).size > 40
 
 
 def test_labels_may_be_given(world):
@@ -318,10 +330,14 @@ def test_values_that_cannot_be_paid_or_were_asked_elsewhere_are_not_read(open_wo
 
 def test_a_closed_curator_spends_from_the_same_account(open_world):
     _, source, curator = open_world
-    closed = curator.closed({"age": ("also", "often")})
-    assert closed.domain.sizes["age"] == 4
+    values = {"age": ("also", "often")}
+    closed = curator.closed(values, DOMAIN.replace({"age": 5}))
+    assert closed.domain.sizes["age"] == 5
     assert closed.account is curator.account
     assert source.asked == []
+    for wrong in (DOMAIN, DOMAIN.replace({"age": 4}), Domain(sizes={"sex": 2, "age": 5})):
+        with pytest.raises(ValueError, match="does not count"):
+            curator.closed(values, wrong)
 
 
 def test_a_selection_of_values_is_checked_when_made():
