@@ -1,12 +1,23 @@
 """``dpsynth plan``: the full bill, before any row is read."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dpsynth.cli import console, parse
-from dpsynth.cli.options import Delta, Epsilon, Json, SchemaFile, SynthesizerName
+from dpsynth.cli.options import (
+    DEFAULT_SYNTHESIZER,
+    Delta,
+    Epsilon,
+    Json,
+    SchemaFile,
+    Settings,
+    SynthesizerName,
+)
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 
 def register(app: typer.Typer) -> None:
@@ -16,9 +27,10 @@ def register(app: typer.Typer) -> None:
 
 def plan(
     schema: SchemaFile,
-    synthesizer: SynthesizerName,
     epsilon: Epsilon,
     delta: Delta,
+    synthesizer: SynthesizerName = DEFAULT_SYNTHESIZER,
+    settings: Settings = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Also write the plan as JSON.")
     ] = None,
@@ -26,7 +38,7 @@ def plan(
 ) -> None:
     """Print every charge a fit would make, from public facts alone; spends nothing."""
     wanted_epsilon = parse.above_zero("--epsilon", epsilon)
-    wanted_delta = parse.between_zero_and_one("--delta", delta)
+    wanted_delta = parse.from_zero_to_one("--delta", delta)
     if out is not None:
         console.refuse_existing(out)
 
@@ -34,9 +46,8 @@ def plan(
 
     declared = dpsynth.Schema.read(schema)
     declared.require_closed()
-    planned = dpsynth.synthesizer(synthesizer).plan(
-        declared, epsilon=wanted_epsilon, delta=wanted_delta
-    )
+    chosen = dpsynth.synthesizer(synthesizer, **parse.settings(settings))
+    planned = chosen.plan(declared, epsilon=wanted_epsilon, delta=wanted_delta)
     document = planned.to_dict()
     if out is not None:
         from dpsynth.release.canonical import dumps
@@ -49,15 +60,17 @@ def render(document: dict[str, Any]) -> str:
     """Return the bill of a plan document as text."""
     from fractions import Fraction
 
-    total = Fraction(document["rho"])
+    pure = Fraction(document["delta"]) == 0
+    costs = [_pure_epsilon(step) if pure else Fraction(step["rho"]) for step in document["steps"]]
+    total = sum(costs, Fraction(0))
     rows = [
         [
             step["label"],
             step["phase"],
-            f"{float(Fraction(step['rho'])):.6f}",
-            f"{100 * float(Fraction(step['rho']) / total):.1f} %",
+            f"{float(cost):.6f}",
+            f"{100 * float(cost / total):.1f} %",
         ]
-        for step in document["steps"]
+        for step, cost in zip(document["steps"], costs, strict=True)
     ]
     rows.append(["total", "", f"{float(total):.6f}", "100.0 %"])
     unit = document["unit"]
@@ -74,14 +87,23 @@ def render(document: dict[str, Any]) -> str:
         )
     return "\n".join(
         [
-            console.table(["asked", "phase", "rho", "share"], rows, right=(2, 3)),
+            console.table(
+                ["asked", "phase", "epsilon" if pure else "rho", "share"], rows, right=(2, 3)
+            ),
             "",
             f"claim  (epsilon {_shown(document['epsilon'])}, delta {_shown(document['delta'])})-DP "
             f"under adding or removing {who}",
+            *([f"costs  rho {float(Fraction(document['rho'])):.6f} of the ledger"] if pure else []),
             f"takes  {cost}",
             "No row was read and nothing was spent.",
         ]
     )
+
+
+def _pure_epsilon(step: dict[str, Any]) -> "Fraction":
+    import dpsynth
+
+    return dpsynth.claimed_epsilon([step["event"]], "0")
 
 
 def _duration(minutes: float) -> str:
