@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dpsynth.release.pipeline import ReleaseOutcome, make_release
     from dpsynth.schema import Schema
     from dpsynth.sources.files import read_table
+    from dpsynth.synthesizers.auto import Auto
     from dpsynth.synthesizers.fitted import FittedModel
     from dpsynth.synthesizers.independent import Independent
     from dpsynth.synthesizers.mst import MST
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Auto": "dpsynth.synthesizers.auto",
     "FittedModel": "dpsynth.synthesizers.fitted",
     "Independent": "dpsynth.synthesizers.independent",
     "Ledger": "dpsynth.privacy.ledger",
@@ -47,6 +49,7 @@ _HOMES = {
 
 __all__ = [
     "MST",
+    "Auto",
     "FittedModel",
     "Independent",
     "Ledger",

@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from dpsynth.errors import UnknownNameError
+from dpsynth.errors import UnknownNameError, UsageError
 from dpsynth.privacy import accounting, events, ledger
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def synthesizer(name: str, **settings: object) -> "Synthesizer":
 
     Raises:
         UnknownNameError: nothing is registered under ``name``, or it has no such setting.
+        UsageError: a setting has a value that it cannot have.
     """
     from dpsynth.synthesizers import registry
 
@@ -33,10 +34,27 @@ def synthesizer(name: str, **settings: object) -> "Synthesizer":
     if unknown:
         raise UnknownNameError(f"{name} has no setting {unknown[0]!r}; it has: {', '.join(types)}")
     exact = {
-        key: Fraction(value) if types[key] is Fraction and isinstance(value, str) else value
+        key: _exact(name, key, value) if types[key] in _EXACT else value
         for key, value in settings.items()
     }
-    return cast("Synthesizer", made(**exact))
+    try:
+        return cast("Synthesizer", made(**exact))
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{name} cannot have these settings: {error}") from error
+
+
+_EXACT = (Fraction, Fraction | None)
+
+
+def _exact(name: str, key: str, value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return Fraction(value)
+    except (ValueError, ZeroDivisionError) as error:
+        raise UsageError(
+            f"the setting {key!r} of {name} must be an exact number, such as 1/10"
+        ) from error
 
 
 def load_model(folder: Path | str) -> "FittedModel":
@@ -60,9 +78,10 @@ def claimed_epsilon(documents: Sequence[Mapping[str, str]], delta: str | Fractio
 
     Raises:
         UnsupportedEventError: an event is unknown or malformed.
-        ValueError: ``delta`` is not in (0, 1).
+        ValueError: ``delta`` is not in [0, 1), or is 0 and an event needs one.
     """
-    return accounting.epsilon_from_rho(total_rho(documents), Fraction(delta))
+    charged = [events.event_from_dict(document) for document in documents]
+    return accounting.least_epsilon(charged, Fraction(delta))
 
 
 def rho_of(epsilon: str | Fraction, delta: str | Fraction) -> Fraction:

@@ -4,12 +4,14 @@ import typer
 
 from dpsynth.cli import console, parse
 from dpsynth.cli.options import (
+    DEFAULT_SYNTHESIZER,
     Delta,
     Epsilon,
     Json,
     LedgerFile,
     NewFolder,
     SchemaFile,
+    Settings,
     SynthesizerName,
     TableFile,
 )
@@ -23,16 +25,17 @@ def register(app: typer.Typer) -> None:
 def fit(
     table: TableFile,
     schema: SchemaFile,
-    synthesizer: SynthesizerName,
     epsilon: Epsilon,
     delta: Delta,
     ledger: LedgerFile,
     out: NewFolder,
+    synthesizer: SynthesizerName = DEFAULT_SYNTHESIZER,
+    settings: Settings = None,
     json: Json = False,
 ) -> None:
     """Fit a private model to TABLE, charge the ledger, and write the model to a new folder."""
     wanted_epsilon = parse.above_zero("--epsilon", epsilon)
-    wanted_delta = parse.between_zero_and_one("--delta", delta)
+    wanted_delta = parse.from_zero_to_one("--delta", delta)
     console.refuse_existing(out)
 
     import dpsynth
@@ -41,7 +44,7 @@ def fit(
         step("reading the schema")
         declared = dpsynth.Schema.read(schema)
         declared.require_closed()
-        chosen = dpsynth.synthesizer(synthesizer)
+        chosen = dpsynth.synthesizer(synthesizer, **parse.settings(settings))
         step("checking the table's structure")
         frame = dpsynth.read_table(table, declared)
         step("planning")

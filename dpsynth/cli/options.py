@@ -12,13 +12,22 @@ SchemaFile = Annotated[
     Path, typer.Option("--schema", metavar="FILE", help="Declared public facts: .toml or .json.")
 ]
 SynthesizerName = Annotated[
-    str, typer.Option("--synthesizer", metavar="NAME", help="How to model the table, such as mst.")
+    str, typer.Option("--synthesizer", metavar="NAME", help="How to model the table.")
+]
+DEFAULT_SYNTHESIZER = "auto"
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A setting of the synthesizer, such as target=income; may be repeated.",
+    ),
 ]
 Epsilon = Annotated[
     str, typer.Option("--epsilon", metavar="E", help="Above 0; exact: 1, 0.5, 1e-1 or 1/3.")
 ]
 Delta = Annotated[
-    str, typer.Option("--delta", metavar="D", help="Between 0 and 1; exact, such as 1e-9.")
+    str, typer.Option("--delta", metavar="D", help="From 0 to below 1; exact, such as 1e-9.")
 ]
 LedgerFile = Annotated[
     Path,

@@ -41,6 +41,17 @@ def between_zero_and_one(name: str, text: str) -> Fraction:
     return value
 
 
+def from_zero_to_one(name: str, text: str) -> Fraction:
+    """Return ``text`` as an exact number from 0, where nothing may ever fail, to below 1."""
+    value = _fraction(text)
+    if value is None or not 0 <= value < 1:
+        raise UsageError(
+            f"{name} must be a number from 0 to below 1, such as 1e-9, or 0 where every "
+            f"mechanism is pure, not {_quote(text)}"
+        )
+    return value
+
+
 def share(name: str, text: str) -> Fraction:
     """Return ``text`` as an exact number from 0 up to, but not including, 1."""
     value = _fraction(text)
@@ -50,6 +61,26 @@ def share(name: str, text: str) -> Fraction:
             f"not {_quote(text)}"
         )
     return value
+
+
+def settings(pairs: list[str] | None) -> dict[str, object]:
+    """Return ``NAME=VALUE`` texts as settings: true, false and whole numbers are read as such."""
+    found: dict[str, object] = {}
+    for pair in pairs or []:
+        name, equals, text = pair.partition("=")
+        if not (equals and name.isidentifier()):
+            raise UsageError(f"--set takes NAME=VALUE, such as target=income, not {_quote(pair)}")
+        if name in found:
+            raise UsageError(f"--set names {name!r} twice")
+        found[name] = _WORDS[text] if text in _WORDS else _whole(text)
+    return found
+
+
+_WORDS = {"true": True, "false": False, "none": None}
+
+
+def _whole(text: str) -> int | str:
+    return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else text
 
 
 def exact_text(value: Fraction) -> str:

@@ -7,6 +7,7 @@ import typer
 from dpsynth.cli import console, parse
 from dpsynth.cli.exits import Exit
 from dpsynth.cli.options import (
+    DEFAULT_SYNTHESIZER,
     Delta,
     Epsilon,
     Json,
@@ -14,6 +15,7 @@ from dpsynth.cli.options import (
     LedgerFile,
     NewFolder,
     SchemaFile,
+    Settings,
     Strict,
     SynthesizerName,
     TableFile,
@@ -31,11 +33,12 @@ def register(app: typer.Typer) -> None:
 def release(
     table: TableFile,
     schema: SchemaFile,
-    synthesizer: SynthesizerName,
     epsilon: Epsilon,
     delta: Delta,
     ledger: LedgerFile,
     out: NewFolder,
+    synthesizer: SynthesizerName = DEFAULT_SYNTHESIZER,
+    settings: Settings = None,
     control: Annotated[
         str,
         typer.Option(
@@ -66,7 +69,7 @@ def release(
     follows the public verdict, which no computation on real rows outside the mechanism can touch.
     """
     wanted_epsilon = parse.above_zero("--epsilon", epsilon)
-    wanted_delta = parse.between_zero_and_one("--delta", delta)
+    wanted_delta = parse.from_zero_to_one("--delta", delta)
     wanted_control = parse.share("--control", control)
     console.refuse_existing(out)
 
@@ -76,7 +79,7 @@ def release(
         outcome = dpsynth.make_release(
             table,
             schema=schema,
-            synthesizer=synthesizer,
+            synthesizer=dpsynth.synthesizer(synthesizer, **parse.settings(settings)),
             epsilon=wanted_epsilon,
             delta=wanted_delta,
             ledger=ledger,

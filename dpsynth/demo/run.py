@@ -71,7 +71,7 @@ def run(folder: Path, *, say: Callable[[str], None]) -> Outcome:
     ledger, key, schema = data / "nhefs.sqlite", data / "demo-key.pem", data / "nhefs.toml"
     _command(say, ["ledger", "init", str(ledger), "--cap-epsilon", "3", "--cap-delta", DELTA])
     _command(say, ["keys", "new", "--out", str(key)])
-    budget = ["--synthesizer", "mst", "--epsilon", EPSILON, "--delta", DELTA]
+    budget = ["--epsilon", EPSILON, "--delta", DELTA]
     made = _command(
         say,
         [

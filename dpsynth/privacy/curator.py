@@ -8,8 +8,19 @@ from numpy.typing import NDArray
 
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.privacy.ledger import Account, Charge
-from dpsynth.privacy.mechanisms import DiscreteGaussian, ExponentialSelection
-from dpsynth.privacy.queries import MarginalErrorQuery, MarginalQuery, Measurement
+from dpsynth.privacy.mechanisms import (
+    DiscreteGaussian,
+    DiscreteLaplace,
+    ExponentialSelection,
+    PartitionSelection,
+)
+from dpsynth.privacy.queries import (
+    Discovery,
+    MarginalErrorQuery,
+    MarginalQuery,
+    Measurement,
+    ValuesQuery,
+)
 from dpsynth.privacy.randomness import RandomSource
 from dpsynth.privacy.source import TableSource
 
@@ -41,6 +52,7 @@ class Curator(_Sealed):
             raise ValueError("the account must say whether the noise is seeded, and truthfully")
         self.__source = source
         self.__rng = rng
+        self.__distances: dict[tuple[tuple[str, ...], int], tuple[NDArray[np.int64], int]] = {}
         self.unit = unit
         self.account = account
 
@@ -52,7 +64,7 @@ class Curator(_Sealed):
     def measure(
         self,
         queries: Sequence[MarginalQuery],
-        mechanism: DiscreteGaussian,
+        mechanism: DiscreteGaussian | DiscreteLaplace,
         *,
         labels: Sequence[str] | None = None,
     ) -> tuple[Measurement, ...]:
@@ -69,10 +81,7 @@ class Curator(_Sealed):
         names = [query.label for query in queries] if labels is None else list(labels)
         for query in queries:
             self.__check(query.domain)
-        events = [
-            mechanism.event(l2_sensitivity_squared=query.l2_sensitivity_squared(self.unit))
-            for query in queries
-        ]
+        events = [query.event(mechanism, self.unit) for query in queries]
         # Charge, then read, then release. A charge is never refunded: a failure below may depend
         # on the rows, and is then itself something that an observer learned about them.
         entries = self.account.charge(
@@ -134,6 +143,72 @@ class Curator(_Sealed):
         self.account.charge([Charge(event=event, label=label)])
         return mechanism.release(self.__scores(query), rng=self.__rng)
 
+    def discover(
+        self, queries: Sequence[ValuesQuery], mechanism: PartitionSelection
+    ) -> tuple[Discovery, ...]:
+        """Release the values of open columns that enough units hold; pay for all columns first.
+
+        Args:
+            queries: one an open column, over this curator's domain.
+            mechanism: noise, threshold and reserved delta, the same for each of them.
+
+        Raises:
+            BudgetExceededError: the ledger cannot pay, in rho or in reserved delta; no row was
+                read.
+        """
+        for query in queries:
+            self.__check(query.domain)
+        events = [
+            mechanism.event(
+                l2_sensitivity_squared=query.l2_sensitivity_squared(self.unit),
+                max_new=query.max_new(self.unit),
+            )
+            for query in queries
+        ]
+        # The same order as in measure(), and for the same reason.
+        entries = self.account.charge(
+            [
+                Charge(event=event, label=query.label)
+                for query, event in zip(queries, events, strict=True)
+            ]
+        )
+        found = []
+        for query, event, entry in zip(queries, events, entries, strict=True):
+            texts, counts = self.__source.values(query.column)
+            kept, noisy = mechanism.release(counts, rng=self.__rng)
+            # Sorted by text, so that not even the order of the released values follows the rows.
+            names = [str(texts[at]) for at in kept.tolist()]
+            order = sorted(range(len(names)), key=names.__getitem__)
+            found.append(
+                Discovery(
+                    query=query,
+                    values=tuple(names[at] for at in order),
+                    units=noisy[order],
+                    event=event,
+                    entry=entry.index,
+                )
+            )
+        return tuple(found)
+
+    def closed(self, values: Mapping[str, Sequence[str]], domain: Domain) -> "Curator":
+        """Return a curator over ``domain``, where open columns have codes for ``values``.
+
+        Spends from the same account, and costs nothing: ``values`` is public, released by
+        ``discover`` or computed from what was.
+
+        Raises:
+            ValueError: ``domain`` has other columns, or other numbers of codes than follow.
+        """
+        sizes = {name: size + len(values.get(name, ())) for name, size in self.domain.sizes.items()}
+        if dict(domain.sizes) != sizes or tuple(domain.columns) != self.domain.columns:
+            raise ValueError("the domain does not count the released values")
+        return Curator(
+            self.__source.closed(values, domain),
+            unit=self.unit,
+            account=self.account,
+            rng=self.__rng,
+        )
+
     def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> "Curator":
         """Return a curator over regrouped codes that spends from the same account.
 
@@ -144,8 +219,18 @@ class Curator(_Sealed):
         )
 
     def __scores(self, query: MarginalErrorQuery) -> NDArray[np.int64]:
-        counted = enumerate(map(self.__source.count, query.cliques))
-        return np.array([query.score(index, counts) for index, counts in counted], dtype=np.int64)
+        distances = [self.__distance(query, index) for index in range(len(query.cliques))]
+        scores = [query.score(index, distance) for index, distance in enumerate(distances)]
+        return np.array(scores, dtype=np.int64)
+
+    def __distance(self, query: MarginalErrorQuery, index: int) -> int:
+        """Count a candidate only where its reference is another array than it was last time."""
+        key, reference = (query.cliques[index], query.resolution), query.references[index]
+        known = self.__distances.get(key)
+        if known is None or known[0] is not reference:
+            known = reference, query.distance(index, self.__source.count(query.cliques[index]))
+            self.__distances[key] = known
+        return known[1]
 
     def __check(self, domain: Domain) -> None:
         if domain != self.domain:

@@ -104,11 +104,11 @@ def make_release(
     table: Path | str,
     *,
     schema: "Schema | Path | str",
-    synthesizer: "Synthesizer | str",
     epsilon: Fraction | float | str,
     delta: Fraction | float | str,
     ledger: Path | str,
     out: Path | str,
+    synthesizer: "Synthesizer | str" = "auto",
     control: Fraction | float | str = Fraction(1, 10),
     rows: int | None = None,
     key: Path | None = None,
@@ -120,11 +120,11 @@ def make_release(
     Args:
         table: the private rows, CSV or Parquet.
         schema: the declared columns and privacy unit, or where they stand.
-        synthesizer: one, or the name of one.
         epsilon: of the claim.
         delta: of the claim.
         ledger: path of the ledger of these persons.
         out: a folder that does not exist yet.
+        synthesizer: one, or the name of one.
         control: share of persons set aside by an independent coin each, in [0, 1).
         rows: synthetic rows; the model's noisy total where not given.
         key: private signing key; this user's own where not given.
@@ -161,7 +161,7 @@ def make_release(
     gate = find_gate()
     gate.check_policy(policy)
     with Ledger.open(ledger) as book:
-        account = book.open_release(rho=plan.rho, seeded=False)
+        account = book.open_release(rho=plan.rho, reserved=plan.reserved_delta, seeded=False)
         fingerprint, is_new = gate.check_key(key)
         if is_new:
             warnings.append(f"a signing key of your own was made; its fingerprint is {fingerprint}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from dpsynth._validate import as_fraction
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.errors import UsageError
-from dpsynth.privacy.accounting import rho_from_epsilon
+from dpsynth.privacy.accounting import MOST_EPSILON, rho_from_epsilon, total_rho
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.ledger import Account, Identity, Ledger
 from dpsynth.privacy.randomness import PrivacyRandom, RandomSource
@@ -29,20 +29,44 @@ if TYPE_CHECKING:
 BINS_SHARE = Fraction(1, 10)  # of rho, spent on bins where the schema leaves any to be learned
 
 
-def budget(epsilon: Fraction | float | str, delta: Fraction | float | str) -> tuple[Fraction, ...]:
+def budget(
+    epsilon: Fraction | float | str,
+    delta: Fraction | float | str,
+    *,
+    reserved: Fraction = Fraction(0),
+) -> tuple[Fraction, ...]:
     """Return (epsilon, delta, rho), exact; rho is rounded down.
+
+    Args:
+        epsilon: of the claim.
+        delta: of the claim.
+        reserved: the part of ``delta`` that is spent beside rho, below it.
 
     Raises:
         UsageError: epsilon is not above 0, delta is not in (0, 1), or epsilon is too small.
     """
     exact_epsilon = as_fraction(epsilon, name="epsilon")
-    exact_delta = as_fraction(delta, name="delta")
-    if exact_delta >= 1:
-        raise UsageError("delta must be below 1; a usual choice is far below 1 / rows, as 1e-9")
+    exact_delta = _delta(delta)
     try:
-        return exact_epsilon, exact_delta, rho_from_epsilon(exact_epsilon, exact_delta)
+        rho = rho_from_epsilon(exact_epsilon, exact_delta - reserved)
     except ValueError as error:
         raise UsageError(str(error)) from error
+    return exact_epsilon, exact_delta, rho
+
+
+def _delta(delta: Fraction | float | str) -> Fraction:
+    exact = as_fraction(delta, name="delta")
+    if exact >= 1:
+        raise UsageError("delta must be below 1; a usual choice is far below 1 / rows, as 1e-9")
+    return exact
+
+
+def is_pure(delta: Fraction | float | str) -> bool:
+    """Tell whether a claim is asked for with delta 0."""
+    try:
+        return Fraction(str(delta)) == 0
+    except (ValueError, ZeroDivisionError):
+        return False
 
 
 class Synthesizer(ABC):
@@ -62,6 +86,27 @@ class Synthesizer(ABC):
     def learn(self, curator: Curator, *, rho: Fraction, planned: Domain | None = None) -> Learned:
         """Spend exactly ``rho`` through ``curator``, with the scales of ``steps(planned)``."""
 
+    def pure_steps(
+        self, domain: Domain, *, unit: PrivacyUnit, epsilon: Fraction
+    ) -> tuple[Step, ...]:
+        """List the charges of ``pure_learn``; their pure epsilons add up to ``epsilon``.
+
+        Raises:
+            UsageError: this synthesizer needs a delta above 0.
+        """
+        del domain, unit, epsilon
+        raise UsageError(
+            f"{self.name} adds Gaussian noise, for which no claim with delta 0 holds; ask for a "
+            f"delta above 0, such as 1e-9, or for one of: {', '.join(pure_names())}"
+        )
+
+    def pure_learn(
+        self, curator: Curator, *, epsilon: Fraction, planned: Domain | None = None
+    ) -> Learned:
+        """Spend exactly ``epsilon`` on pure mechanisms, as ``pure_steps`` said."""
+        del curator, epsilon, planned
+        raise NotImplementedError(f"{self.name} has no pure form")
+
     @property
     def settings(self) -> dict[str, object]:
         """The public settings, JSON-able: the fields of the subclass."""
@@ -78,37 +123,76 @@ class Synthesizer(ABC):
         Args:
             schema: the declared columns and privacy unit.
             epsilon: of the claim; a float stands for its decimal text.
-            delta: of the claim, in (0, 1).
+            delta: of the claim, in [0, 1). At 0 every mechanism must be pure.
 
         Returns:
-            Steps whose zCDP costs add up exactly to the rho that (epsilon, delta) allows.
+            Steps whose zCDP costs add up exactly to the rho that (epsilon, delta) allows; at
+            delta 0, steps whose pure epsilons add up exactly to ``epsilon``.
 
         Raises:
             SchemaError: something in the schema is guessed or not declared.
-            UsageError: epsilon or delta is out of range.
+            UsageError: epsilon or delta is out of range, or this synthesizer has no pure form.
         """
         from dpsynth.encoding.bins import PrivateBins
+        from dpsynth.encoding.values import PrivateValues
 
         schema.require_closed()
-        exact_epsilon, exact_delta, rho = budget(epsilon, delta)
-        unit = schema.privacy_unit
-        bins = PrivateBins()
-        bins_rho = _bins_rho(schema, rho)
-        domain = bins.domain(schema)
+        if is_pure(delta):
+            return self._pure_plan(schema, epsilon)
+        unit, bins, values = schema.privacy_unit, PrivateBins(), PrivateValues()
+        reserved = values.reserved(schema, _delta(delta))
+        exact_epsilon, exact_delta, rho = budget(epsilon, delta, reserved=reserved)
+        values_rho, bins_rho = values.rho(schema, rho), _bins_rho(schema, rho)
+        domain = values.domain(schema, bins.domain(schema))
         try:
-            steps = bins.steps(schema, unit=unit, rho=bins_rho) if bins_rho else ()
-            steps += self.steps(domain, unit=unit, rho=rho - bins_rho)
+            # Values first: a ledger's first entry decides how its delta is split.
+            steps = values.steps(schema, unit=unit, rho=values_rho, reserved=reserved)
+            steps += bins.steps(schema, unit=unit, rho=bins_rho) if bins_rho else ()
+            steps += self.steps(domain, unit=unit, rho=rho - values_rho - bins_rho)
         except ValueError as error:
-            raise UsageError(
-                f"this budget cannot be split over this table ({error}); ask for a larger epsilon "
-                "or a smaller max_rows"
-            ) from error
+            raise _unsplittable(error) from error
         return Plan(
             synthesizer=self.name,
             settings=self.settings,
             epsilon=exact_epsilon,
             delta=exact_delta,
             rho=rho,
+            unit=unit,
+            unit_column=schema.unit.column,
+            steps=steps,
+            estimate=_estimate(schema, domain),
+        )
+
+    def _pure_plan(self, schema: "Schema", epsilon: Fraction | float | str) -> Plan:
+        from dpsynth.encoding.bins import PrivateBins
+        from dpsynth.encoding.values import PrivateValues
+
+        exact_epsilon = as_fraction(epsilon, name="epsilon")
+        if exact_epsilon > MOST_EPSILON:
+            raise UsageError(f"epsilon must be at most {MOST_EPSILON}")
+        unit = schema.privacy_unit
+        domain = PrivateBins().domain(schema)
+        if opened := PrivateValues().columns(schema):
+            raise UsageError(
+                f"the column {opened[0]!r} is open, and learning its values needs a delta; declare "
+                "its values, or ask for a delta above 0"
+            )
+        try:
+            steps = self.pure_steps(domain, unit=unit, epsilon=exact_epsilon)
+        except ValueError as error:
+            raise _unsplittable(error) from error
+        if unbinned := PrivateBins().columns(schema):
+            raise UsageError(
+                f"the column {unbinned[0]!r} declares no bins, and learning them adds Gaussian "
+                "noise, for which no claim with delta 0 holds; declare bins, or ask for a delta "
+                "above 0"
+            )
+        return Plan(
+            synthesizer=self.name,
+            settings=self.settings,
+            epsilon=exact_epsilon,
+            delta=Fraction(0),
+            rho=total_rho(step.event for step in steps),
             unit=unit,
             unit_column=schema.unit.column,
             steps=steps,
@@ -131,7 +215,7 @@ class Synthesizer(ABC):
             table: the private rows, with the columns that ``schema`` names.
             schema: the declared columns and privacy unit.
             epsilon: of the claim.
-            delta: of the claim.
+            delta: of the claim; may be 0 where every mechanism is pure.
             ledger: the ledger of these persons, open or as a path; see ``Ledger.create``.
             control: share of persons set aside and never used, in [0, 1).
 
@@ -152,7 +236,7 @@ class Synthesizer(ABC):
         plan = self.plan(schema, epsilon=epsilon, delta=delta)
         check_columns(table.columns, schema)
         with open_ledger(ledger) as book:
-            account = book.open_release(rho=plan.rho, seeded=False)
+            account = book.open_release(rho=plan.rho, reserved=plan.reserved_delta, seeded=False)
             prepared = prepare(table, schema, key=book.keyed, control=control_share(control))
             return self.fit_prepared(prepared, schema=schema, plan=plan, account=account)
 
@@ -166,26 +250,39 @@ class Synthesizer(ABC):
         rng: RandomSource | None = None,
     ) -> "FittedModel":
         """Spend ``plan`` on rows that are coded and bounded; see ``fit`` for the usual way in."""
+        from dpsynth.encoding import base_domain
         from dpsynth.encoding.bins import PrivateBins
         from dpsynth.encoding.coarsening import Coarsening
+        from dpsynth.encoding.values import PrivateValues
         from dpsynth.synthesizers.fitted import FittedModel
 
         curator = Curator(
             prepared.source, unit=plan.unit, account=account, rng=rng or PrivacyRandom()
         )
+        bins, values = PrivateBins(), PrivateValues()
+        planned = values.domain(schema, bins.domain(schema))
+        values_rho = values.rho(schema, plan.rho)
+        learnt = values.learn(curator, schema, rho=values_rho, reserved=plan.reserved_delta)
+        full = schema.with_values(learnt)
+        if learnt:
+            curator = curator.closed(learnt, base_domain(full))
         coarsenings = {
             name: Coarsening.identity(size) for name, size in curator.domain.sizes.items()
         }
-        bins_rho = _bins_rho(schema, plan.rho)
+        bins_rho = Fraction(0) if plan.delta == 0 else _bins_rho(schema, plan.rho)
         if bins_rho:
-            coarsenings.update(PrivateBins().learn(curator, schema, rho=bins_rho))
+            coarsenings.update(bins.learn(curator, full, rho=bins_rho))
         binned = curator.coarsened({name: c.groups for name, c in coarsenings.items()})
-        planned = PrivateBins().domain(schema)
-        learned = self.learn(binned, rho=plan.rho - bins_rho, planned=planned)
+        if plan.delta == 0:
+            learned = self.pure_learn(binned, epsilon=plan.epsilon, planned=planned)
+        else:
+            left = plan.rho - values_rho - bins_rho
+            learned = self.learn(binned, rho=left, planned=planned)
         for name, merged in learned.coarsenings.items():
             coarsenings[name] = coarsenings[name].then(merged)
         return FittedModel(
             schema=schema,
+            values=learnt,
             model=learned.model,
             coarsenings=coarsenings,
             synthesizer={"name": self.name, "settings": self.settings},
@@ -218,6 +315,14 @@ def synthesizer_of(given: "Synthesizer | str") -> "Synthesizer":
     return made
 
 
+def pure_names() -> tuple[str, ...]:
+    """Name the built-in synthesizers that can do with delta 0."""
+    from dpsynth.synthesizers import registry
+
+    made = {name: registry.get(name) for name in sorted(registry.BUILT_IN)}
+    return tuple(n for n, each in made.items() if each.pure_learn is not Synthesizer.pure_learn)
+
+
 class open_ledger:  # noqa: N801  # reads as the function that it stands for
     """Open a ledger from a path and close it at the end, or pass an open one through."""
 
@@ -241,6 +346,13 @@ def identity_warning(identity: Identity) -> str | None:
         "this ledger has last been used with other content; that is right for a corrected or newer "
         "table of the same persons and wrong for a table of other persons, who need their own "
         "ledger. Nothing was reset"
+    )
+
+
+def _unsplittable(error: ValueError) -> UsageError:
+    return UsageError(
+        f"this budget cannot be split over this table ({error}); ask for a larger epsilon or a "
+        "smaller max_rows"
     )
 
 

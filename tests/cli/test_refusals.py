@@ -27,9 +27,15 @@ def test_an_epsilon_that_is_no_number_above_zero(world, command, epsilon):
     refused(world, done, 2, "--epsilon must be a number above 0")
 
 
-@pytest.mark.parametrize("delta", ["0", "1", "2", "-1e-9", "nan", "inf", "1e-9x"])
+@pytest.mark.parametrize("delta", ["1", "2", "-1e-9", "nan", "inf", "1e-9x"])
 def test_a_delta_outside_its_range(world, delta):
-    refused(world, world.release(delta=delta), 2, "--delta must be a number strictly between 0")
+    refused(world, world.release(delta=delta), 2, "--delta must be a number from 0 to below 1")
+
+
+@pytest.mark.parametrize("command", ["release", "fit"])
+def test_delta_0_asked_of_a_method_that_adds_gaussian_noise(world, command):
+    done = getattr(world, command)(delta="0", synthesizer="mst")
+    refused(world, done, 2, "mst adds Gaussian noise", "independent")
 
 
 @pytest.mark.parametrize("control", ["1", "-0.1", "nan", "half"])
@@ -52,6 +58,27 @@ def test_a_budget_that_the_cap_does_not_allow(world):
 
 def test_an_unknown_synthesizer(world):
     refused(world, world.release(synthesizer="magic"), 2, "'magic'", "mst")
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("rare_below", "--set takes NAME=VALUE"),
+        ("=3", "--set takes NAME=VALUE"),
+        ("magic=3", "mst has no setting 'magic'"),
+        ("rare_below=-3", "rare_below must be above 0"),
+        ("one_way_share=x", "'one_way_share' of mst must be an exact number"),
+    ],
+)
+@pytest.mark.parametrize("command", ["release", "fit"])
+def test_a_setting_that_cannot_be(world, command, setting, words):
+    done = getattr(world, command)("--set", setting, synthesizer="mst")
+    refused(world, done, 2, words)
+
+
+def test_a_setting_given_twice(world):
+    done = world.release("--set", "rare_below=1", "--set", "rare_below=2")
+    refused(world, done, 2, "--set names 'rare_below' twice")
 
 
 def test_an_unknown_option(world):

@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dpsynth.domain import Domain, NeighboringRelation, PrivacyUnit
-from dpsynth.privacy.queries import MarginalErrorQuery, MarginalQuery
+from dpsynth.privacy.queries import MarginalErrorQuery, MarginalQuery, ValuesQuery
 
 DOMAIN = Domain(sizes={"age": 3, "sex": 2})
 CLIQUES = [("age",), ("sex",), ("age", "sex")]
 record = st.tuples(st.integers(0, 2), st.integers(0, 1))
 resolutions = st.integers(1, 20)
+weights = st.tuples(*[st.integers(1, 9)] * 3) | st.just(())  # without: all 1
+offsets = st.tuples(*[st.integers(-(10**6), 10**6)] * 3) | st.just(())
 
 
 def plain_counts(rows, clique):
@@ -47,14 +49,17 @@ def test_the_bounds_are_reached(clique, rows, one, copies):
     assert int(np.abs(moved).sum()) == query.l1_sensitivity(person([one] * copies))
 
 
-def errors(references, resolution):
+def errors(references, resolution, **more):
     return MarginalErrorQuery(
-        cliques=tuple(CLIQUES), references=references, resolution=resolution, domain=DOMAIN
+        cliques=tuple(CLIQUES), references=references, resolution=resolution, domain=DOMAIN, **more
     )
 
 
 def scores(query, rows):
-    return [query.score(i, plain_counts(rows, clique)) for i, clique in enumerate(query.cliques)]
+    return [
+        query.score(i, query.distance(i, plain_counts(rows, clique)))
+        for i, clique in enumerate(query.cliques)
+    ]
 
 
 @given(
@@ -62,25 +67,36 @@ def scores(query, rows):
     theirs=st.lists(record, min_size=1, max_size=4),
     seed=st.integers(0, 2**32),
     resolution=resolutions,
+    weights=weights,
+    offsets=offsets,
 )
-def test_no_score_moves_further_than_its_sensitivity(rows, theirs, seed, resolution):
+def test_no_score_moves_further_than_its_sensitivity(
+    rows, theirs, seed, resolution, weights, offsets
+):
     rng = np.random.default_rng(seed)
     references = tuple(
         rng.integers(0, 10 * resolution, DOMAIN.size(clique)).astype(np.int64) for clique in CLIQUES
     )
-    query = errors(references, resolution)
+    query = errors(references, resolution, weights=weights, offsets=offsets)
     for before, after in zip(scores(query, rows), scores(query, rows + theirs), strict=True):
         assert abs(after - before) <= query.sensitivity(person(theirs))
     moved = np.subtract(scores(query, rows + theirs), scores(query, rows))
     assert int(moved @ moved) <= query.l2_sensitivity_squared(person(theirs))
 
 
-@given(rows=st.lists(record), one=record, copies=st.integers(1, 4), resolution=resolutions)
-def test_the_sensitivity_of_a_score_is_reached(rows, one, copies, resolution):
+@given(
+    rows=st.lists(record),
+    one=record,
+    copies=st.integers(1, 4),
+    resolution=resolutions,
+    weights=weights,
+    offsets=offsets,
+)
+def test_the_sensitivity_of_a_score_is_reached(rows, one, copies, resolution, weights, offsets):
     zero = tuple(np.zeros(DOMAIN.size(clique), dtype=np.int64) for clique in CLIQUES)
-    query = errors(zero, resolution)
+    query = errors(zero, resolution, weights=weights, offsets=offsets)
     moved = np.subtract(scores(query, rows + [one] * copies), scores(query, rows))
-    assert set(moved) == {query.sensitivity(person([one] * copies))}
+    assert max(moved) == query.sensitivity(person([one] * copies))
     assert int(moved @ moved) == query.l2_sensitivity_squared(person([one] * copies))
 
 
@@ -114,6 +130,16 @@ def test_candidates_and_references_must_fit():
             MarginalErrorQuery(
                 cliques=cliques, references=references, resolution=resolution, domain=DOMAIN
             )
+    zero = tuple(np.zeros(DOMAIN.size(clique), dtype=np.int64) for clique in CLIQUES)
+    for more, error in [
+        ({"weights": (1, 1)}, ValueError),
+        ({"offsets": (0, 0, 0, 0)}, ValueError),
+        ({"weights": (1, 0, 1)}, ValueError),
+        ({"weights": (1, 1.5, 1)}, TypeError),
+        ({"offsets": (0, True, 0)}, TypeError),
+    ]:
+        with pytest.raises(error, match=r"weights|offsets"):
+            errors(zero, 1, **more)
     assert errors_are_labeled()
 
 
@@ -126,3 +152,33 @@ def test_sensitivities_are_exact_fractions():
     query = MarginalQuery(clique=("age",), domain=DOMAIN)
     assert query.l2_sensitivity_squared(unit) == Fraction(25)
     assert isinstance(query.l2_sensitivity_squared(unit), Fraction)
+
+
+def holders(persons):
+    """Count by hand how many persons hold each value."""
+    held = [value for rows in persons for value in set(rows)]
+    return {value: held.count(value) for value in held}
+
+
+values = st.lists(st.sampled_from("abcdef"), min_size=1, max_size=4)
+
+
+@given(others=st.lists(values), theirs=values)
+def test_a_person_adds_one_to_each_value_held_and_brings_no_more_than_that(others, theirs):
+    query = ValuesQuery(column="age", domain=DOMAIN)
+    before, after = holders(others), holders([*others, theirs])
+    known = [after[value] - before[value] for value in before]
+    new = [after[value] for value in after if value not in before]
+    assert sum(each**2 for each in known) <= query.l2_sensitivity_squared(person(theirs))
+    assert set(known) <= {0, 1}
+    assert set(new) <= {1}
+    assert len(new) <= query.max_new(person(theirs))
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+def test_both_bounds_of_a_selection_are_reached(rows):
+    query, theirs = ValuesQuery(column="age", domain=DOMAIN), list("abcd"[:rows])
+    known = holders([theirs, theirs]).values()
+    assert sum((each - 1) ** 2 for each in known) == query.l2_sensitivity_squared(person(theirs))
+    assert len(holders([theirs])) == query.max_new(person(theirs))
+    assert query.label == "values(age)"

@@ -8,7 +8,7 @@ are to meet, and around these whatever could be arranged anew with them.
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from math import prod
+from math import inf, prod
 
 from dpsynth.domain import Domain
 from dpsynth.models.graphical.tree import Clique
@@ -18,6 +18,9 @@ _REGION = 24  # columns that are arranged anew at a time, unless more lie betwee
 
 class GrowingGraph:
     """Columns joined clique by clique, within a limit on the cells of the junction tree.
+
+    The columns of every structural zero of the domain are joined first, whatever the limits; where
+    that alone takes more cells, the limits are raised to what it takes.
 
     Args:
         domain: the columns.
@@ -32,9 +35,9 @@ class GrowingGraph:
         self._names = domain.columns
         self._place = {name: at for at, name in enumerate(self._names)}
         self._sizes = [domain.sizes[name] for name in self._names]
-        self._most_cells = most_cells
-        self._most_clique_cells = most_clique_cells
         self._cells = sum(self._sizes)
+        self._most_cells: float = most_cells
+        self._most_clique_cells: float = most_clique_cells
         if self._cells > most_cells or max(self._sizes) > most_clique_cells:
             raise ValueError("the columns alone have more cells than are allowed")
         count = len(self._names)
@@ -46,6 +49,13 @@ class GrowingGraph:
         self._nodes_with = [{at} for at in range(count)]
         self._made = count
         self._eliminated = 0
+        if domain.zeros:
+            self._most_cells = self._most_clique_cells = inf
+            for zero in domain.zeros:
+                self.join(zero.columns)
+            largest = max(map(self._size, self._held.values()))
+            self._most_cells = max(most_cells, self._cells)
+            self._most_clique_cells = max(most_clique_cells, largest)
 
     @property
     def cells(self) -> int:
