@@ -64,7 +64,7 @@ class GrowingGraph:
 
     @property
     def work(self) -> int:
-        """How many columns have been eliminated so far, to try cliques out: what time grows with."""
+        """Columns eliminated so far, to try cliques out: what time grows with."""
         return self._eliminated
 
     @property
@@ -124,7 +124,7 @@ class GrowingGraph:
         return min(nodes, key=lambda node: (self._size(self._held[node]), node), default=None)
 
     def _between(self, columns: int) -> set[int]:
-        """Return the nodes of the smallest subtree in which all of ``columns`` of one tree occur."""
+        """Return the nodes of the smallest subtree that holds all of ``columns``, of one tree."""
         first, *others = _bits(columns)
         found = {min(self._nodes_with[first])}
         for at in others:
