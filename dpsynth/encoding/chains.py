@@ -75,7 +75,10 @@ class Chain:
         return chance.reshape(self._sizes)
 
     def draw(
-        self, coarse: Mapping[str, NDArray[Any]], codes: dict[str, NDArray[Any]], rng: np.random.Generator
+        self,
+        coarse: Mapping[str, NDArray[Any]],
+        codes: dict[str, NDArray[Any]],
+        rng: np.random.Generator,
     ) -> dict[str, Array]:
         """Replace base codes in ``codes`` where orders or what is given decide; return values."""
         held = np.stack([coarse[name].astype(np.int64) for name in self.names])

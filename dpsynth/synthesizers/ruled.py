@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from dpsynth.domain import Domain
 from dpsynth.encoding.bins import PrivateBins
 from dpsynth.encoding.codec import base_domain
+from dpsynth.encoding.values import PrivateValues
 from dpsynth.errors import SchemaError
 from dpsynth.models.graphical import zeros
 
@@ -23,7 +24,8 @@ def check_rules(schema: "Schema") -> None:
     declared = base_domain(schema)
     if not zeros.leaves_something(declared):
         raise SchemaError("the declared rules together forbid every row: take one of them back")
-    largest = Domain(sizes=PrivateBins().domain(schema).sizes, zeros=declared.zeros)
+    planned = PrivateValues().domain(schema, PrivateBins().domain(schema))
+    largest = Domain(sizes=planned.sizes, zeros=declared.zeros)
     # The codes of that domain are not those of the zeros, whose columns alone matter here.
     clique = zeros.largest_clique(largest)
     cells = largest.size(clique)
