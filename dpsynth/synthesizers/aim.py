@@ -20,7 +20,7 @@ from dpsynth.synthesizers.compression import most_levels
 from dpsynth.synthesizers.facade import Synthesizer
 from dpsynth.synthesizers.mst import _root_below
 from dpsynth.synthesizers.one_way import OneWayPhase, as_table
-from dpsynth.synthesizers.refining import Refining
+from dpsynth.synthesizers.rounds import RoundModel
 from dpsynth.synthesizers.workload import candidates, read_workload, workload_cliques
 from dpsynth.zeros import alike
 
@@ -113,7 +113,7 @@ class AIM(Synthesizer):
         total = estimate_total(list(tables.values()))
         known = _known_columns(curator.domain, tables, total, rho)
         coarse = curator.coarsened({name: each.coarsening.groups for name, each in known.items()})
-        model = Refining(coarse.domain, known, total=total, most_cells=self.most_cells)
+        model = RoundModel(coarse.domain, known, total=total, most_cells=self.most_cells)
         cliques = list(bill.candidates)
         rounds = len(bill.rounds)
         for at, choices in enumerate(bill.rounds, 1):

@@ -16,7 +16,7 @@ from dpsynth.privacy.queries import MarginalErrorQuery
 from dpsynth.privacy.randomness import SeededRandom
 from dpsynth.synthesizers.aim import AIM
 from dpsynth.synthesizers.mst import MST
-from dpsynth.synthesizers.refining import Refining
+from dpsynth.synthesizers.rounds import RoundModel
 from dpsynth.synthesizers.workload import candidates, workload_cliques
 from dpsynth.testing.worlds import SMALL, GeneratedSource, chain_codes, small_world
 
@@ -208,13 +208,13 @@ def test_incremental_scores_equal_full_recomputation(monkeypatch):
     """With copies for references everything is counted anew, and it all ends the same."""
     rho = Fraction(1, 1000)
     incremental, labels, counted = learn_and_count(monkeypatch, rho)
-    errors = Refining.errors
+    errors = RoundModel.errors
 
     def copied(self, weights, **settings):
         query = errors(self, weights, **settings)
         return replace(query, references=tuple(each.copy() for each in query.references))
 
-    monkeypatch.setattr(Refining, "errors", copied)
+    monkeypatch.setattr(RoundModel, "errors", copied)
     full, again, all_counted = learn_and_count(monkeypatch, rho)
     assert labels == again
     assert full.cliques == incremental.cliques
@@ -226,7 +226,7 @@ def test_incremental_scores_equal_full_recomputation(monkeypatch):
 
 
 def test_a_reference_is_never_further_from_the_model_than_tolerated(monkeypatch):
-    errors, out_of_date = Refining.errors, []
+    errors, out_of_date = RoundModel.errors, []
 
     def watched(self, weights, *, stddev, tolerance):
         query = errors(self, weights, stddev=stddev, tolerance=tolerance)
@@ -236,8 +236,8 @@ def test_a_reference_is_never_further_from_the_model_than_tolerated(monkeypatch)
         self._references = dict(zip(query.cliques, query.references, strict=True))
         return query
 
-    monkeypatch.setattr(Refining, "errors", watched)
-    learn_and_count(monkeypatch, Fraction(1, 200))
+    monkeypatch.setattr(RoundModel, "errors", watched)
+    learn_and_count(monkeypatch, Fraction(1, 20_000))
     assert 0 < max(out_of_date) <= 1
 
 

@@ -31,7 +31,7 @@ _FEW_STEPS = 30  # which take no more steps than this
 _MOST_STEPS = 300
 
 
-class Refining:
+class RoundModel:
     """A fitted model of released answers, and the graph of columns that it may grow over.
 
     Args:
