@@ -203,7 +203,8 @@ class Auto(Synthesizer):
         pairs = forecast.pairs
         gains = [forecast.gains(at, best) for at in range(len(pairs))]
         chosen: dict[int, Array] = {}
-        for at in sorted(range(len(pairs)), key=lambda at: -gains[at][even]):
+        # There are no answers for more pairs than this.
+        for at in sorted(range(len(pairs)), key=lambda at: -gains[at][even])[: bill.units]:
             if gains[at][even] <= 0 and chosen:
                 break
             if graph.join(pairs[at]):
