@@ -14,10 +14,12 @@ from dpsynth.models.graphical.tree import Clique
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.mechanisms import DiscreteGaussian, ExponentialSelection
 from dpsynth.privacy.queries import MarginalQuery
-from dpsynth.synthesizers.auto import Known, _known, _one_way_share, _rare_below
+from dpsynth.synthesizers.auto import _one_way_share, _rare_below
 from dpsynth.synthesizers.base import Learned, Step
 from dpsynth.synthesizers.compression import most_levels
 from dpsynth.synthesizers.facade import Synthesizer
+from dpsynth.synthesizers.loom_columns import Known
+from dpsynth.synthesizers.loom_columns import known as describe
 from dpsynth.synthesizers.mst import _root_below
 from dpsynth.synthesizers.one_way import OneWayPhase, as_table
 from dpsynth.synthesizers.rounds import RoundModel
@@ -186,7 +188,7 @@ def _known_columns(
 ) -> dict[str, Known]:
     """Smooth every histogram and merge its rare codes."""
     return {
-        name: _known(
+        name: describe(
             table,
             total,
             ordered=name in domain.ordered,

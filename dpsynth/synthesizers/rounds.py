@@ -17,7 +17,8 @@ from dpsynth.models.graphical.tables import Array, NoisyTable
 from dpsynth.models.graphical.tree import Clique
 from dpsynth.models.graphical.triangulation import GrowingGraph
 from dpsynth.privacy.queries import MarginalErrorQuery
-from dpsynth.synthesizers.auto import Known, _corrections
+from dpsynth.synthesizers.auto import _corrections
+from dpsynth.synthesizers.loom_columns import Known
 
 RESOLUTION = 64  # how finely a reference states fractions of a row
 # Chosen on seeds 0 to 7 of adult_discrete, RAND HIE, flchain and covid_testing; reported on others.
@@ -51,7 +52,7 @@ class RoundModel:
             name: known[name].rows if name in known else np.full(size, total / size)
             for name, size in domain.sizes.items()
         }
-        self._in_order = {name: known[name].in_order for name in domain.ordered if name in known}
+        self._in_order = {name: each.in_order for name, each in known.items()}
         self.graph = GrowingGraph(
             domain,
             most_cells=max(most_cells, sum(domain.sizes.values())),
