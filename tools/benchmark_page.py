@@ -7,14 +7,17 @@ Without it, the first page is printed. What is made stands between a line that s
     <!-- plots: FILE METRIC -->                            error against epsilon and CPU seconds
     <!-- verdicts: FILE CHALLENGER COMPARATORS METRICS -->  never above? lists by commas
     <!-- growth: FILE AXIS -->                             cost by rows, columns, values or epsilon
+    <!-- figures: benchmarks/figures.toml -->              what was to be reached, and what was
 
 A data set whose every run failed has no plot.
 """
 
 import re
 import sys
+import tomllib
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from dpsynth.bench import compare, growth, plots, records, table
 from dpsynth.bench.growth import Axis
@@ -23,7 +26,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs" / "benchmarks").glob("*.md"))
 RESULTS = ROOT / "benchmarks" / "results"
 MADE = re.compile(
-    r"(<!-- (results|plots|verdicts|growth): ([^>]+) -->\n).*?(<!-- end -->)", re.DOTALL
+    r"(<!-- (results|plots|verdicts|growth|figures): ([^>]+) -->\n).*?(<!-- end -->)", re.DOTALL
 )
 AGAINST = {"epsilon": "epsilon", "cpu": "CPU seconds"}
 
@@ -33,6 +36,9 @@ def renewed(page: str, folder: Path) -> str:
 
     def make(found: re.Match[str]) -> str:
         name, *words = found[3].split()
+        if found[2] == "figures":
+            listed = tomllib.loads((ROOT / name).read_text(encoding="utf-8"))
+            return f"{found[1]}\n{_figures(listed)}\n{found[4]}"
         held, prefix = records.read([RESULTS / name]), f"{Path(name).stem}-"
         if found[2] == "results":
             text = table.markdown(held)
@@ -69,6 +75,33 @@ def _growth(held: list[records.Record], folder: Path, prefix: str, axis: str) ->
     drawn = plots.growth_plots(held, folder, size, prefix=prefix)
     shown = "".join(f"![{path.stem}]({path.name})\n" for path in drawn)
     return f"{shown}\n{growth.markdown(held, size)}"
+
+
+def _figures(listed: dict[str, Any]) -> str:
+    lines = [["work", "number", "to reach", "measured", "runs", "reached"]]
+    lines.append(["---", "---", "---:", "---:", "---:", "---"])
+    for each in listed["figures"]:
+        work = (each["dataset"], each["epsilon"], each["synthesizer"])
+        here = next(
+            group
+            for group in table.groups(records.read([RESULTS / each["results"]]))
+            if (group.dataset, group.epsilon, group.synthesizer) == work
+        )
+        for sign, held in (("≤", each.get("at_most", {})), ("≥", each.get("at_least", {}))):
+            for metric, wanted in held.items():
+                measured = here.means[metric]
+                reached = measured <= wanted if sign == "≤" else measured >= wanted
+                lines.append(
+                    [
+                        f"{work[2]}, {work[0]}, epsilon {work[1]}",
+                        metric,
+                        f"{sign} {wanted:g}",
+                        f"{measured:.{records.METRICS[metric].digits}f}",
+                        str(here.runs),
+                        "yes" if reached and not here.failures else "**no**",
+                    ]
+                )
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
 def main() -> None:
