@@ -58,7 +58,7 @@ def _synthesizer(named: Mapping[str, Any]) -> Any:
 
 def _judged(found: "Replay", *, planned: Sequence[Mapping[str, str]]) -> Check:
     moved = movements(found)
-    worst = max(moved, key=lambda one: one.ratio, default=None)
+    worst = max(moved, key=lambda one: (one.ratio, one.moved), default=None)
     faults = [
         *([found.diverged] if found.diverged else []),
         *(
@@ -174,17 +174,21 @@ def _paid(here: "Reading", there: "Reading", entry: "Entry") -> Movement:
 
 def _values(here: "Reading", there: "Reading", entry: "Entry") -> Movement:
     """Compare counts by value: the values that both hold, and how many only one does."""
-    first = dict(zip(here.texts or (), here.counts.tolist(), strict=True))
-    second = dict(zip(there.texts or (), there.counts.tolist(), strict=True))
+    if here.texts is None or there.texts is None:
+        return Movement(
+            moved=Fraction(0),
+            allowed=Fraction(1),
+            fault=f"{', '.join(here.clique)} was counted, and a selection of values was paid",
+        )
+    first = dict(zip(here.texts, here.counts.tolist(), strict=True))
+    second = dict(zip(there.texts, there.counts.tolist(), strict=True))
     shared = sum((first[text] - second[text]) ** 2 for text in first.keys() & second.keys())
     alone = {**first, **second}
     new = [alone[text] for text in first.keys() ^ second.keys()]
     allowed = Fraction(entry.event["l2_sensitivity_squared"])
     most = Fraction(entry.event["max_new"])
     fault = ""
-    if here.texts is None or there.texts is None:
-        fault = f"{', '.join(here.clique)} was counted, and a selection of values was paid"
-    elif shared > allowed:
+    if shared > allowed:
         fault = f"the values of {', '.join(here.clique)} moved further than declared"
     elif len(new) > most or max(new, default=0) > 1:
         fault = f"one person brought more to {', '.join(here.clique)} than was declared"

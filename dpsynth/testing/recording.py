@@ -223,15 +223,14 @@ def replay(
         seed: of the noise.
     """
     plan = synthesizer.plan(schema, epsilon=Fraction(epsilon), delta=Fraction(delta))
-    crowd = _rows(schema, last=False, rows=_crowd(plan))
+    given = plan.unit.max_rows + 2 * (plan.unit.name == "person")
+    crowd = _rows(schema, last=False, rows=_crowd(plan, values=given), values=given)
     nobody = crowd.iloc[:0]
-    extreme, usual = (
-        _rows(schema, last=last, rows=plan.unit.max_rows + 2 * (plan.unit.name == "person"))
-        for last in (True, False)
-    )
+    extreme, usual = (_rows(schema, last=last, rows=given, values=given) for last in (True, False))
+    same = _rows(schema, last=True, rows=given, values=1)
     worlds = (
         ("one person unlike all others", crowd, extreme),
-        ("one person in an empty table", nobody, extreme),
+        ("one person in an empty table", nobody, same),
         ("one person like all others", crowd, usual),
     )
     return tuple(
@@ -240,13 +239,13 @@ def replay(
     )
 
 
-def _crowd(plan: "Plan") -> int:
-    """Return how many say the same: where values are selected, so many that theirs is released."""
+def _crowd(plan: "Plan", *, values: int) -> int:
+    """Return how many make a crowd: where values are selected, so many that each is released."""
     selections = [
         step.event for step in plan.steps if isinstance(step.event, PartitionSelectionEvent)
     ]
     high = [event.threshold + 8 * (1 + isqrt(int(event.sigma_squared))) for event in selections]
-    return min(max([CROWD, *map(int, high)]), _MOST_CROWD)
+    return min(max([CROWD, *(values * int(each) for each in high)]), _MOST_CROWD)
 
 
 def _pair(
@@ -325,10 +324,11 @@ def _key(purpose: str) -> bytes:
     return purpose.encode().ljust(32, b"\0")[:32]
 
 
-def _rows(schema: "Schema", *, last: bool, rows: int) -> "pd.DataFrame":
+def _rows(schema: "Schema", *, last: bool, rows: int, values: int) -> "pd.DataFrame":
     """Return rows that hold the first declared code in every column, or the last.
 
-    In an open column all hold one value that is not declared, or each one of its own.
+    In an open column they hold ``values`` different values in turn, undeclared; others in the
+    last ones than in the first.
     """
     from dpsynth.encoding import base_domain
     from dpsynth.encoding.table import decode_table
@@ -339,9 +339,9 @@ def _rows(schema: "Schema", *, last: bool, rows: int) -> "pd.DataFrame":
     }
     table = decode_table(codes, schema, np.random.default_rng(0), rows=rows)
     opened = [column.name for column in schema.modeled if column.learns_values]
-    return table.assign(
-        **{name: [f"made up {row if last else 'by all'}" for row in range(rows)] for name in opened}
-    )
+    whose = "alone" if last else "by all"
+    made_up = [f"made up {whose} {row % values}" for row in range(rows)]
+    return table.assign(**dict.fromkeys(opened, made_up))
 
 
 def _named(table: "pd.DataFrame", schema: "Schema", *, every: bool) -> "pd.DataFrame":
