@@ -167,7 +167,7 @@ def test_rows_counted_for_persons_are_found(monkeypatch):
     original = Undeclared.holders
     monkeypatch.setattr(Undeclared, "holders", holders)
     found = judged(dpsynth.Independent(), OPENED)
-    assert any("moved further" in check.detail for check in found if check.status == "failed")
+    assert any("brought more" in check.detail for check in found if check.status == "failed")
 
 
 def readings_of(*, texts, counts, paid=1):
