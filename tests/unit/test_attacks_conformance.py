@@ -339,6 +339,10 @@ class Told:
     header: Mapping[str, object]
     arrays: Mapping[str, object]
 
+    @property
+    def domain(self):
+        return self.model.domain
+
     def to_arrays(self):
         return self.header, self.arrays
 
