@@ -28,10 +28,9 @@ def parity_world(rho, rows=2_000):
     rng = np.random.default_rng(0)
     codes = {name: rng.integers(0, 2, rows) for name in "abcd"}
     codes["d"] = codes["a"] ^ codes["b"] ^ codes["c"]
-    world = small_world(
+    return small_world(
         rho=rho, domain=PARITY, source=lambda _, domain: GeneratedSource(codes, domain)
     )
-    return world
 
 
 @pytest.mark.parametrize("max_rows", [1, 5])
