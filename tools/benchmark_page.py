@@ -21,6 +21,7 @@ from typing import Any
 
 from dpsynth.bench import compare, growth, plots, records, table
 from dpsynth.bench.growth import Axis
+from dpsynth.errors import UsageError
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs" / "benchmarks").glob("*.md"))
@@ -28,6 +29,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 MADE = re.compile(
     r"(<!-- (results|plots|verdicts|growth|figures): ([^>]+) -->\n).*?(<!-- end -->)", re.DOTALL
 )
+NOT_YET = "Not recorded yet.\n"
 AGAINST = {"epsilon": "epsilon", "cpu": "CPU seconds"}
 
 
@@ -39,6 +41,8 @@ def renewed(page: str, folder: Path) -> str:
         if found[2] == "figures":
             listed = tomllib.loads((ROOT / name).read_text(encoding="utf-8"))
             return f"{found[1]}\n{_figures(listed)}\n{found[4]}"
+        if not (RESULTS / name).exists():
+            return f"{found[1]}\n{NOT_YET}\n{found[4]}"
         held, prefix = records.read([RESULTS / name]), f"{Path(name).stem}-"
         if found[2] == "results":
             text = table.markdown(held)
@@ -62,12 +66,15 @@ def _plots(held: list[records.Record], folder: Path, prefix: str, metric: str) -
 
 
 def _verdicts(held: list[records.Record], challenger: str, comparators: str, metrics: str) -> str:
-    return compare.markdown(
-        held,
-        challenger=challenger,
-        comparators=comparators.split(","),
-        metrics=metrics.split(","),
-    )
+    try:
+        return compare.markdown(
+            held,
+            challenger=challenger,
+            comparators=comparators.split(","),
+            metrics=metrics.split(","),
+        )
+    except UsageError:  # one of them has no run here
+        return NOT_YET
 
 
 def _growth(held: list[records.Record], folder: Path, prefix: str, axis: str) -> str:
@@ -82,25 +89,21 @@ def _figures(listed: dict[str, Any]) -> str:
     lines.append(["---", "---", "---:", "---:", "---:", "---"])
     for each in listed["figures"]:
         work = (each["dataset"], each["epsilon"], each["synthesizer"])
+        path = RESULTS / each["results"]
+        made = table.groups(records.read([path])) if path.exists() else []
         here = next(
-            group
-            for group in table.groups(records.read([RESULTS / each["results"]]))
-            if (group.dataset, group.epsilon, group.synthesizer) == work
+            (one for one in made if (one.dataset, one.epsilon, one.synthesizer) == work), None
         )
         for sign, held in (("≤", each.get("at_most", {})), ("≥", each.get("at_least", {}))):
             for metric, wanted in held.items():
+                cells = [f"{work[2]}, {work[0]}, epsilon {work[1]}", metric, f"{sign} {wanted:g}"]
+                if here is None or metric not in here.means:
+                    lines.append([*cells, "", "0", "**no**"])
+                    continue
                 measured = here.means[metric]
                 reached = measured <= wanted if sign == "≤" else measured >= wanted
-                lines.append(
-                    [
-                        f"{work[2]}, {work[0]}, epsilon {work[1]}",
-                        metric,
-                        f"{sign} {wanted:g}",
-                        f"{measured:.{records.METRICS[metric].digits}f}",
-                        str(here.runs),
-                        "yes" if reached and not here.failures else "**no**",
-                    ]
-                )
+                cells += [f"{measured:.{records.METRICS[metric].digits}f}", str(here.runs)]
+                lines.append([*cells, "yes" if reached and not here.failures else "**no**"])
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
@@ -110,6 +113,8 @@ def main() -> None:
         with TemporaryDirectory() as folder:
             sys.stdout.write(renewed(PAGES[0].read_text(encoding="utf-8"), Path(folder)))
         return
+    for path in (ROOT / "docs" / "benchmarks").glob("*.svg"):
+        path.unlink()
     for path in PAGES:
         path.write_text(renewed(path.read_text(encoding="utf-8"), path.parent), encoding="utf-8")
 
