@@ -9,6 +9,7 @@ BUILT_IN = {
     "auto": "dpsynth.synthesizers.auto:Auto",
     "independent": "dpsynth.synthesizers.independent:Independent",
     "mst": "dpsynth.synthesizers.mst:MST",
+    "privbayes": "dpsynth.synthesizers.privbayes:PrivBayes",
 }
 
 
