@@ -200,6 +200,7 @@ def _record(
         "dataset": cell.dataset.name,
         "rows": part.fitted.rows,
         "columns": len(part.fitted.codes),
+        "codes": sum(part.fitted.sizes.values()),
         "synthesizer": cell.contender.label,
         "name": cell.contender.name,
         "peer": cell.contender.peer,

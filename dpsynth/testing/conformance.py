@@ -18,6 +18,7 @@ from dpsynth.testing.worlds import (
     reachable_from,
     small_world,
 )
+from dpsynth.zeros import Forbidden, Ordered
 
 RHO = Fraction(1, 10)
 EPSILON = Fraction(1, 2)
@@ -28,6 +29,27 @@ ODD_DOMAINS = (
     Domain(sizes={"constant": 1, "other": 1}),
     Domain(sizes={"constant": 1, "varied": 4}),
     Domain(sizes={"first": 2, "second": 300}),
+)
+_VALUES = tuple((float(value), float(value)) for value in range(8))
+RULED = Domain(
+    sizes=SMALL.sizes,
+    zeros=(
+        Forbidden(codes=(("sex", frozenset({0})), ("outcome", frozenset({1})))),
+        Forbidden(codes=(("age", frozenset({6, 7})), ("ward", frozenset({0, 1})))),
+        Forbidden(
+            codes=(
+                ("sex", frozenset({1})),
+                ("ward", frozenset({2})),
+                ("outcome", frozenset({0, 2})),
+            )
+        ),
+        Ordered(
+            first="outcome",
+            second="ward",
+            first_spans=_VALUES[:3],
+            second_spans=(*_VALUES[:4], None),
+        ),
+    ),
 )
 
 
@@ -127,6 +149,22 @@ def _require_close(curator: Curator, learned: Learned) -> None:
         assert np.abs(counts - found).sum() <= 0.04 * SMALL_ROWS
 
 
+def keeps_structural_zeros(synthesizer: Learner) -> None:
+    """What the domain forbids has probability 0, though rows hold it, and is never drawn."""
+    for rho in (Fraction(1, 10**4), RHO, ENOUGH):
+        curator = small_world(rho=rho, domain=RULED)
+        learned = synthesizer.learn(curator, rho=rho)
+        assert len(learned.model.domain.zeros) == len(RULED.zeros)
+        for zero in learned.model.domain.zeros:
+            allowed = zero.allowed(learned.model.domain.sizes)
+            assert (learned.model.marginal(zero.columns)[~allowed] == 0).all()
+        drawn = _expanded(learned, rows=3_000, seed=0)
+        for zero in RULED.zeros:
+            if not zero.in_runs:  # order within one merged code is settled when values are drawn
+                allowed = zero.allowed(RULED.sizes)
+                assert allowed[tuple(drawn[name] for name in zero.columns)].all()
+
+
 def _expanded(learned: Learned, *, rows: int, seed: int) -> dict[str, NDArray[np.int64]]:
     """Draw codes of the curator's domain."""
     rng = np.random.default_rng(seed)
@@ -143,6 +181,7 @@ CHECKS = (
     models_the_domain,
     survives_any_rows,
     learns_something,
+    keeps_structural_zeros,
 )
 
 # Of those that can do with delta 0: see ``dpsynth.synthesizers.facade.pure_names``.

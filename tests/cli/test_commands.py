@@ -198,6 +198,15 @@ def test_plan_reads_no_table_and_writes_what_it_prints(world):
     assert json.loads(out.read_text(encoding="utf-8")) == world.run("plan", *words, "--json").json
 
 
+def test_plan_shows_equal_numbered_charges_as_one_line(world):
+    words = ["--schema", world.schema, "--synthesizer", "mst", "--epsilon", "1", "--delta", "1e-9"]
+    lines = world.run("plan", *words).out.splitlines()
+    (choices,) = [line for line in lines if line.startswith("choice of pair")]
+    assert choices.split()[:7] == ["choice", "of", "pair", "1", "to", "2,", "each"]
+    assert choices.endswith("1.6 %, in all 3.1 %")
+    assert sum("marginal(" in line for line in lines) == 3
+
+
 def test_plan_takes_the_default_synthesizer_and_its_settings(world):
     words = ["--schema", world.schema, "--epsilon", "1", "--delta", "1e-9", "--json"]
     plain = world.run("plan", *words).json

@@ -6,6 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from dpsynth.domain import Domain
 from dpsynth.models.graphical.model import GraphicalModel
 from dpsynth.synthesizers import registry
 from dpsynth.synthesizers.facade import pure_names
@@ -122,9 +123,28 @@ def with_even_shares(learned):
     return replace(learned, model=replace(learned.model, probabilities=tables))
 
 
+class Lawless(Independent):
+    """Forgets the rules of its domain."""
+
+    def learn(self, curator, *, rho):
+        domain = curator.domain
+        bare = Domain(sizes=domain.sizes, ordered=domain.ordered)
+        learned = super().learn(curator, rho=rho)
+        columns = {(name,): learned.model.marginal((name,)) for name in domain.columns}
+        model = GraphicalModel(
+            domain=bare,
+            total=learned.model.total,
+            probabilities={clique: rows / rows.sum() for clique, rows in columns.items()},
+        )
+        learned = replace(learned, model=model)
+        object.__setattr__(model, "domain", domain)
+        return learned
+
+
 @pytest.mark.parametrize(
     ("check", "broken"),
     [
+        (conformance.keeps_structural_zeros, Lawless),
         (conformance.spends_exactly_its_plan, Frugal),
         (conformance.spends_exactly_its_plan, Silent),
         (conformance.plans_without_data, Silent),

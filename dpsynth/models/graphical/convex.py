@@ -7,7 +7,7 @@ says. docs/proofs/auto.md derives the penalty and the stopping rule.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,11 +18,14 @@ from dpsynth.models.graphical.model import GraphicalModel
 from dpsynth.models.graphical.propagation import Propagation, canonical_order
 from dpsynth.models.graphical.tables import Array, NoisyTable
 from dpsynth.models.graphical.tree import Clique
+from dpsynth.models.graphical.triangulation import GrowingGraph
+from dpsynth.models.graphical.zeros import allowed_over, holding_zeros, keeps_zeros, log_barriers
 
 PENALTY = 1.5  # of a unit of log-factor, in standard deviations of its cell
 ROUGHNESS = 0.0  # penalty on squared differences of neighboring log-factors
 COLUMN_PENALTY = 1.5  # the same for tables of one column
 _LEAST_ROWS = 0.3  # that the base expects in a cell
+MOST_TREE_CELLS = 1_000_000  # of a tree that is grown around structural zeros
 _MOST_STEPS = 300
 _PRECISION = 0.1  # of the gradient that the known noise alone brings about
 
@@ -88,7 +91,8 @@ def fit_factors(
     Args:
         domain: the columns.
         tables: each within one of ``cliques``; a clique measured twice counts twice.
-        cliques: of a junction tree over all columns.
+        cliques: of a junction tree over all columns; grown where the columns of one of the
+            domain's structural zeros stand in no clique.
         base: by column, the rows that are expected of each code: what tables are shrunk toward.
         total: number of rows.
         penalty: how strongly, in the unit of the module's formula.
@@ -101,11 +105,14 @@ def fit_factors(
     """
     measured = pooled_by_clique(domain, tables)
     prior = {(name,): np.log(_positive(base[name], total)) for name in domain.columns}
-    factors = [*prior, *(table.clique for table in measured)]
+    barriers = log_barriers(domain)
+    fixed = [*prior.values(), *barriers.values()]
+    factors = [*prior, *barriers, *(table.clique for table in measured)]
     asked = [table.clique for table in measured]
-    tree = Propagation(domain, cliques, factors, asked)
-    fixed = list(prior.values())
-    values = _flat([_summing_to(table.values, total) for table in measured])
+    tree = Propagation(domain, holding_zeros(domain, cliques), factors, asked)
+    if barriers:
+        tree.rule_out({len(prior) + at: each for at, each in enumerate(barriers.values())})
+    values = _flat([_summing_to(table, total, domain) for table in measured])
     variance = _flat([table.variance for table in measured])
     strength = _flat(
         [
@@ -163,6 +170,43 @@ def fit_factors(
     )
     found = {table.clique: factor for table, factor in zip(measured, fitted, strict=True)}
     return CliqueFit(model=model, factors=found)
+
+
+def fit_around_zeros(
+    domain: Domain, tables: Sequence[NoisyTable], *, base: Mapping[str, Array], total: float
+) -> GraphicalModel:
+    """Return the fit over the tables' cliques and those of the domain's structural zeros.
+
+    Args:
+        domain: the columns.
+        tables: over any columns. One that a junction tree of at most ``MOST_TREE_CELLS`` cells
+            cannot hold beside the others, taken in order, tells of its columns one by one.
+        base: by column, the rows that are expected of each code.
+        total: number of rows.
+    """
+    cells = max(MOST_TREE_CELLS, sum(domain.sizes.values()))
+    graph = GrowingGraph(domain, most_cells=cells, most_clique_cells=cells)
+    held: list[NoisyTable] = []
+    for table in tables:
+        inside = graph.join(table.clique)
+        held += [table] if inside else [table.onto(name) for name in table.clique]
+    return fit_cliques(domain, held, cliques=graph.cliques, base=base, total=total)
+
+
+def around_zeros(model: GraphicalModel) -> GraphicalModel:
+    """Return ``model``, or the nearest one that holds its domain's structural zeros.
+
+    Nearest to the tables of its cliques, which stay as they were as far as the zeros let them.
+    """
+    if keeps_zeros(model):
+        return model
+    tables = [
+        NoisyTable(clique=clique, values=model.total * table, variance=np.ones(table.shape))
+        for clique, table in model.probabilities.items()
+    ]
+    base = {name: model.marginal((name,)) for name in model.domain.columns}
+    found = fit_around_zeros(model.domain, tables, base=base, total=model.total)
+    return replace(found, corrections=model.corrections)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,8 +268,13 @@ def _positive(rows: Array, total: float) -> Array:
     return np.asarray(kept / kept.sum())
 
 
-def _summing_to(values: Array, total: float) -> Array:
-    return np.asarray(values - (values.sum() - total) / values.size)
+def _summing_to(table: NoisyTable, total: float, domain: Domain) -> Array:
+    """Spread what is over the total evenly; nothing is left where nothing can be."""
+    allowed = allowed_over(domain, table.clique)
+    if allowed is None:
+        return np.asarray(table.values - (table.values.sum() - total) / table.values.size)
+    values = np.where(allowed, table.values, 0.0)
+    return np.where(allowed, values - (values.sum() - total) / max(allowed.sum(), 1), 0.0)
 
 
 def _flat(parts: Sequence[Array]) -> Array:
