@@ -157,6 +157,7 @@ class DependenceQuery:
         if not len(self.cliques) == len(self.children) == len(self.costs) > 0:
             raise ValueError("cliques, children and costs must be of one length, at least 1")
         _validate.whole(costs=self.costs, resolution=(self.resolution,))
+        _validate.positive(resolution=self.resolution)
         for clique, child in zip(self.cliques, self.children, strict=True):
             _check_clique(clique, self.domain)
             if child not in clique or child not in self.weights:

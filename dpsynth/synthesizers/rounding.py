@@ -27,7 +27,7 @@ def whole_shares(values: Array, total: int) -> NDArray[np.int64]:
         total: positive.
     """
     exact = values * (total / values.sum())
-    shares = np.floor(exact).astype(np.int64)
+    shares: NDArray[np.int64] = np.floor(exact).astype(np.int64)
     largest = np.argsort(shares - exact, kind="stable")
     shares[largest[: total - int(shares.sum())]] += 1
     return shares
