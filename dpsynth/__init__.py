@@ -15,11 +15,13 @@ if TYPE_CHECKING:
         load_model,
         rho_of,
         synthesizer,
+        total_reserved_delta,
         total_rho,
     )
     from dpsynth.release.pipeline import ReleaseOutcome, make_release
     from dpsynth.schema import Schema
     from dpsynth.sources.files import read_table
+    from dpsynth.synthesizers.aim import AIM
     from dpsynth.synthesizers.auto import Auto
     from dpsynth.synthesizers.fitted import FittedModel
     from dpsynth.synthesizers.independent import Independent
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AIM": "dpsynth.synthesizers.aim",
     "Auto": "dpsynth.synthesizers.auto",
     "FittedModel": "dpsynth.synthesizers.fitted",
     "Independent": "dpsynth.synthesizers.independent",
@@ -46,10 +49,12 @@ _HOMES = {
     "read_table": "dpsynth.sources.files",
     "rho_of": "dpsynth.public",
     "synthesizer": "dpsynth.public",
+    "total_reserved_delta": "dpsynth.public",
     "total_rho": "dpsynth.public",
 }
 
 __all__ = [
+    "AIM",
     "MST",
     "Auto",
     "FittedModel",
@@ -67,6 +72,7 @@ __all__ = [
     "read_table",
     "rho_of",
     "synthesizer",
+    "total_reserved_delta",
     "total_rho",
 ]
 
