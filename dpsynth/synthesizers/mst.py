@@ -21,7 +21,7 @@ from dpsynth.synthesizers.base import Learned, Step
 from dpsynth.synthesizers.compression import merge_rare, most_levels
 from dpsynth.synthesizers.facade import Synthesizer
 from dpsynth.synthesizers.one_way import OneWayPhase, as_table
-from dpsynth.synthesizers.rounding import root_below as _root_below
+from dpsynth.synthesizers.rounding import root_below
 from dpsynth.zeros import alike
 
 Pair = tuple[str, str]
@@ -110,7 +110,7 @@ class MST(Synthesizer):
         if rounds < 1:
             one_way = OneWayPhase.split(domain, unit=unit, rho=rho)
             return _Bill(columns=columns, one_way=one_way, selection=None, measurement=None)
-        epsilon = _root_below(8 * rho * self.selection_share / rounds)
+        epsilon = root_below(8 * rho * self.selection_share / rounds)
         selection = ExponentialSelection(epsilon=epsilon)
         left = rho * (1 - self.one_way_share) - rounds * epsilon**2 / 8
         sensitivity = MarginalQuery(clique=columns[:2], domain=domain).l2_sensitivity_squared(unit)
