@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dpsynth.sources.files import read_table
     from dpsynth.synthesizers.aim import AIM
     from dpsynth.synthesizers.auto import Auto
+    from dpsynth.synthesizers.direct import Direct
     from dpsynth.synthesizers.fitted import FittedModel
     from dpsynth.synthesizers.independent import Independent
     from dpsynth.synthesizers.mst import MST
@@ -33,6 +34,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "AIM": "dpsynth.synthesizers.aim",
     "Auto": "dpsynth.synthesizers.auto",
+    "Direct": "dpsynth.synthesizers.direct",
     "FittedModel": "dpsynth.synthesizers.fitted",
     "Independent": "dpsynth.synthesizers.independent",
     "Ledger": "dpsynth.privacy.ledger",
@@ -55,6 +57,7 @@ __all__ = [
     "AIM",
     "MST",
     "Auto",
+    "Direct",
     "FittedModel",
     "Independent",
     "Ledger",

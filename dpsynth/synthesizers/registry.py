@@ -8,6 +8,7 @@ from dpsynth.errors import UnknownNameError
 BUILT_IN = {
     "aim": "dpsynth.synthesizers.aim:AIM",
     "auto": "dpsynth.synthesizers.auto:Auto",
+    "direct": "dpsynth.synthesizers.direct:Direct",
     "independent": "dpsynth.synthesizers.independent:Independent",
     "mst": "dpsynth.synthesizers.mst:MST",
 }
