@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dpsynth.synthesizers.independent import Independent
     from dpsynth.synthesizers.mst import MST
     from dpsynth.synthesizers.plan import Plan
+    from dpsynth.synthesizers.privbayes import PrivBayes
 
 __version__ = "0.1.0"
 
@@ -40,6 +41,7 @@ _HOMES = {
     "Ledger": "dpsynth.privacy.ledger",
     "MST": "dpsynth.synthesizers.mst",
     "Plan": "dpsynth.synthesizers.plan",
+    "PrivBayes": "dpsynth.synthesizers.privbayes",
     "ReleaseOutcome": "dpsynth.release.pipeline",
     "Schema": "dpsynth.schema",
     "check_chain": "dpsynth.public",
@@ -62,6 +64,7 @@ __all__ = [
     "Independent",
     "Ledger",
     "Plan",
+    "PrivBayes",
     "ReleaseOutcome",
     "Schema",
     "__version__",
