@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dpsynth.release.pipeline import ReleaseOutcome, make_release
     from dpsynth.schema import Schema
     from dpsynth.sources.files import read_table
+    from dpsynth.synthesizers.aim import AIM
     from dpsynth.synthesizers.auto import Auto
     from dpsynth.synthesizers.fitted import FittedModel
     from dpsynth.synthesizers.independent import Independent
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AIM": "dpsynth.synthesizers.aim",
     "Auto": "dpsynth.synthesizers.auto",
     "FittedModel": "dpsynth.synthesizers.fitted",
     "Independent": "dpsynth.synthesizers.independent",
@@ -48,6 +50,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AIM",
     "MST",
     "Auto",
     "FittedModel",

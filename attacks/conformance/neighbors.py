@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dpsynth.testing.recording import Entry, Reading, Replay
 
 _NAME = "neighbors"
+_CHOICE = "exponential_selection/v1"
 _FAULTS = (ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
 
 
@@ -129,7 +130,7 @@ def movements(found: "Replay") -> list[Movement]:
     )
     together = groupby(alike, key=lambda pair: pair[0].paid)
     for paid, asked in together:
-        readings, entries = list(asked), found.charged[before:paid]
+        readings, entries = list(asked), _after_known_choices(found.charged[before:paid])
         before = paid
         if _pays_for_scores(entries, readings=len(readings), max_rows=found.max_rows):
             # A score moves no further than the counts behind it do in sum.
@@ -146,9 +147,17 @@ def movements(found: "Replay") -> list[Movement]:
     return result
 
 
+def _after_known_choices(entries: Sequence["Entry"]) -> Sequence["Entry"]:
+    """Leave out choices among scores that were all known before, where other charges follow."""
+    kinds = [entry.event["kind"] for entry in entries]
+    if not kinds or kinds[-1] == _CHOICE:
+        return entries
+    return entries[len(kinds) - kinds[::-1].index(_CHOICE) :] if _CHOICE in kinds else entries
+
+
 def _pays_for_scores(entries: Sequence["Entry"], *, readings: int, max_rows: int) -> bool:
     """Whether what was charged is for choices among, or the release of, that many scores."""
-    if entries and entries[-1].event["kind"] == "exponential_selection/v1":
+    if entries and entries[-1].event["kind"] == _CHOICE:
         return True
     if len(entries) != 1 or readings < 2 or "l2_sensitivity_squared" not in entries[0].event:
         return False

@@ -6,6 +6,7 @@ from typing import Any
 from dpsynth.errors import UnknownNameError
 
 BUILT_IN = {
+    "aim": "dpsynth.synthesizers.aim:AIM",
     "auto": "dpsynth.synthesizers.auto:Auto",
     "independent": "dpsynth.synthesizers.independent:Independent",
     "mst": "dpsynth.synthesizers.mst:MST",

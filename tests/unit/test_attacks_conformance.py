@@ -289,7 +289,7 @@ def test_draws_go_through_the_mechanism_of_a_release(monkeypatch):
     assert noise.gaussian(Fraction(4), size=3, seed=0).tolist() == [5, 5, 5]
 
 
-@pytest.mark.parametrize("name", ["auto", "independent", "mst"])
+@pytest.mark.parametrize("name", ["aim", "auto", "independent", "mst"])
 def test_every_synthesizer_passes_on_neighbors(name):
     """Also where one charge pays for many scores."""
     schema = Schema.from_dict(
@@ -337,3 +337,30 @@ def test_one_charge_pays_for_several_counts_only_as_scores(square, faults):
     moved = neighbors.movements(found)
     assert len(moved) == 2
     assert sum(bool(one.fault) for one in moved) == faults
+
+
+@pytest.mark.parametrize(("rows", "faults"), [(1, 0), (2, 1)])
+def test_a_choice_among_known_scores_pays_for_no_table(rows, faults):
+    """It reads nothing: the table that is read next is held against the charge after it."""
+    choice = event_to_dict(ExponentialSelection(epsilon=Fraction(1, 2)).event())
+    table = event_to_dict(
+        DiscreteGaussian(sigma_squared=Fraction(9)).event(l2_sensitivity_squared=Fraction(1))
+    )
+    charged = tuple(Entry(label="asked", event=event) for event in (choice, choice, table))
+
+    def reading(count):
+        return (Reading(clique=("a",), shape=(2,), counts=np.array([5, count]), paid=3),)
+
+    found = Replay(
+        world="one person more",
+        max_rows=1,
+        charged=charged,
+        charged_again=charged,
+        here=reading(5),
+        there=reading(5 + rows),
+        diverged=None,
+        same_model=True,
+    )
+    (moved,) = neighbors.movements(found)
+    assert bool(moved.fault) == faults
+    assert moved.moved == rows**2
