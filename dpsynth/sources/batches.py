@@ -1,8 +1,8 @@
 """Many small tables from few passes over the rows.
 
-Columns are packed into groups that have about as many codes together as keep a table over two (or
-three) groups as large as the table has rows. One pass then counts such a table, and every table
-over a column of each of the groups is a sum of it, exact: all numbers are integers below 2**53.
+Columns are packed into groups of so many codes together that a table over two (or three) groups has
+about a cell a row. Where one pass over such a table saves enough others, every table over a column
+of each of the groups is a sum of it, exact: all numbers are integers below 2**53.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,6 +20,8 @@ from dpsynth.encoding.codec import smallest_unsigned
 
 Clique = tuple[str, ...]
 Codes = Mapping[str, NDArray[Any]]
+
+_ROWS_A_CELL = 2  # that are counted in the time in which one cell of a shared table is summed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,18 +71,19 @@ class Batches:
 
     def with_(self, clique: Clique) -> dict[Clique, NDArray[np.int64]]:
         """Return exact rows per cell for ``clique`` and all others that one pass counts with it."""
-        batch = self._waiting.pop(self._batch_of(clique), [])
-        if len(batch) < 2:
-            return {clique: count_rows(self._codes, self._domain, clique)}
+        batch = self._waiting.pop(self._batch_of(clique), [clique])
         groups = self._in_order(clique)
         shape = tuple(group.cells for group in groups)
+        if prod(shape) * _ROWS_A_CELL > (len(batch) - 1) * self._rows:
+            return {each: count_rows(self._codes, self._domain, each) for each in batch}
         fused = {str(at): self._fuse(group) for at, group in enumerate(groups)}
         sizes = {str(at): cells for at, cells in enumerate(shape)}
         table = count_rows(fused, Domain(sizes=sizes), tuple(sizes)).reshape(shape)
         sums = table.astype(np.float64)
         for group in groups:  # the first axis is summed, and becomes the last
             sums = np.tensordot(sums, group.indicators, axes=(0, 0))
-        return {each: self._part(sums, groups, each) for each in batch}
+        exact = sums.astype(np.int64)
+        return {each: self._part(exact, groups, each) for each in batch}
 
     def _batch_of(self, clique: Clique) -> tuple[int, tuple[Clique, ...]]:
         groups = [group.columns for group in self._in_order(clique)]
@@ -116,7 +119,7 @@ class Batches:
         return known
 
     def _part(
-        self, sums: NDArray[np.float64], groups: list[_Group], clique: Clique
+        self, sums: NDArray[np.int64], groups: list[_Group], clique: Clique
     ) -> NDArray[np.int64]:
         window = []
         axes = [0] * len(clique)
@@ -125,7 +128,7 @@ class Batches:
             start = group.starts[clique[place]]
             window.append(slice(start, start + self._domain.sizes[clique[place]]))
             axes[place] = axis
-        return sums[tuple(window)].transpose(axes).astype(np.int64).ravel()
+        return sums[tuple(window)].transpose(axes).flatten()
 
 
 def count_rows(codes: Codes, domain: Domain, clique: Clique) -> NDArray[np.int64]:
