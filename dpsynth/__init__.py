@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         load_model,
         rho_of,
         synthesizer,
+        total_reserved_delta,
         total_rho,
     )
     from dpsynth.release.pipeline import ReleaseOutcome, make_release
@@ -46,6 +47,7 @@ _HOMES = {
     "read_table": "dpsynth.sources.files",
     "rho_of": "dpsynth.public",
     "synthesizer": "dpsynth.public",
+    "total_reserved_delta": "dpsynth.public",
     "total_rho": "dpsynth.public",
 }
 
@@ -67,6 +69,7 @@ __all__ = [
     "read_table",
     "rho_of",
     "synthesizer",
+    "total_reserved_delta",
     "total_rho",
 ]
 

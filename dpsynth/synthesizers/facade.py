@@ -130,13 +130,16 @@ class Synthesizer(ABC):
             delta 0, steps whose pure epsilons add up exactly to ``epsilon``.
 
         Raises:
-            SchemaError: something in the schema is guessed or not declared.
+            SchemaError: something in the schema is guessed or not declared, or its rules leave
+                nothing or need a table that is too large.
             UsageError: epsilon or delta is out of range, or this synthesizer has no pure form.
         """
         from dpsynth.encoding.bins import PrivateBins
         from dpsynth.encoding.values import PrivateValues
+        from dpsynth.synthesizers.ruled import check_rules
 
         schema.require_closed()
+        check_rules(schema)
         if is_pure(delta):
             return self._pure_plan(schema, epsilon)
         unit, bins, values = schema.privacy_unit, PrivateBins(), PrivateValues()
