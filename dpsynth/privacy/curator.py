@@ -15,6 +15,7 @@ from dpsynth.privacy.mechanisms import (
     PartitionSelection,
 )
 from dpsynth.privacy.queries import (
+    DependenceQuery,
     Discovery,
     MarginalErrorQuery,
     MarginalQuery,
@@ -95,7 +96,12 @@ class Curator(_Sealed):
         return tuple(answers)
 
     def select(
-        self, query: MarginalErrorQuery, mechanism: ExponentialSelection, *, rounds: int, label: str
+        self,
+        query: MarginalErrorQuery | DependenceQuery,
+        mechanism: ExponentialSelection,
+        *,
+        rounds: int,
+        label: str,
     ) -> "Selection":
         """Pay for ``rounds`` exponential selections among the candidates of ``query``.
 
@@ -218,8 +224,10 @@ class Curator(_Sealed):
             self.__source.coarsened(groups), unit=self.unit, account=self.account, rng=self.__rng
         )
 
-    def __scores(self, query: MarginalErrorQuery) -> NDArray[np.int64]:
-        """Count a candidate only where its reference is another array than it was last time."""
+    def __scores(self, query: MarginalErrorQuery | DependenceQuery) -> NDArray[np.int64]:
+        if isinstance(query, DependenceQuery):
+            return query.scores(self.__source.count)
+        # A candidate is counted only where its reference is another array than it was last time.
         keys = [(clique, query.resolution) for clique in query.cliques]
         known = [self.__distances.get(key, (None, 0)) for key in keys]
         fresh = [at for at, held in enumerate(known) if held[0] is not query.references[at]]

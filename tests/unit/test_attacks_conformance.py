@@ -410,7 +410,7 @@ def test_draws_go_through_the_mechanism_of_a_release(monkeypatch):
     assert noise.gaussian(Fraction(4), size=3, seed=0).tolist() == [5, 5, 5]
 
 
-@pytest.mark.parametrize("name", ["aim", "auto", "independent", "mst"])
+@pytest.mark.parametrize("name", ["aim", "auto", "direct", "independent", "mst"])
 def test_every_synthesizer_passes_on_neighbors(name):
     """Also where one charge pays for many scores."""
     schema = Schema.from_dict(
