@@ -57,7 +57,9 @@ class PrivateBins:
     def domain(self, schema: "Schema") -> Domain:
         """Return the domain after binning, at its largest: fewer bins may be learnt."""
         sizes = {
-            name: min(each.size, self.bins + each.has_missing) if each.needs_bins else each.size
+            name: min(each.size, self.bins + each.marks.size + each.has_missing)
+            if each.needs_bins
+            else each.size
             for name, each in codecs(schema).items()
         }
         return Domain(sizes=sizes, ordered=ordered_columns(schema))
@@ -133,6 +135,10 @@ def cut(noisy: NDArray[np.int64], tool: Codec, *, bins: int, stddev: float) -> C
     if tool.open_ended:
         mass = within_sight(mass, noisy[:cells], stddev=stddev)
     groups = _groups(mass, bins=bins, stddev=stddev)
+    if tool.marks.size:  # no bin may straddle what a declared rule tells apart
+        starts = np.diff(groups, prepend=-1) > 0
+        starts[tool.marks] = True
+        groups = np.cumsum(starts) - 1
     weights = mass
     if tool.has_missing:
         groups = np.append(groups, groups.max() + 1)

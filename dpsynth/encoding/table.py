@@ -1,14 +1,15 @@
 """Whole tables: rows to codes and canonical content, and codes back to a typed table."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dpsynth.encoding.codec import codecs
+from dpsynth.encoding.codec import codec, codecs
 from dpsynth.encoding.identifiers import generate
+from dpsynth.encoding.undeclared import Undeclared
 from dpsynth.schema.columns import IdentifierColumn, ModeledColumn
 
 if TYPE_CHECKING:
@@ -23,23 +24,27 @@ class EncodedTable:
 
     Attributes:
         codes: by modeled column, in table order; each of shape ``(rows,)``.
+        undeclared: by open column, the values that could be learnt.
         content: shape ``(rows, columns)``, uint64: the cells in canonical form.
     """
 
     codes: Mapping[str, NDArray[np.unsignedinteger[Any]]]
     content: NDArray[np.uint64]
+    undeclared: Mapping[str, Undeclared] = field(default_factory=dict)
 
 
 def encode_table(frame: "pd.DataFrame", schema: "Schema") -> EncodedTable:
     """Encode the modeled columns of ``frame``; never raises on what a cell holds."""
     tools = codecs(schema)
     content = np.empty((len(frame), len(tools)), dtype=np.uint64)
-    codes = {}
+    codes, undeclared = {}, {}
     for place, (name, tool) in enumerate(tools.items()):
         encoded = tool.encode(frame[name])
         codes[name] = encoded.codes
         content[:, place] = encoded.content
-    return EncodedTable(codes=codes, content=content)
+        if encoded.undeclared is not None:
+            undeclared[name] = encoded.undeclared
+    return EncodedTable(codes=codes, content=content, undeclared=undeclared)
 
 
 def decode_table(
@@ -48,6 +53,7 @@ def decode_table(
     rng: np.random.Generator,
     *,
     rows: int | None = None,
+    values: Mapping[str, NDArray[np.float64]] | None = None,
 ) -> "pd.DataFrame":
     """Turn base codes into a table with the declared columns, dtypes and ranges.
 
@@ -56,6 +62,7 @@ def decode_table(
         schema: the declared columns; identifiers are generated, excluded columns are left out.
         rng: of the sampling, which is post-processing and costs no privacy.
         rows: how many; by default as many as there are codes.
+        values: by numeric or date column, what cells are to be where that is settled; else NaN.
     """
     import pandas as pd
 
@@ -64,7 +71,22 @@ def decode_table(
     series = {}
     for column in schema.columns:
         if isinstance(column, ModeledColumn):
-            series[column.name] = tools[column.name].decode(codes[column.name], rng)
+            settled = None if values is None else values.get(column.name)
+            tool = tools[column.name]
+            series[column.name] = tool.decode(codes[column.name], rng, values=settled)
         elif isinstance(column, IdentifierColumn):
             series[column.name] = generate(column, count)
     return pd.DataFrame(series, index=pd.RangeIndex(count), copy=False)
+
+
+def seen(frame: "pd.DataFrame", schema: "Schema") -> "Schema":
+    """Return ``schema`` with all that ``frame`` holds in open columns among the known values.
+
+    For comparing tables with one that is public already: its values are not private.
+    """
+    found = {}
+    for column in schema.modeled:
+        if column.learns_values:
+            held = codec(column).encode(frame[column.name]).undeclared
+            found[column.name] = () if held is None else held.texts
+    return schema.with_values(found)

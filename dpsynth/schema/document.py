@@ -13,8 +13,9 @@ from pydantic import model_validator as validator
 
 from dpsynth.domain import PrivacyUnit
 from dpsynth.errors import SchemaError
-from dpsynth.schema.columns import AnyColumn, Column, ModeledColumn
+from dpsynth.schema.columns import AnyColumn, CategoricalColumn, Column, ModeledColumn
 from dpsynth.schema.provenance import DECLARED, Provenance
+from dpsynth.schema.rules import Rule, check
 from dpsynth.schema.wording import one_sentence
 
 FORMAT: Literal["dpsynth-schema/1"] = "dpsynth-schema/1"
@@ -76,6 +77,7 @@ class Schema(BaseModel):
 
     Args:
         columns: in the order of the table.
+        rules: what never occurs, by public knowledge; no synthetic row breaks one.
         unit: whose data one guarantee covers.
         expected_rows: an order of magnitude, for estimates; never read off the file.
         target: column to predict, for the reports and audits.
@@ -95,6 +97,7 @@ class Schema(BaseModel):
     sensitive: tuple[StrictStr, ...] = ()
     unit: Unit = Unit()
     columns: tuple[AnyColumn, ...]
+    rules: tuple[Rule, ...] = ()
 
     @validator(mode="after")
     def _consistent(self) -> "Schema":
@@ -130,6 +133,7 @@ class Schema(BaseModel):
                     f"the person column {self.unit.column!r} cannot be learnt: "
                     "declare it as `identifier` or `excluded`"
                 )
+        check(self.rules, self.columns)
         return self
 
     # -- reading and writing ------------------------------------------------------------------
@@ -144,8 +148,12 @@ class Schema(BaseModel):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that ``from_dict`` reads back, without what is at its default."""
-        dumped = self.model_dump(mode="json", exclude_none=True)
+        dumped = self.model_dump(mode="json", exclude_none=True, exclude={"rules"})
         pruned: dict[str, Any] = _without_defaults(dumped)
+        # Keys of a rule are names of columns, so that none of them stands for a default.
+        rules = [rule.model_dump(mode="json", exclude_defaults=True) for rule in self.rules]
+        if rules:
+            pruned["rules"] = rules
         return {name: pruned[name] for name in _ORDER if name in pruned}
 
     @classmethod
@@ -273,6 +281,25 @@ class Schema(BaseModel):
             unit = unit.model_copy(update={"provenance": _adopt(unit.provenance, adopted)})
         return self.model_copy(update={"columns": changed, "unit": unit})
 
+    def with_values(self, values: Mapping[str, Sequence[str]]) -> "Schema":
+        """Return the schema with released values among the known ones of open columns.
+
+        For coding and decoding alone: what a release learnt is not declared, and a release's own
+        schema does not state it.
+
+        Raises:
+            SchemaError: a column is not open, or a value is none that one can learn.
+        """
+        learnt = {
+            name: column.learnt(held)
+            for name, held in values.items()
+            if isinstance(column := self.column(name), CategoricalColumn)
+        }
+        if learnt.keys() != values.keys():
+            raise SchemaError("values were learnt for a column that is not categorical")
+        columns = tuple(learnt.get(column.name, column) for column in self.columns)
+        return self.model_copy(update={"columns": columns})
+
     def provenance_summary(self) -> dict[str, Any]:
         """Return the origin of every fact by column and field; plain data.
 
@@ -302,6 +329,7 @@ class Schema(BaseModel):
 
 
 _ORDER = tuple(Schema.model_fields)
+_OFF = ("nullable", "open")  # switches that are off by default
 _UNPAID = (
     "says `learnt`, but it stands here before any charge is made: leave the field out so that the "
     "release learns and pays for it, or say how it is known (declared, or confirmed with a source)"
@@ -317,6 +345,10 @@ def _adopt(origins: Mapping[Any, Provenance], adopted: Provenance) -> dict[Any, 
 
 def _learnt(column: Column) -> dict[str, dict[str, str]]:
     """What a release learns of a column because nothing declares it, and who pays."""
+    if isinstance(column, ModeledColumn) and column.learns_values:
+        return {
+            "learnt_values": Provenance(status="learnt", entry=f"values({column.name})").filled()
+        }
     if not isinstance(column, ModeledColumn) or not column.learns_bins:
         return {}
     origin = Provenance(status="learnt", entry=f"bins({column.name})").filled()
@@ -334,7 +366,7 @@ def _without_defaults(data: Any) -> Any:
         return {
             name: value
             for name, value in kept.items()
-            if not (value == [] or value == {} or (name == "nullable" and value is False))
+            if not (value == [] or value == {} or (name in _OFF and value is False))
         }
     if isinstance(data, list):
         return [_without_defaults(value) for value in data]

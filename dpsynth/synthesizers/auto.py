@@ -7,27 +7,27 @@ from itertools import combinations
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dpsynth import _validate
 from dpsynth.domain import Domain, PrivacyUnit
-from dpsynth.encoding.coarsening import Coarsening
 from dpsynth.errors import UnknownNameError
 from dpsynth.models.graphical.convex import fit_cliques, pooled_by_clique
-from dpsynth.models.graphical.denoise import smooth_histogram, smooth_ordered, smoothing_factor
-from dpsynth.models.graphical.estimation import project_to_simplex
 from dpsynth.models.graphical.model import GraphicalModel
 from dpsynth.models.graphical.raking import Correction
-from dpsynth.models.graphical.tables import Array, NoisyTable, estimate_total, regrouped
+from dpsynth.models.graphical.tables import Array, NoisyTable, estimate_total
 from dpsynth.models.graphical.triangulation import GrowingGraph
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.mechanisms import DiscreteGaussian
 from dpsynth.privacy.queries import MarginalErrorQuery, MarginalQuery
 from dpsynth.synthesizers.base import Learned, Step
-from dpsynth.synthesizers.compression import merge_rare, most_levels
+from dpsynth.synthesizers.compression import most_levels
 from dpsynth.synthesizers.facade import Synthesizer
-from dpsynth.synthesizers.gain import Deviations, share_units, unit_levels
+from dpsynth.synthesizers.gain import share_units, unit_levels
+from dpsynth.synthesizers.loom_columns import Known, known
+from dpsynth.synthesizers.loom_forecast import Forecast, best_resolutions, resolutions
 from dpsynth.synthesizers.one_way import OneWayPhase, as_table
-from dpsynth.zeros import Alike, alike
+from dpsynth.zeros import alike
 
 Pair = tuple[str, str]
 
@@ -107,8 +107,8 @@ class Auto(Synthesizer):
         levels = most_levels(curator.domain)
         ordered = curator.domain.ordered
         rare = _rare_below(rho)
-        known: dict[str, Known] = {
-            name: _known(
+        columns = {
+            name: known(
                 table,
                 total,
                 ordered=name in ordered,
@@ -118,21 +118,25 @@ class Auto(Synthesizer):
             )
             for name, table in histograms.items()
         }
-        groups = {name: each.coarsening.groups for name, each in known.items()}
-        coarse = curator.coarsened(groups)
+        forecast = None
+        if bill.scoring is not None and bill.measuring is not None:
+            forecast, groups = self._forecast(curator, bill, columns, total)
+            best = best_resolutions(forecast, unit_levels(bill.units), units=bill.units)
+            columns = {name: columns[name].merged(groups[name][at]) for name, at in best.items()}
+        coarse = curator.coarsened({n: each.coarsening.groups for n, each in columns.items()})
         base = {
-            name: known[name].rows if name in known else np.full(size, total / size)
+            name: columns[name].rows if name in columns else np.full(size, total / size)
             for name, size in coarse.domain.sizes.items()
         }
-        tables = [each.table for each in known.values()]
+        tables = [each.table for each in columns.values()]
         graph = GrowingGraph(
             coarse.domain,
             most_cells=max(self.most_cells, sum(coarse.domain.sizes.values())),
             most_clique_cells=max(self.most_cells // 5, max(coarse.domain.sizes.values())),
         )
         answers: list[NoisyTable] = []
-        if bill.scoring is not None and bill.measuring is not None:
-            chosen = self._choose(coarse, bill, base, total, graph)
+        if forecast is not None and bill.measuring is not None:
+            chosen = self._choose(forecast, best, bill, graph)
             queries = [
                 MarginalQuery(clique=pair, domain=coarse.domain)
                 for pair, units in chosen.items()
@@ -150,56 +154,64 @@ class Auto(Synthesizer):
             penalty=_PENALTY,
             column_penalty=_COLUMN_PENALTY,
             precision=_PRECISION,
+            adapt=True,
             roughness=_ROUGHNESS,
-            ordered={name: known[name].in_order for name in ordered if name in known},
+            ordered={name: each.in_order for name, each in columns.items()},
         )
         if len(inside) < len(pairs):
             model = replace(model, corrections=_corrections(model, pairs, graph))
-        return Learned(model=model, coarsenings={n: each.coarsening for n, each in known.items()})
+        return Learned(model=model, coarsenings={n: each.coarsening for n, each in columns.items()})
 
-    def _choose(
-        self,
-        curator: Curator,
-        bill: "_Bill",
-        base: Mapping[str, Array],
-        total: float,
-        graph: GrowingGraph,
-    ) -> dict[Pair, int]:
-        pairs = list(combinations(bill.columns, 2))
+    def _forecast(
+        self, curator: Curator, bill: "_Bill", columns: Mapping[str, Known], total: float
+    ) -> tuple[Forecast, dict[str, list[NDArray[np.int64]]]]:
+        """Ask for all distances; return what follows, and the groupings there are by column."""
         assert bill.scoring is not None
         assert bill.measuring is not None
-        expected = [np.outer(base[a], base[b]) / total for a, b in pairs]
+        coarse = curator.coarsened({n: each.coarsening.groups for n, each in columns.items()})
+        pairs = list(combinations(bill.columns, 2))
+        expected = [np.outer(columns[a].rows, columns[b].rows) / total for a, b in pairs]
         query = MarginalErrorQuery(
             cliques=tuple(pairs),
             references=tuple(
                 np.rint(table * _RESOLUTION).astype(np.int64).ravel() for table in expected
             ),
             resolution=_RESOLUTION,
-            domain=curator.domain,
+            domain=coarse.domain,
         )
-        noisy = curator.score(query, bill.scoring, label=_SCORES) / _RESOLUTION
+        noisy = coarse.score(query, bill.scoring, label=_SCORES) / _RESOLUTION
         noise = float(bill.scoring.sigma_squared) ** 0.5 / _RESOLUTION
-        distances = np.clip(noisy - noise / 2, 0.0, 2 * total)
-        weights = np.array(
-            [self.target_weight if self.target in pair else 1 for pair in pairs], dtype=np.float64
+        found = {name: resolutions(columns[name]) for name in bill.columns}
+        forecast = Forecast(
+            pairs=pairs,
+            distances=np.clip(noisy - noise / 2, 0.0, 2 * total),
+            weights=np.array(
+                [self.target_weight if self.target in pair else 1 for pair in pairs],
+                dtype=np.float64,
+            ),
+            variances=float(bill.measuring.sigma_squared) / unit_levels(bill.units)[1:],
+            total=total,
+            profiles={name: [profile for _, profile in each] for name, each in found.items()},
         )
+        return forecast, {name: [groups for groups, _ in each] for name, each in found.items()}
+
+    def _choose(
+        self, forecast: Forecast, best: Mapping[str, int], bill: "_Bill", graph: GrowingGraph
+    ) -> dict[Pair, int]:
+        """Return how many units each pair gets, and let ``graph`` grow."""
         levels = unit_levels(bill.units)
-        variances = float(bill.measuring.sigma_squared) / levels[1:]
         even = int(np.searchsorted(levels, max(1, bill.units // max(len(bill.columns), 8)))) - 1
-
-        def gain(at: int, *, noise: float = 1.0) -> Array:
-            spread = Deviations.spread(float(distances[at]), expected[at])
-            return np.asarray(weights[at] * spread.gain(variances * noise**2))
-
-        gains = [gain(at) for at in range(len(pairs))]
+        pairs = forecast.pairs
+        gains = [forecast.gains(at, best) for at in range(len(pairs))]
         chosen: dict[int, Array] = {}
-        for at in sorted(range(len(pairs)), key=lambda at: -gains[at][even]):
+        # There are no answers for more pairs than this.
+        for at in sorted(range(len(pairs)), key=lambda at: -gains[at][even])[: bill.units]:
             if gains[at][even] <= 0 and chosen:
                 break
             if graph.join(pairs[at]):
                 chosen[at] = gains[at]
             elif self.rake or not chosen:
-                chosen[at] = gain(at, noise=_OUTSIDE_NOISE)
+                chosen[at] = forecast.gains(at, best, noise=_OUTSIDE_NOISE)
         table = np.array([[0.0, *each] for each in chosen.values()])
         units = share_units(table, levels, units=bill.units)
         return {pairs[at]: int(n) for at, n in zip(chosen, units, strict=True) if n}
@@ -264,41 +276,6 @@ class _Bill:
     @property
     def pairs(self) -> int:
         return len(self.columns) * (len(self.columns) - 1) // 2
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Known:
-    """What a histogram says of one column: its merged codes, and the rows of each."""
-
-    coarsening: Coarsening
-    table: NoisyTable
-    rows: Array
-    in_order: int
-
-
-def _known(
-    table: NoisyTable,
-    total: float,
-    *,
-    ordered: bool,
-    rare: float,
-    levels: int,
-    merging: Alike | None = None,
-) -> Known:
-    stddev = float(np.sqrt(table.variance.max()))
-    raw = table.values
-    smooth = smooth_ordered(raw, stddev) if ordered else smooth_histogram(raw, stddev)
-    factor = smoothing_factor(raw, smooth)
-    rows = project_to_simplex(smooth, np.ones(raw.size), total=total)
-    groups = merge_rare(table, threshold=rare, levels=levels, alike=merging).groups
-    clean = NoisyTable(clique=table.clique, values=rows, variance=table.variance * factor)
-    merged = regrouped(clean, groups)
-    return Known(
-        coarsening=Coarsening(groups=groups, weights=rows),
-        table=merged,
-        rows=merged.values,
-        in_order=merged.values.size - int(merged.values.size < raw.size),
-    )
 
 
 def _one_way_share(rho: Fraction) -> Fraction:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from zipfile import BadZipFile
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpsynth.encoding.coarsening import Coarsening
+from dpsynth.encoding.values import read_values
 from dpsynth.errors import DpsynthError, IntegrityError, UsageError
 from dpsynth.models.graphical.model import GraphicalModel
 from dpsynth.schema import Schema
@@ -32,6 +33,7 @@ class FittedModel:
         model: the distribution over the modeled codes.
         coarsenings: for each modeled column, how its declared codes were grouped, and the share
             of each code in its group.
+        values: by open column, the values that a selection released; sorted text.
         synthesizer: name and settings.
         plan: the bill that was planned, as a document.
         ledger_extract: the bill that was paid, as a document.
@@ -41,38 +43,72 @@ class FittedModel:
     model: GraphicalModel
     coarsenings: Mapping[str, Coarsening]
     synthesizer: Mapping[str, Any]
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     plan: Mapping[str, Any] = field(default_factory=dict)
     ledger_extract: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def full_schema(self) -> Schema:
+        """The schema with what was learnt of open columns: it codes and decodes, as the model."""
+        return self.schema.with_values(self.values)
 
     @property
     def total(self) -> float:
         """Number of rows that the noisy answers speak for; never the exact one."""
         return self.model.total
 
-    def sample(self, rows: int | None = None, *, seed: int | None = None) -> "pd.DataFrame":
+    def sample(
+        self,
+        rows: int | None = None,
+        *,
+        seed: int | None = None,
+        given: Mapping[str, object] | None = None,
+    ) -> "pd.DataFrame":
         """Draw a synthetic table. Free of charge: it is computed from the released model.
 
         Args:
-            rows: how many; the noisy total, rounded, where not given.
+            rows: how many; the noisy total, rounded, where not given, or of it the part for which
+                ``given`` holds.
             seed: makes the draw reproducible. A seed here costs no privacy.
+            given: by column, what all rows are to hold: a value as the table shows it, None for a
+                missing one, a list of values of which any may be, or for numbers and dates an
+                interval ``[least, most]``. The rows follow the model's own distribution given
+                that, however rare it is; corrections outside its tree do not bear on them.
 
         Returns:
-            The columns of the schema in its order, with the declared dtypes and ranges.
+            The columns of the schema in its order, with the declared dtypes and ranges. No row
+            breaks a declared rule.
 
         Raises:
-            UsageError: ``rows`` or ``seed`` is negative.
+            UsageError: ``rows`` or ``seed`` is negative, a column has no such value, or the model
+                holds what is given impossible.
+            UnknownNameError: no column to learn is called so.
         """
         from dpsynth.encoding.table import decode_table
+        from dpsynth.encoding.within import Within
+        from dpsynth.synthesizers.cohort import impossible, selections
 
-        wanted = max(round(self.total), 0) if rows is None else rows
-        if wanted < 0:
+        if rows is not None and rows < 0:
             raise UsageError("rows must be at least 0")
         if seed is not None and seed < 0:
             raise UsageError("seed must be at least 0")
+        schema = self.full_schema
+        chosen = selections(schema, given or {})
+        within = Within(schema=schema, coarsenings=self.coarsenings, given=chosen)
         rng = np.random.default_rng(seed)
-        drawn = self.model.sample(wanted, rng)
-        codes = {name: self.coarsenings[name].expand(drawn[name], rng) for name in drawn}
-        return decode_table(codes, self.schema, rng, rows=wanted)
+        total, likelihood = self.total, within.likelihood()
+        if chosen:
+            try:
+                chance = self.model.log_chance(likelihood)
+            except ValueError as error:
+                raise UsageError(str(error)) from error
+            if not np.isfinite(chance):
+                raise impossible(chosen)
+            total *= float(np.exp(chance))
+        wanted = max(round(total), 0) if rows is None else rows
+        drawn = self.model.sample(wanted, rng, likelihood=likelihood)
+        codes, values = within.draw(drawn, rng)
+        return decode_table(codes, schema, rng, rows=wanted, values=values)
 
     def save(self, folder: Path | str) -> None:
         """Write the model into ``folder``: JSON and plain arrays, nothing executable."""
@@ -91,6 +127,11 @@ class FittedModel:
             "schema": self.schema.to_dict(),
             "graphical": header,
             "coarsened": list(self.coarsenings),
+            **(
+                {"values": {n: list(held) for n, held in self.values.items()}}
+                if self.values
+                else {}
+            ),
             "plan": dict(self.plan),
             "ledger": dict(self.ledger_extract),
         }
@@ -133,10 +174,11 @@ class FittedModel:
                 model=GraphicalModel.from_arrays(document["graphical"], graphical),
                 coarsenings=coarsenings,
                 synthesizer=document["synthesizer"],
+                values=read_values(document.get("values", {})),
                 plan=document["plan"],
                 ledger_extract=document["ledger"],
             )
-            made._check()
+            made = replace(made, model=made._ruled())
         except DpsynthError as error:
             raise IntegrityError(f"the model in {folder} is damaged: {error}") from error
         except (OSError, KeyError, TypeError, ValueError, EOFError, BadZipFile) as error:
@@ -145,10 +187,12 @@ class FittedModel:
             ) from error
         return made
 
-    def _check(self) -> None:
+    def _ruled(self) -> GraphicalModel:
+        """Return the model with the schema's rules in its domain, or raise if it breaks one."""
         from dpsynth.encoding import base_domain
+        from dpsynth.models.graphical.zeros import keeps_zeros
 
-        declared = base_domain(self.schema)
+        declared = base_domain(self.full_schema)
         if not set(declared.columns) == set(self.coarsenings) == set(self.model.domain.columns):
             raise ValueError("the model and the schema name different columns")
         for name, coarsening in self.coarsenings.items():
@@ -156,3 +200,11 @@ class FittedModel:
                 raise ValueError("a column has another number of codes than its schema declares")
             if coarsening.size != self.model.domain.sizes[name]:
                 raise ValueError("a column has another number of groups than its model")
+        if not declared.zeros:
+            return self.model
+        groups = {name: coarsening.groups for name, coarsening in self.coarsenings.items()}
+        domain = replace(self.model.domain, zeros=declared.regrouped(groups).zeros)
+        ruled = replace(self.model, domain=domain)
+        if not keeps_zeros(ruled):
+            raise ValueError("the model breaks a rule of its schema")
+        return ruled

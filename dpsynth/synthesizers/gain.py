@@ -48,12 +48,41 @@ class Deviations:
         return np.asarray(_MEAN_ABSOLUTE * (self.cells * self.sizes * left).sum(1))
 
 
+def spread_over(distance: float, rows: Array, cells: Array) -> Array:
+    """Spread an L1 ``distance`` over classes of ``cells`` that each expect ``rows``."""
+    roots = np.sqrt(np.maximum(rows, _LEAST_ROWS))
+    return np.asarray(distance * roots / (_MEAN_ABSOLUTE * float(cells @ roots)))
+
+
+def left_over(sizes: Array, cells: Array, variance: Array) -> Array:
+    """Return the L1 error that measuring leaves of deviations, for each variance of its noise."""
+    sigma = np.sqrt(variance)[:, None]
+    return np.asarray(_MEAN_ABSOLUTE * ((sigma * sizes / np.hypot(sigma, sizes)) @ cells))
+
+
 def unit_levels(units: int) -> NDArray[np.int64]:
     """Return numbers of units to choose from: 0, 1 and on in growing steps, up to all."""
     found = [0, 1]
     while found[-1] < units:
         found.append(min(units, max(found[-1] + 1, round(found[-1] * 1.25))))
     return np.array(found, dtype=np.int64)
+
+
+def price_of(table: Array, levels: NDArray[np.int64], *, units: int) -> float:
+    """Return the least price of a unit at which no more than ``units`` are asked for.
+
+    Args:
+        table: shape ``(candidates, levels)``: gain of each with each number of units.
+        levels: ascending numbers of units, the first 0 and the second 1.
+        units: that there are.
+    """
+    worth = levels.astype(np.float64)
+    low, high = 0.0, float(table.max()) + 1.0
+    for _ in range(_BISECTIONS):
+        price = (low + high) / 2
+        wanted = levels[np.argmax(table - price * worth, axis=1)]
+        low, high = (price, high) if wanted.sum() > units else (low, price)
+    return high
 
 
 def share_units(
@@ -73,13 +102,8 @@ def share_units(
         Shape ``(candidates,)``, units of each, of sum ``units``.
     """
     table = np.asarray(gains)
-    worth = levels.astype(np.float64)
-    low, high = 0.0, float(table.max()) + 1.0
-    for _ in range(_BISECTIONS):
-        price = (low + high) / 2
-        wanted = levels[np.argmax(table - price * worth, axis=1)]
-        low, high = (price, high) if wanted.sum() > units else (low, price)
-    chosen = np.argmax(table - high * worth, axis=1)
+    price = price_of(table, levels, units=units)
+    chosen = np.argmax(table - price * levels, axis=1)
     left = units - int(levels[chosen].sum())
     while left > 0:
         following = np.minimum(chosen + 1, levels.size - 1)

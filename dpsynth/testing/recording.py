@@ -12,6 +12,7 @@ certified.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import isqrt
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from dpsynth.domain import Domain
 from dpsynth.privacy.accounting import epsilon_from_rho
-from dpsynth.privacy.events import event_to_dict
+from dpsynth.privacy.events import PartitionSelectionEvent, event_to_dict
 from dpsynth.privacy.ledger import Ledger
 from dpsynth.privacy.randomness import SeededRandom
 from dpsynth.privacy.source import TableSource
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _CAP_DELTA = Fraction(1, 10**9)
 CROWD = 10  # rows that all say the same, so that one more stands out
+_MOST_CROWD = 10_000
 
 
 class DivergedError(Exception):
@@ -50,12 +52,15 @@ class Reading:
         shape: their numbers of codes at that time.
         counts: the exact answer.
         paid: ledger entries that were on record when the rows were read.
+        texts: the values that were counted, where an open column was asked for its values; then
+            ``counts`` has one number each.
     """
 
     clique: tuple[str, ...]
     shape: tuple[int, ...]
     counts: NDArray[np.int64]
     paid: int
+    texts: tuple[str, ...] | None = None
 
 
 class RecordingSource:
@@ -77,16 +82,32 @@ class RecordingSource:
         """Return exact rows per cell, and note them."""
         return self._note(clique).counts
 
+    def values(self, column: str) -> tuple[Sequence[str], NDArray[np.int64]]:
+        """Return the values of an open column and their units, and note them."""
+        reading = self._note((column,), values=True)
+        return reading.texts or (), reading.counts
+
+    def closed(self, values: Mapping[str, Sequence[str]], domain: Domain) -> "RecordingSource":
+        """Return the same rows with codes for released values, on the same tape."""
+        return RecordingSource(self._source.closed(values, domain), paid=self._paid, tape=self.tape)
+
     def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> "RecordingSource":
         """Return the same rows with codes regrouped, on the same tape."""
         return RecordingSource(self._source.coarsened(groups), paid=self._paid, tape=self.tape)
 
-    def _note(self, clique: tuple[str, ...]) -> Reading:
+    def _note(self, clique: tuple[str, ...], *, values: bool = False) -> Reading:
+        texts: tuple[str, ...] | None = None
+        if values:
+            held, counts = self._source.values(*clique)
+            texts = tuple(held)
+        else:
+            counts = self._source.count(clique)
         reading = Reading(
             clique=clique,
             shape=self.domain.shape(clique),
-            counts=self._source.count(clique),
+            counts=counts,
             paid=self._paid(),
+            texts=texts,
         )
         self.tape.append(reading)
         return reading
@@ -112,14 +133,31 @@ class ReplayingSource(RecordingSource):
         Raises:
             DivergedError: the recording asked something else here, or nothing.
         """
+        return self._recalled(clique).counts
+
+    def values(self, column: str) -> tuple[Sequence[str], NDArray[np.int64]]:
+        """Return the recorded values of the same place in the sequence, as ``count`` does."""
+        then = self._recalled((column,), values=True)
+        return then.texts or (), then.counts
+
+    def _recalled(self, clique: tuple[str, ...], *, values: bool = False) -> Reading:
         place = len(self.tape)
-        mine = self._note(clique)
+        mine = self._note(clique, values=values)
         if place >= len(self._recorded):
             raise DivergedError("the neighbor's rows were read more often")
         then = self._recorded[place]
-        if (then.clique, then.shape, then.paid) != (mine.clique, mine.shape, mine.paid):
+        if _asked(then) != _asked(mine):
             raise DivergedError(f"another question was asked of the neighbor's rows: {clique}")
-        return then.counts
+        return then
+
+    def closed(self, values: Mapping[str, Sequence[str]], domain: Domain) -> "ReplayingSource":
+        """Return the same rows with codes for released values, in the same replay."""
+        return ReplayingSource(
+            self._source.closed(values, domain),
+            paid=self._paid,
+            tape=self.tape,
+            recorded=self._recorded,
+        )
 
     def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> "ReplayingSource":
         """Return the same rows with codes regrouped, in the same replay."""
@@ -129,6 +167,10 @@ class ReplayingSource(RecordingSource):
             tape=self.tape,
             recorded=self._recorded,
         )
+
+
+def _asked(reading: Reading) -> tuple[object, ...]:
+    return reading.clique, reading.shape, reading.paid, reading.texts is None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +212,7 @@ def replay(
     """Fit ``synthesizer`` on pairs of neighboring made-up tables of ``schema``.
 
     The pairs are those that move counts furthest: a person with more rows than are allowed, all
-    the same and unlike the ten rows that are there; one alone in an empty table; and one who says
+    the same and unlike the rows that are there; one alone in an empty table; and one who says
     what everybody says.
 
     Args:
@@ -181,21 +223,29 @@ def replay(
         seed: of the noise.
     """
     plan = synthesizer.plan(schema, epsilon=Fraction(epsilon), delta=Fraction(delta))
-    crowd = _rows(schema, last=False, rows=CROWD)
+    given = plan.unit.max_rows + 2 * (plan.unit.name == "person")
+    crowd = _rows(schema, last=False, rows=_crowd(plan, values=given), values=given)
     nobody = crowd.iloc[:0]
-    extreme, usual = (
-        _rows(schema, last=last, rows=plan.unit.max_rows + 2 * (plan.unit.name == "person"))
-        for last in (True, False)
-    )
+    extreme, usual = (_rows(schema, last=last, rows=given, values=given) for last in (True, False))
+    same = _rows(schema, last=True, rows=given, values=1)
     worlds = (
         ("one person unlike all others", crowd, extreme),
-        ("one person in an empty table", nobody, extreme),
+        ("one person in an empty table", nobody, same),
         ("one person like all others", crowd, usual),
     )
     return tuple(
         _pair(synthesizer, schema, plan, world=world, table=table, person=person, seed=seed)
         for world, table, person in worlds
     )
+
+
+def _crowd(plan: "Plan", *, values: int) -> int:
+    """Return how many make a crowd: where values are selected, so many that each is released."""
+    selections = [
+        step.event for step in plan.steps if isinstance(step.event, PartitionSelectionEvent)
+    ]
+    high = [event.threshold + 8 * (1 + isqrt(int(event.sigma_squared))) for event in selections]
+    return min(max([CROWD, *(values * int(each) for each in high)]), _MOST_CROWD)
 
 
 def _pair(
@@ -253,7 +303,7 @@ def _fit(
     # The cap is as wide as it must be: conversions round against the spender.
     cap = epsilon_from_rho(2 * plan.rho, _CAP_DELTA)
     with Ledger.in_memory(cap_epsilon=cap, cap_delta=_CAP_DELTA) as ledger:
-        account = ledger.open_release(rho=plan.rho, seeded=True)
+        account = ledger.open_release(rho=plan.rho, reserved=plan.reserved_delta, seeded=True)
         prepared: Prepared = prepare(table, schema, key=_key)
         source = wrapped(prepared.source, lambda: len(account.entries))
         model = synthesizer.fit_prepared(
@@ -274,8 +324,12 @@ def _key(purpose: str) -> bytes:
     return purpose.encode().ljust(32, b"\0")[:32]
 
 
-def _rows(schema: "Schema", *, last: bool, rows: int) -> "pd.DataFrame":
-    """Return rows that hold the first declared code in every column, or the last."""
+def _rows(schema: "Schema", *, last: bool, rows: int, values: int) -> "pd.DataFrame":
+    """Return rows that hold the first declared code in every column, or the last.
+
+    In an open column they hold ``values`` different values in turn, undeclared; others in the
+    last ones than in the first.
+    """
     from dpsynth.encoding import base_domain
     from dpsynth.encoding.table import decode_table
 
@@ -283,7 +337,11 @@ def _rows(schema: "Schema", *, last: bool, rows: int) -> "pd.DataFrame":
     codes: dict[str, Any] = {
         name: np.full(rows, size - 1 if last else 0, dtype=np.int64) for name, size in sizes.items()
     }
-    return decode_table(codes, schema, np.random.default_rng(0), rows=rows)
+    table = decode_table(codes, schema, np.random.default_rng(0), rows=rows)
+    opened = [column.name for column in schema.modeled if column.learns_values]
+    whose = "alone" if last else "by all"
+    made_up = [f"made up {whose} {row % values}" for row in range(rows)]
+    return table.assign(**dict.fromkeys(opened, made_up))
 
 
 def _named(table: "pd.DataFrame", schema: "Schema", *, every: bool) -> "pd.DataFrame":
@@ -306,4 +364,5 @@ def _same(first: "FittedModel", second: "FittedModel") -> bool:
         and np.array_equal(coarsening.weights, second.coarsenings[name].weights)
         for name, coarsening in first.coarsenings.items()
     )
-    return header == other_header and same_arrays and same_groups
+    same_values = first.values == second.values
+    return header == other_header and same_arrays and same_groups and same_values

@@ -98,7 +98,12 @@ class GraphicalModel:
         return self.total * self._eliminate(wanted)
 
     def sample(
-        self, rows: int, rng: np.random.Generator, *, given: Mapping[str, int] | None = None
+        self,
+        rows: int,
+        rng: np.random.Generator,
+        *,
+        given: Mapping[str, int] | None = None,
+        likelihood: Mapping[Clique, Array] | None = None,
     ) -> Codes:
         """Draw rows, their marginals as close to the model's as rounding to whole rows allows.
 
@@ -107,19 +112,24 @@ class GraphicalModel:
             rng: post-processing randomness; the same generator state gives the same rows.
             given: codes that all rows must have, by column. The rows then follow the conditional
                 distribution of the cliques exactly, however rare that is.
+            likelihood: tables over columns of one clique each, in [0, 1]: the chance that a row
+                with these codes is to be kept. The rows follow the distribution of what is kept.
 
         Returns:
             Codes by column, in the domain's order, in the narrowest unsigned type.
 
         Raises:
             KeyError: ``given`` names a column that the domain does not have.
-            ValueError: a given code is not in its column's domain, or the model holds all of them
-                together impossible.
+            ValueError: a given code is not in its column's domain, no clique holds the columns of
+                a likelihood, or the model holds all of them together impossible.
         """
         if rows < 0:
             raise ValueError("rows must be at least 0")
-        if given:
-            return self._draw(rows, rng, self._conditioned(given))
+        if given or likelihood:
+            tables, chance = self._conditioned(self._evidence(given or {}), likelihood or {})
+            if not np.isfinite(chance):
+                raise ValueError("the model holds what is given impossible")
+            return self._draw(rows, rng, tables)
         tables = [self.probabilities[node.clique] for node in self._nodes]
         if not self.corrections or not rows:
             return self._draw(rows, rng, tables)
@@ -146,35 +156,60 @@ class GraphicalModel:
             drawn.update(_split(codes, node.new, self.domain))
         return {name: drawn[name] for name in self.domain.columns}
 
-    def _conditioned(self, given: Mapping[str, int]) -> list[Array]:
-        """Return each node's table given the evidence in it and beneath it, up to a factor."""
+    def log_chance(self, likelihood: Mapping[Clique, Array]) -> float:
+        """Return the natural logarithm of the share of rows kept; see ``sample``.
+
+        Raises:
+            ValueError: no clique holds the columns of a likelihood.
+        """
+        return self._conditioned({}, likelihood)[1]
+
+    def _evidence(self, given: Mapping[str, int]) -> dict[Clique, Array]:
+        """Write given codes as tables that are 1 there and 0 elsewhere."""
+        found: dict[Clique, Array] = {}
         for name, code in given.items():
             if name not in self.domain.sizes:
                 raise KeyError(f"not in the domain: {name!r}")
             if not 0 <= code < self.domain.sizes[name]:
                 raise ValueError(f"the column {name!r} has no code {code}")
-        tables: list[Array] = []
-        for node in self._nodes:
-            table = self.probabilities[node.clique].copy()
-            for axis, name in enumerate(node.clique):
-                if name in given:
-                    other = np.arange(table.shape[axis]) != given[name]
-                    table[(slice(None),) * axis + (other,)] = 0.0
-            tables.append(table)
+            found[name,] = (np.arange(self.domain.sizes[name]) == code).astype(np.float64)
+        return found
+
+    def _conditioned(
+        self, evidence: Mapping[Clique, Array], likelihood: Mapping[Clique, Array]
+    ) -> tuple[list[Array], float]:
+        """Return each node's table given what bears on it and beneath it, up to a factor.
+
+        With it comes the logarithm of the share of rows that is left, minus infinity if none is.
+        """
+        tables = [self.probabilities[node.clique] for node in self._nodes]
+        for clique, table in [*evidence.items(), *likelihood.items()]:
+            if table.shape != self.domain.shape(clique):
+                raise ValueError(f"a likelihood over {', '.join(clique)} does not fit the domain")
+            homes = [at for at, node in enumerate(self._nodes) if set(clique) <= set(node.clique)]
+            if not homes:
+                raise ValueError(f"no clique of the model holds {', '.join(clique)} together")
+            at = min(homes, key=lambda home: tables[home].size)
+            home = self._nodes[at].clique
+            tables[at] = _product([(home, tables[at]), (clique, table)], keep=home)
+        log_chance = 0.0
         for at in range(len(self._nodes) - 1, 0, -1):
             node = self._nodes[at]
             assert node.parent is not None, "only the first node has no parent"
+            if tables[at] is self.probabilities[node.clique]:
+                continue  # nothing bears on it: it leaves its parent as it is
             parent = self._nodes[node.parent].clique
             beneath = _product([(node.clique, tables[at])], keep=node.separator)
             margin = _onto(self.probabilities, node.clique, node.separator)
-            likelihood = np.divide(beneath, margin, out=np.zeros_like(beneath), where=margin > 0)
-            factors = [(parent, tables[node.parent]), (node.separator, likelihood)]
-            table = _product(factors, keep=parent)
+            kept = np.divide(beneath, margin, out=np.zeros_like(beneath), where=margin > 0)
+            table = _product([(parent, tables[node.parent]), (node.separator, kept)], keep=parent)
             top = float(table.max())
-            tables[node.parent] = table / top if top > 0 else table
-        if not tables[0].sum() > 0:
-            raise ValueError("the model holds what is given impossible")
-        return tables
+            if not top > 0:
+                return tables, -np.inf
+            log_chance += float(np.log(top))
+            tables[node.parent] = table / top
+        left = float(tables[0].sum())
+        return tables, log_chance + float(np.log(left)) if left > 0 else -np.inf
 
     def log_likelihood(self, codes: Mapping[str, NDArray[np.integer]]) -> Array:
         """Return the natural logarithm of every record's probability under the cliques.
