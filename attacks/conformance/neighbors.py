@@ -59,7 +59,7 @@ def _synthesizer(named: Mapping[str, Any]) -> Any:
 
 def _judged(found: "Replay", *, planned: Sequence[Mapping[str, str]]) -> Check:
     moved = movements(found)
-    worst = max(moved, key=lambda one: one.ratio, default=None)
+    worst = max(moved, key=lambda one: (one.ratio, one.moved), default=None)
     faults = [
         *([found.diverged] if found.diverged else []),
         *(
@@ -166,11 +166,44 @@ def _pays_for_scores(entries: Sequence["Entry"], *, readings: int, max_rows: int
 
 
 def _paid(here: "Reading", there: "Reading", entry: "Entry") -> Movement:
+    if entry.event["kind"] == "partition_selection/v1":
+        return _values(here, there, entry)
+    if here.texts is not None:
+        return Movement(
+            moved=Fraction(0),
+            allowed=Fraction(1),
+            fault=f"the values of {', '.join(here.clique)} were read, and no selection was paid",
+        )
     if entry.event["kind"] == "discrete_laplace/v1":
         allowed = Fraction(entry.event["l1_sensitivity"])
         return _measured(here, there, norm="sum", allowed=allowed)
     allowed = Fraction(entry.event["l2_sensitivity_squared"])
     return _measured(here, there, norm="square", allowed=allowed)
+
+
+def _values(here: "Reading", there: "Reading", entry: "Entry") -> Movement:
+    """Compare counts by value: the values that both hold, and how many only one does."""
+    if here.texts is None or there.texts is None:
+        return Movement(
+            moved=Fraction(0),
+            allowed=Fraction(1),
+            fault=f"{', '.join(here.clique)} was counted, and a selection of values was paid",
+        )
+    first = dict(zip(here.texts, here.counts.tolist(), strict=True))
+    second = dict(zip(there.texts, there.counts.tolist(), strict=True))
+    shared = sum((first[text] - second[text]) ** 2 for text in first.keys() & second.keys())
+    alone = {**first, **second}
+    new = [alone[text] for text in first.keys() ^ second.keys()]
+    allowed = Fraction(entry.event["l2_sensitivity_squared"])
+    most = Fraction(entry.event["max_new"])
+    fault = ""
+    if shared > allowed:
+        fault = f"the values of {', '.join(here.clique)} moved further than declared"
+    elif len(new) > most or max(new, default=0) > 1:
+        fault = f"one person brought more to {', '.join(here.clique)} than was declared"
+    if Fraction(len(new)) / most > Fraction(shared) / allowed:
+        return Movement(moved=Fraction(len(new)), allowed=most, fault=fault)
+    return Movement(moved=Fraction(shared), allowed=allowed, fault=fault)
 
 
 def _measured(here: "Reading", there: "Reading", *, norm: str, allowed: Fraction) -> Movement:

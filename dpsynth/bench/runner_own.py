@@ -5,7 +5,6 @@ plan, fit and sample. As many rows are drawn as the noisy estimate says.
 """
 
 from collections.abc import Mapping
-from dataclasses import fields
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,8 @@ import numpy as np
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from dpsynth.synthesizers.base import Learned
 
 FLOOR = "resample"
 
@@ -47,6 +48,21 @@ def synthesize(job: Mapping[str, Any], frame: "pd.DataFrame") -> "pd.DataFrame":
 def _learnt(
     job: Mapping[str, Any], frame: "pd.DataFrame", rng: np.random.Generator
 ) -> dict[str, Any]:
+    learned = learn(job, frame)
+    codes: dict[str, Any] = learned.model.sample(max(round(learned.model.total), 1), rng)
+    for column, coarsening in learned.coarsenings.items():
+        codes[column] = coarsening.expand(codes[column], rng)
+    return {name: codes[name] for name in job["sizes"]}
+
+
+def learn(job: Mapping[str, Any], frame: "pd.DataFrame") -> "Learned":
+    """Plan and fit, by the plan's own bill.
+
+    Args:
+        job: ``name`` and ``settings`` of the synthesizer, ``epsilon`` and ``delta`` as exact text,
+            ``sizes`` and ``ordered`` of the domain, ``seed`` of the noise or None.
+        frame: codes.
+    """
     from dpsynth import synthesizer
     from dpsynth.domain import Domain, PrivacyUnit
     from dpsynth.privacy.accounting import rho_from_epsilon, total_rho
@@ -55,10 +71,7 @@ def _learnt(
     from dpsynth.privacy.randomness import PrivacyRandom, SeededRandom
     from dpsynth.sources.frame import FrameSource
 
-    # A domain of this version may or may not know which columns are ordered.
-    knows_order = "ordered" in {each.name for each in fields(Domain)}
-    facts: dict[str, Any] = {"ordered": frozenset(job["ordered"])} if knows_order else {}
-    domain = Domain(sizes=job["sizes"], **facts)
+    domain = Domain(sizes=job["sizes"], ordered=frozenset(job["ordered"]))
     epsilon, delta = Fraction(job["epsilon"]), Fraction(job["delta"])
     rho = rho_from_epsilon(epsilon, delta)
     unit, seed = PrivacyUnit(), job["seed"]
@@ -74,9 +87,6 @@ def _learnt(
         rng=PrivacyRandom() if seed is None else SeededRandom(seed),
     )
     learned = method.learn(curator, rho=rho)
-    codes: dict[str, Any] = learned.model.sample(max(round(learned.model.total), 1), rng)
-    for column, coarsening in learned.coarsenings.items():
-        codes[column] = coarsening.expand(codes[column], rng)
     assert total_rho(step.event for step in planned) == rho, "the plan is not the budget"
     assert account.left == 0, "the plan was not spent exactly"
-    return {name: codes[name] for name in domain.columns}
+    return learned

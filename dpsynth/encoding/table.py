@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpsynth.encoding.codec import codecs
+from dpsynth.encoding.codec import codec, codecs
 from dpsynth.encoding.identifiers import generate
 from dpsynth.encoding.undeclared import Undeclared
 from dpsynth.schema.columns import IdentifierColumn, ModeledColumn
@@ -77,3 +77,16 @@ def decode_table(
         elif isinstance(column, IdentifierColumn):
             series[column.name] = generate(column, count)
     return pd.DataFrame(series, index=pd.RangeIndex(count), copy=False)
+
+
+def seen(frame: "pd.DataFrame", schema: "Schema") -> "Schema":
+    """Return ``schema`` with all that ``frame`` holds in open columns among the known values.
+
+    For comparing tables with one that is public already: its values are not private.
+    """
+    found = {}
+    for column in schema.modeled:
+        if column.learns_values:
+            held = codec(column).encode(frame[column.name]).undeclared
+            found[column.name] = () if held is None else held.texts
+    return schema.with_values(found)

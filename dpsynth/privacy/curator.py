@@ -15,6 +15,7 @@ from dpsynth.privacy.mechanisms import (
     PartitionSelection,
 )
 from dpsynth.privacy.queries import (
+    DependenceQuery,
     Discovery,
     MarginalErrorQuery,
     MarginalQuery,
@@ -95,7 +96,12 @@ class Curator(_Sealed):
         return tuple(answers)
 
     def select(
-        self, query: MarginalErrorQuery, mechanism: ExponentialSelection, *, rounds: int, label: str
+        self,
+        query: MarginalErrorQuery | DependenceQuery,
+        mechanism: ExponentialSelection,
+        *,
+        rounds: int,
+        label: str,
     ) -> "Selection":
         """Pay for ``rounds`` exponential selections among the candidates of ``query``.
 
@@ -218,7 +224,9 @@ class Curator(_Sealed):
             self.__source.coarsened(groups), unit=self.unit, account=self.account, rng=self.__rng
         )
 
-    def __scores(self, query: MarginalErrorQuery) -> NDArray[np.int64]:
+    def __scores(self, query: MarginalErrorQuery | DependenceQuery) -> NDArray[np.int64]:
+        if isinstance(query, DependenceQuery):
+            return query.scores(self.__source.count)
         distances = [self.__distance(query, index) for index in range(len(query.cliques))]
         scores = [query.score(index, distance) for index, distance in enumerate(distances)]
         return np.array(scores, dtype=np.int64)

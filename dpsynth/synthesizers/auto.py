@@ -154,6 +154,7 @@ class Auto(Synthesizer):
             penalty=_PENALTY,
             column_penalty=_COLUMN_PENALTY,
             precision=_PRECISION,
+            adapt=True,
             roughness=_ROUGHNESS,
             ordered={name: each.in_order for name, each in columns.items()},
         )

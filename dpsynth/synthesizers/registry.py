@@ -8,8 +8,10 @@ from dpsynth.errors import UnknownNameError
 BUILT_IN = {
     "aim": "dpsynth.synthesizers.aim:AIM",
     "auto": "dpsynth.synthesizers.auto:Auto",
+    "direct": "dpsynth.synthesizers.direct:Direct",
     "independent": "dpsynth.synthesizers.independent:Independent",
     "mst": "dpsynth.synthesizers.mst:MST",
+    "privbayes": "dpsynth.synthesizers.privbayes:PrivBayes",
 }
 
 

@@ -8,6 +8,7 @@ import pytest
 from dpsynth.domain import Domain
 from dpsynth.models.graphical.convex import fit_cliques, fit_factors
 from dpsynth.models.graphical.minimize import minimize
+from dpsynth.models.graphical.penalties import shrinkage
 from dpsynth.models.graphical.tables import NoisyTable
 
 DOMAIN = Domain(sizes={"a": 3, "b": 4, "c": 2})
@@ -148,3 +149,24 @@ def test_roughness_smooths_along_ordered_codes_alone():
     )
     assert smooth.std() < 0.5 * model.std()
     assert other == pytest.approx(model, rel=0.02)
+
+
+def test_a_table_that_says_little_is_shrunk_more():
+    base = {"a": np.full(6, 100.0), "b": np.full(8, 75.0)}
+    noise = np.random.default_rng(0).normal(0, 5, (6, 8))
+    variance = np.full((6, 8), 25.0)
+    strong = 12.5 + noise + 10 * np.where(np.add.outer(np.arange(6), np.arange(8)) % 2, 1, -1)
+    weak = 12.5 + noise
+    found = [
+        shrinkage(
+            NoisyTable(clique=("a", "b"), values=values, variance=variance),
+            base,
+            total=600.0,
+            penalty=0.7,
+            adapt=True,
+        ).mean()
+        for values in (strong, weak)
+    ]
+    assert found[1] > 2 * found[0]
+    # c**2 is 100 rows squared over 12.5 expected, so sigma**2 / c**2 is about 3.
+    assert found[0] == pytest.approx(np.sqrt(0.7 * 5 * 25 / 8), rel=0.25)

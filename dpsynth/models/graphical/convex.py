@@ -15,6 +15,7 @@ from dpsynth.domain import Domain
 from dpsynth.models.graphical.estimation import pooled
 from dpsynth.models.graphical.minimize import minimize
 from dpsynth.models.graphical.model import GraphicalModel
+from dpsynth.models.graphical.penalties import shrinkage
 from dpsynth.models.graphical.propagation import Propagation, canonical_order
 from dpsynth.models.graphical.tables import Array, NoisyTable
 from dpsynth.models.graphical.tree import Clique
@@ -55,6 +56,7 @@ def fit_cliques(
     roughness: float = ROUGHNESS,
     ordered: Mapping[str, int] | None = None,
     precision: float = _PRECISION,
+    adapt: bool = False,
 ) -> GraphicalModel:
     """Return the model of ``fit_factors``."""
     return fit_factors(
@@ -68,6 +70,7 @@ def fit_cliques(
         roughness=roughness,
         ordered=ordered,
         precision=precision,
+        adapt=adapt,
     ).model
 
 
@@ -85,6 +88,7 @@ def fit_factors(
     precision: float = _PRECISION,
     start: Mapping[Clique, Array] | None = None,
     most_steps: int = _MOST_STEPS,
+    adapt: bool = False,
 ) -> CliqueFit:
     """Return the model over ``cliques`` that is fitted to ``tables``, and its factors.
 
@@ -102,6 +106,7 @@ def fit_factors(
         precision: length of the gradient to stop at, in units of what noise alone brings about.
         start: log-factors of an earlier fit to begin from; a table without one begins at 0.
         most_steps: of the solver, whatever the gradient.
+        adapt: let every table over several columns say how much it is to be shrunk.
     """
     measured = pooled_by_clique(domain, tables)
     prior = {(name,): np.log(_positive(base[name], total)) for name in domain.columns}
@@ -116,10 +121,16 @@ def fit_factors(
     variance = _flat([table.variance for table in measured])
     strength = _flat(
         [
-            np.full(table.values.shape, penalty if len(table.clique) > 1 else column_penalty)
+            shrinkage(
+                table,
+                base,
+                total=total,
+                penalty=penalty if len(table.clique) > 1 else column_penalty,
+                adapt=adapt,
+            )
             for table in measured
         ]
-    ) * np.sqrt(variance)
+    )
     bounds = np.cumsum([0, *(table.values.size for table in measured)])
     shapes = [table.values.shape for table in measured]
 
