@@ -55,6 +55,29 @@ SCHEMA = Schema.from_dict(
 )
 
 
+COARSE = {"age": 6, "in": 6, "out": 8}
+
+
+def _small():
+    """A part of the schema that `direct` can count whole, with the same rules over it."""
+    names = ("sex", "pregnant", "age", "in", "out", "stage", "later stage")
+    found = SCHEMA.to_dict()
+    found["columns"] = [
+        {**each, "bins": COARSE[each["name"]]} if each["name"] in COARSE else each
+        for each in found["columns"]
+        if each["name"] in names
+    ]
+    found["rules"] = [
+        {"order": [name for name in each["order"] if name in names]} if "order" in each else each
+        for each in found["rules"]
+        if sum(name in names for name in each.get("order", each.get("forbid"))) > 1
+    ]
+    return Schema.from_dict(found)
+
+
+SMALL = _small()
+
+
 def rows(seed=0):
     """Rows of which many break every rule."""
     rng = np.random.default_rng(seed)
@@ -85,19 +108,22 @@ def rows(seed=0):
 
 def breaks(frame):
     """Tell the rows that break each rule; a missing value breaks none."""
+    for name in ("code", "birth", "low", "high"):  # a table may go without
+        frame = frame if name in frame else frame.assign(**{name: pd.NA})
     pregnant = frame["pregnant"].fillna(False).astype(bool)
     male, later = frame["sex"] == "M", frame["later stage"].astype("Float64").fillna(9)
-    return {
+    found = {
         "pregnant man": male & pregnant,
         "pregnant child": (frame["age"] < 10) & pregnant,
         "code": male & frame["code"].isin(FEMALE),
-        "range": ~male & frame["low"].between(20.55, 40.25),
+        "range": ~male & (frame["low"] >= 20.55) & (frame["low"] <= 40.25),
         "birth": frame["birth"] > frame["in"],
         "out": frame["in"] > frame["out"],
         "birth and out": frame["birth"] > frame["out"],
         "high": (frame["low"] > frame["high"]) & (frame["high"] != -1),
-        "stage": (frame["stage"] > later).astype(bool),
+        "stage": frame["stage"] > later,
     }
+    return {name: wrong.fillna(False).astype(bool) for name, wrong in found.items()}
 
 
 def broken(frame):
@@ -107,8 +133,10 @@ def broken(frame):
 
 def fitted(name, epsilon):
     ledger = Ledger.in_memory(cap_epsilon=100, cap_delta=0.5)
+    schema = SMALL if name == "direct" else SCHEMA
+    table = rows()[[column.name for column in schema.columns]]
     made = registry.get(name)()
-    return made.fit(rows(), schema=SCHEMA, epsilon=epsilon, delta=1e-9, ledger=ledger)
+    return made.fit(table, schema=schema, epsilon=epsilon, delta=1e-9, ledger=ledger)
 
 
 def test_the_rows_break_every_rule():
@@ -121,14 +149,14 @@ def test_no_synthetic_row_breaks_a_rule(name, epsilon, tmp_path):
     model = fitted(name, epsilon)
     drawn = model.sample(6_000, seed=1)
     assert not any(broken(drawn).values()), broken(drawn)
-    missing = drawn[["pregnant", "out", "later stage"]].isna().sum() + (drawn["high"] == -1).sum()
-    assert missing.all()
-    if epsilon == 10:
+    if epsilon == 10:  # little budget may lose whole codes to the noise
+        assert drawn[["pregnant", "out", "later stage"]].isna().any().all()
         assert drawn["sex"].nunique() == 2
         assert drawn["in"].nunique() > 100
     model.save(tmp_path / "model")
     again = dpsynth.load_model(tmp_path / "model")
-    assert len(again.model.domain.zeros) == len(model.model.domain.zeros) == 9
+    assert len(again.model.domain.zeros) == len(model.model.domain.zeros)
+    assert len(again.model.domain.zeros) == (4 if name == "direct" else 9)
     assert keeps_zeros(again.model)
     pd.testing.assert_frame_equal(again.sample(100, seed=3), model.sample(100, seed=3))
 
