@@ -23,7 +23,7 @@ def test_the_cap_follows_from_public_facts():
 
 @pytest.mark.parametrize(
     ("columns", "codes", "rho"),
-    [(20, 120, Fraction(1_000)), (60, 10, Fraction(1, 20))],
+    [(20, 120, Fraction(1_000)), (30, 10, Fraction(1, 100))],
     ids=["large tables", "many columns"],
 )
 def test_peak_memory(columns, codes, rho):
