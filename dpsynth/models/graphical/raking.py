@@ -25,6 +25,7 @@ _KEY_BITS = 63
 _LEAST_CANDIDATES = 10_000
 _TIMES = 4  # as many candidates as rows, where that is not too many
 _MOST_CANDIDATES = 200_000
+_PART_OF_NOISE = 0.05  # that the error of drawing whole rows may be, in squares
 _COLUMN_IMPORTANCE = 0.1  # of a code of a single column; that of a cell of n rows is 1 / sqrt(n)
 
 
@@ -87,7 +88,11 @@ def corrected(
     for part, shares in zip(tables.slices[len(corrections) :], columns.values(), strict=True):
         wanted[part] = rows * shares
         importance[part] = _COLUMN_IMPORTANCE
-    times = refine(tables, wanted, importance, times, rng)
+    noise = 0.0
+    for part, each in zip(tables.slices, corrections, strict=False):
+        variance = (rows * each.stddev) ** 2
+        noise += float(importance[part] @ np.minimum(wanted[part], variance))
+    times = refine(tables, wanted, importance, times, rng, enough=_PART_OF_NOISE * noise)
     taken: NDArray[np.intp] = rng.permutation(np.repeat(np.arange(times.size), times))
     return taken
 
@@ -145,7 +150,8 @@ def _step(found: Array, wanted: Array, factor: Array, strength: float) -> Array:
     for _ in range(_NEWTON_STEPS):
         grown = found * np.exp(step)
         step -= (grown - wanted + strength * (factor + step)) / (grown + strength)
-        np.clip(step, -_LONGEST_STEP, _LONGEST_STEP, out=step)
+        np.minimum(step, _LONGEST_STEP, out=step)
+        np.maximum(step, -_LONGEST_STEP, out=step)
     step[found == 0] = 0.0
     return step
 
