@@ -45,8 +45,8 @@ class PrivBayes(Synthesizer):
     selections, each of a child among the columns that are left and of its parents among those
     that are not; the table of every chosen family. A candidate's score is how far, in rows, the
     child is from not depending on the parents, less what the noise of the table would cost;
-    families that are too large for the noisy number of rows are no candidates. The parents stand together in an earlier family, so that the families are the cliques of a
-    junction tree.
+    families that are too large for the noisy number of rows are no candidates. The parents stand
+    together in an earlier family, so that the families are the cliques of a junction tree.
 
     A claim with a delta above 0 gets discrete Gaussian noise and is accounted for in zCDP. A claim
     with delta 0 gets discrete Laplace noise, and all epsilons add up to the claimed one.

@@ -3,7 +3,8 @@
 import pytest
 
 from dpsynth.bench.datasets import Dataset
-from dpsynth.bench.suite import Contender, read_suite
+from dpsynth.bench.suite import Contender
+from dpsynth.bench.suite_file import read_suite
 from dpsynth.errors import DpsynthError, UsageError
 
 SUITE = """
