@@ -219,7 +219,7 @@ class Auto(Synthesizer):
         levels = unit_levels(bill.units)
         even = int(np.searchsorted(levels, max(1, bill.units // max(len(bill.columns), 8)))) - 1
         pairs = forecast.pairs
-        gains = [forecast.gains(at, best) for at in range(len(pairs))]
+        gains = forecast.gains_of(range(len(pairs)), best)
         chosen: dict[Clique, Array] = {
             (name,): column_gains(
                 columns[name],
