@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dpsynth.synthesizers.base import Learned
 
 FLOOR = "resample"
+_CAP = 500  # epsilon, of a ledger that is thrown away
 
 
 def load(name: str) -> dict[str, str]:
@@ -73,12 +74,16 @@ def learn(job: Mapping[str, Any], frame: "pd.DataFrame") -> "Learned":
 
     domain = Domain(sizes=job["sizes"], ordered=frozenset(job["ordered"]))
     epsilon, delta = Fraction(job["epsilon"]), Fraction(job["delta"])
-    rho = rho_from_epsilon(epsilon, delta)
     unit, seed = PrivacyUnit(), job["seed"]
     method = synthesizer(job["name"], **job["settings"])
-    planned = method.steps(domain, unit=unit, rho=rho)
+    if delta:
+        rho = rho_from_epsilon(epsilon, delta)
+        planned = method.steps(domain, unit=unit, rho=rho)
+    else:
+        planned = method.pure_steps(domain, unit=unit, epsilon=epsilon)
+        rho = total_rho(step.event for step in planned)
     # In memory, and with a cap that cannot refuse: the subject is quality, not the ledger.
-    ledger = Ledger.in_memory(cap_epsilon=4 * epsilon, cap_delta=delta)
+    ledger = Ledger.in_memory(cap_epsilon=_CAP, cap_delta=Fraction(1, 10**9))
     account = ledger.open_release(rho=rho, seeded=seed is not None)
     curator = Curator(
         FrameSource({name: frame[name].to_numpy() for name in domain.columns}, domain),
@@ -86,7 +91,10 @@ def learn(job: Mapping[str, Any], frame: "pd.DataFrame") -> "Learned":
         account=account,
         rng=PrivacyRandom() if seed is None else SeededRandom(seed),
     )
-    learned = method.learn(curator, rho=rho)
+    if delta:
+        learned = method.learn(curator, rho=rho)
+    else:
+        learned = method.pure_learn(curator, epsilon=epsilon)
     assert total_rho(step.event for step in planned) == rho, "the plan is not the budget"
     assert account.left == 0, "the plan was not spent exactly"
     return learned

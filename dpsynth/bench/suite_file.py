@@ -57,7 +57,7 @@ def _suite(data: dict[str, Any], *, default_name: str) -> Suite:
             _table(Contender, each, "synthesizers") for each in _tables(given, "synthesizers")
         ),
         epsilon=_budgets(given.get("epsilon", []), "epsilon"),
-        delta=_exact(given.get("delta", "1e-9"), "delta"),
+        delta=_delta(given.get("delta", "1e-9")),
         seeds=seeds,
         fresh=fresh is not None,
         protocol=protocol,
@@ -143,3 +143,8 @@ def _seeds(given: object) -> tuple[int, ...]:
 
 def _is(value: object, *kinds: type) -> bool:
     return isinstance(value, kinds) and not isinstance(value, bool)
+
+
+def _delta(given: object) -> str:
+    """Return delta as exact text; 0 stands for a pure claim."""
+    return "0" if _is(given, int, str) and str(given) == "0" else _exact(given, "delta")
