@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from dpsynth.synthesizers.base import Learned
 
 FLOOR = "resample"
-_CAP = 500  # epsilon, of a ledger that is thrown away
 
 
 def load(name: str) -> dict[str, str]:
@@ -66,7 +65,7 @@ def learn(job: Mapping[str, Any], frame: "pd.DataFrame") -> "Learned":
     """
     from dpsynth import synthesizer
     from dpsynth.domain import Domain, PrivacyUnit
-    from dpsynth.privacy.accounting import rho_from_epsilon, total_rho
+    from dpsynth.privacy.accounting import epsilon_from_rho, rho_from_epsilon, total_rho
     from dpsynth.privacy.curator import Curator
     from dpsynth.privacy.ledger import Ledger
     from dpsynth.privacy.randomness import PrivacyRandom, SeededRandom
@@ -83,7 +82,8 @@ def learn(job: Mapping[str, Any], frame: "pd.DataFrame") -> "Learned":
         planned = method.pure_steps(domain, unit=unit, epsilon=epsilon)
         rho = total_rho(step.event for step in planned)
     # In memory, and with a cap that cannot refuse: the subject is quality, not the ledger.
-    ledger = Ledger.in_memory(cap_epsilon=_CAP, cap_delta=Fraction(1, 10**9))
+    cap_delta = delta or Fraction(1, 10**9)
+    ledger = Ledger.in_memory(cap_epsilon=epsilon_from_rho(2 * rho, cap_delta), cap_delta=cap_delta)
     account = ledger.open_release(rho=rho, seeded=seed is not None)
     curator = Curator(
         FrameSource({name: frame[name].to_numpy() for name in domain.columns}, domain),
@@ -91,10 +91,9 @@ def learn(job: Mapping[str, Any], frame: "pd.DataFrame") -> "Learned":
         account=account,
         rng=PrivacyRandom() if seed is None else SeededRandom(seed),
     )
-    if delta:
-        learned = method.learn(curator, rho=rho)
-    else:
-        learned = method.pure_learn(curator, epsilon=epsilon)
+    learned = (
+        method.learn(curator, rho=rho) if delta else method.pure_learn(curator, epsilon=epsilon)
+    )
     assert total_rho(step.event for step in planned) == rho, "the plan is not the budget"
     assert account.left == 0, "the plan was not spent exactly"
     return learned

@@ -128,6 +128,11 @@ def _exact(given: object, name: str) -> str:
     return str(given)
 
 
+def _delta(given: object) -> str:
+    """Return a delta as text; 0 is one, of the methods that can do without."""
+    return "0" if _is(given, int, float, str) and str(given) == "0" else _exact(given, "delta")
+
+
 def _seeds(given: object) -> tuple[int, ...]:
     """Return seeds from a list of numbers or from text such as "100-109", both ends included."""
     if isinstance(given, str):
@@ -143,8 +148,3 @@ def _seeds(given: object) -> tuple[int, ...]:
 
 def _is(value: object, *kinds: type) -> bool:
     return isinstance(value, kinds) and not isinstance(value, bool)
-
-
-def _delta(given: object) -> str:
-    """Return delta as exact text; 0 stands for a pure claim."""
-    return "0" if _is(given, int, str) and str(given) == "0" else _exact(given, "delta")
