@@ -101,7 +101,7 @@ def _rho(cell: Cell) -> float | None:
     """Return what the claim allows in zCDP, rounded down, for peers that ask for it in this way."""
     from dpsynth.privacy.accounting import rho_from_epsilon
 
-    if cell.epsilon is None or cell.delta is None:
+    if cell.epsilon is None or cell.delta in (None, "0"):
         return None
     exact = rho_from_epsilon(Fraction(cell.epsilon), Fraction(cell.delta))
     near = float(exact)

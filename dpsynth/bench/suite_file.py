@@ -57,7 +57,7 @@ def _suite(data: dict[str, Any], *, default_name: str) -> Suite:
             _table(Contender, each, "synthesizers") for each in _tables(given, "synthesizers")
         ),
         epsilon=_budgets(given.get("epsilon", []), "epsilon"),
-        delta=_exact(given.get("delta", "1e-9"), "delta"),
+        delta=_delta(given.get("delta", "1e-9")),
         seeds=seeds,
         fresh=fresh is not None,
         protocol=protocol,
@@ -126,6 +126,11 @@ def _exact(given: object, name: str) -> str:
     if value <= 0:
         raise UsageError(f"{name} must be above 0, such as 1, 0.5 or '1e-9'")
     return str(given)
+
+
+def _delta(given: object) -> str:
+    """Return a delta as text; 0 is one, of the methods that can do without."""
+    return "0" if _is(given, int, float, str) and str(given) == "0" else _exact(given, "delta")
 
 
 def _seeds(given: object) -> tuple[int, ...]:
