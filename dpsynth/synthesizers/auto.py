@@ -317,11 +317,11 @@ class _Bill:
 def _one_way_share(rho: Fraction) -> Fraction:
     """Return the histograms' share of the budget: the smaller the budget, the larger.
 
-    Two thirds where rho is about 1e-4, a tenth where it is about 1 and above. By integers: the
+    Two thirds where rho is about 1e-4, a fifth where it is about 1/4 and above. By integers: the
     same on every machine.
     """
     halvings = rho.denominator.bit_length() - rho.numerator.bit_length()
-    return min(max(Fraction(1, 10) + Fraction(halvings, 24), Fraction(1, 10)), Fraction(2, 3))
+    return min(max(Fraction(1, 10) + Fraction(halvings, 24), Fraction(1, 5)), Fraction(2, 3))
 
 
 def _rare_below(rho: Fraction) -> float:
