@@ -110,11 +110,16 @@ class GraphicalModel:
     ) -> Codes:
         """Draw rows, their marginals as close to the model's as rounding to whole rows allows.
 
+        Where there are corrections, more rows than wanted are drawn from the cliques, weighted to
+        the corrections, and taken by weight; rows are then exchanged until the corrected tables
+        and all columns are met up to what whole rows leave.
+
         Args:
             rows: how many, at least 0.
             rng: post-processing randomness; the same generator state gives the same rows.
             given: codes that all rows must have, by column. The rows then follow the conditional
-                distribution of the cliques exactly, however rare that is.
+                distribution of the cliques exactly, however rare that is; corrections, which
+                are tables of whole samples, have no part in it.
             likelihood: tables over columns of one clique each, in [0, 1]: the chance that a row
                 with these codes is to be kept. The rows follow the distribution of what is kept.
 

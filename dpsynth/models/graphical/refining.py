@@ -22,7 +22,7 @@ _NOISE = 0.5  # in the choice of candidates, in standard deviations of the rows'
 _EAGER = 4  # of the pairs that help, one in so many is exchanged: together they help less
 _EXCHANGES = 10  # of rows, in one pass
 _MOST_SWEEPS = 8  # over all rows
-_LEAST_PROGRESS = 0.01  # of the error at the start, in a sweep that is worth another
+_LEAST_PROGRESS = 0.02  # of the error at the start, in a sweep that is worth another
 _WORK = 3e8  # cells and places looked up, after which the last sweep begins
 
 
