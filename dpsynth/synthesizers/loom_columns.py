@@ -21,11 +21,13 @@ class Known:
         coarsening: from the curator's codes to merged ones.
         table: the denoised histogram over merged codes.
         in_order: how many leading merged codes stand in order; 0 where codes have no order.
+        kept: share of the noise's variance that denoising left, about.
     """
 
     coarsening: Coarsening
     table: NoisyTable
     in_order: int
+    kept: float
 
     @property
     def rows(self) -> Array:
@@ -56,7 +58,13 @@ class Known:
             coarsening=self.coarsening.then(within),
             table=regrouped(self.table, groups),
             in_order=ordered,
+            kept=self.kept,
         )
+
+    def again(self, table: NoisyTable, total: float, *, ordered: bool) -> "Known":
+        """Return the same codes with the rows that a better histogram tells."""
+        rows, kept = denoised(table, total, ordered=ordered)
+        return _over(self.coarsening.groups, table, rows, in_order=self.in_order, kept=kept)
 
 
 def known(
@@ -78,17 +86,29 @@ def known(
         levels: merged codes that may be left.
         merging: which codes the declared rules let be merged; all where not given.
     """
+    rows, kept = denoised(table, total, ordered=ordered)
+    groups = merge_rare(table, threshold=rare, levels=levels, alike=merging).groups
+    size = int(groups.max()) + 1
+    in_order = size - int(size < rows.size) if ordered and merging is None else 0
+    return _over(groups, table, rows, in_order=in_order, kept=kept)
+
+
+def denoised(table: NoisyTable, total: float, *, ordered: bool) -> tuple[Array, float]:
+    """Return the rows of each code, and about which share of the noise's variance is left."""
     stddev = float(np.sqrt(table.variance.max()))
     raw = table.values
     smooth = smooth_ordered(raw, stddev) if ordered else smooth_histogram(raw, stddev)
-    factor = smoothing_factor(raw, smooth)
     rows = project_to_simplex(smooth, np.ones(raw.size), total=total)
-    groups = merge_rare(table, threshold=rare, levels=levels, alike=merging).groups
-    clean = NoisyTable(clique=table.clique, values=rows, variance=table.variance * factor)
-    merged = regrouped(clean, groups)
-    in_order = merged.values.size - int(merged.values.size < raw.size)
+    return rows, smoothing_factor(raw, smooth)
+
+
+def _over(
+    groups: NDArray[np.int64], table: NoisyTable, rows: Array, *, in_order: int, kept: float
+) -> Known:
+    clean = NoisyTable(clique=table.clique, values=rows, variance=table.variance * kept)
     return Known(
         coarsening=Coarsening(groups=groups, weights=rows),
-        table=merged,
-        in_order=in_order if ordered and merging is None else 0,
+        table=regrouped(clean, groups),
+        in_order=in_order,
+        kept=kept,
     )
