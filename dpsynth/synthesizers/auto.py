@@ -220,23 +220,29 @@ class Auto(Synthesizer):
         even = int(np.searchsorted(levels, max(1, bill.units // max(len(bill.columns), 8)))) - 1
         pairs = forecast.pairs
         gains = forecast.gains_of(range(len(pairs)), best)
+        weights = dict.fromkeys(bill.columns, 0.0)
+        for pair, weight in zip(pairs, forecast.weights, strict=True):
+            for name in pair:
+                weights[name] += float(weight)
         chosen: dict[Clique, Array] = {
             (name,): column_gains(
                 columns[name],
                 histograms[name],
-                weight=float(sum(forecast.weights[[name in pair for pair in pairs]])),
+                weight=weights[name],
                 variances=forecast.variances,
             )
             for name in bill.columns
         }
         # There are no answers for more pairs than this.
-        for at in sorted(range(len(pairs)), key=lambda at: -gains[at][even])[: bill.units]:
-            if gains[at][even] <= 0:
-                break
+        ranked = np.argsort(-gains[:, even], kind="stable")[: bill.units].tolist()
+        outside = []
+        for at in (at for at in ranked if gains[at, even] > 0):
             if graph.join(pairs[at]):
                 chosen[pairs[at]] = gains[at]
             elif self.rake:
-                chosen[pairs[at]] = forecast.gains(at, best, noise=_OUTSIDE_NOISE)
+                outside.append(at)
+        left = forecast.gains_of(outside, best, noise=_OUTSIDE_NOISE)
+        chosen.update(zip((pairs[at] for at in outside), left, strict=True))
         table = np.array([[0.0, *each] for each in chosen.values()])
         units = share_units(table, levels, units=bill.units)
         return {who: int(n) for who, n in zip(chosen, units, strict=True) if n}
