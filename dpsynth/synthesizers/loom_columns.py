@@ -10,6 +10,7 @@ from dpsynth.models.graphical.denoise import smooth_histogram, smooth_ordered, s
 from dpsynth.models.graphical.estimation import project_to_simplex
 from dpsynth.models.graphical.tables import Array, NoisyTable, regrouped
 from dpsynth.synthesizers.compression import merge_rare
+from dpsynth.synthesizers.prior import PublicPrior, informed
 from dpsynth.zeros import Alike
 
 
@@ -67,6 +68,7 @@ def known(
     rare: float,
     levels: int,
     merging: Alike | None = None,
+    prior: PublicPrior | None = None,
 ) -> Known:
     """Denoise a histogram and merge its rare codes.
 
@@ -77,18 +79,21 @@ def known(
         rare: standard deviations below which a code is rare.
         levels: merged codes that may be left.
         merging: which codes the declared rules let be merged; all where not given.
+        prior: what was known before, joined with the histogram.
     """
     stddev = float(np.sqrt(table.variance.max()))
     raw = table.values
     smooth = smooth_ordered(raw, stddev) if ordered else smooth_histogram(raw, stddev)
     factor = smoothing_factor(raw, smooth)
     rows = project_to_simplex(smooth, np.ones(raw.size), total=total)
-    groups = merge_rare(table, threshold=rare, levels=levels, alike=merging).groups
+    heard = informed(prior, table, total=total)
+    groups = merge_rare(heard, threshold=rare, levels=levels, alike=merging).groups
     clean = NoisyTable(clique=table.clique, values=rows, variance=table.variance * factor)
+    clean = informed(prior, clean, total=total)
     merged = regrouped(clean, groups)
     in_order = merged.values.size - int(merged.values.size < raw.size)
     return Known(
-        coarsening=Coarsening(groups=groups, weights=rows),
+        coarsening=Coarsening(groups=groups, weights=clean.values),
         table=merged,
         in_order=in_order if ordered and merging is None else 0,
     )
