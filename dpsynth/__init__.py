@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from dpsynth.synthesizers.independent import Independent
     from dpsynth.synthesizers.mst import MST
     from dpsynth.synthesizers.plan import Plan
+    from dpsynth.synthesizers.prior import PublicPrior
+    from dpsynth.synthesizers.privbayes import PrivBayes
 
 __version__ = "0.1.0"
 
@@ -40,6 +42,8 @@ _HOMES = {
     "Ledger": "dpsynth.privacy.ledger",
     "MST": "dpsynth.synthesizers.mst",
     "Plan": "dpsynth.synthesizers.plan",
+    "PublicPrior": "dpsynth.synthesizers.prior",
+    "PrivBayes": "dpsynth.synthesizers.privbayes",
     "ReleaseOutcome": "dpsynth.release.pipeline",
     "Schema": "dpsynth.schema",
     "check_chain": "dpsynth.public",
@@ -62,6 +66,8 @@ __all__ = [
     "Independent",
     "Ledger",
     "Plan",
+    "PrivBayes",
+    "PublicPrior",
     "ReleaseOutcome",
     "Schema",
     "__version__",

@@ -4,8 +4,10 @@ Every sensitivity in dpsynth is derived in this file and nowhere else; docs/proo
 has the arguments, tests/property/test_sensitivity.py attacks them.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import groupby
 from math import sqrt
 
 import numpy as np
@@ -124,6 +126,69 @@ class MarginalErrorQuery:
     def score(self, candidate: int, distance: int) -> int:
         """Return the score of one candidate from its distance."""
         return self.weights[candidate] * distance + self.offsets[candidate]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DependenceQuery:
+    """How far, in rows, each candidate child is from not depending on its parents.
+
+    The score of candidate ``i``, a child x with parents p, is
+    ``sum(abs(resolution * counts[p, x] - weights[x] * counts[p])) - costs[i]``: the L1 distance,
+    in units of ``1 / resolution`` rows, of the joint table from the table of the parents alone
+    with the children spread by public weights. No number of rows enters it.
+
+    Args:
+        cliques: columns of each candidate, parents and child; at least one candidate.
+        children: the child of each.
+        weights: by child, public non-negative integers, one a code, that add up to ``resolution``.
+        costs: public integers, one a candidate, in the unit of the scores.
+        resolution: a positive integer.
+        domain: the codes that a column may hold.
+    """
+
+    cliques: tuple[tuple[str, ...], ...]
+    children: tuple[str, ...]
+    weights: Mapping[str, NDArray[np.int64]]
+    costs: tuple[int, ...]
+    resolution: int
+    domain: Domain
+
+    def __post_init__(self) -> None:
+        if not len(self.cliques) == len(self.children) == len(self.costs) > 0:
+            raise ValueError("cliques, children and costs must be of one length, at least 1")
+        _validate.whole(costs=self.costs, resolution=(self.resolution,))
+        _validate.positive(resolution=self.resolution)
+        for clique, child in zip(self.cliques, self.children, strict=True):
+            _check_clique(clique, self.domain)
+            if child not in clique or child not in self.weights:
+                raise ValueError("a child must be a column of its clique, and have weights")
+        for child, weights in self.weights.items():
+            if weights.dtype != np.int64 or weights.shape != self.domain.shape((child,)):
+                raise ValueError("weights must be an int64 vector over the codes of their child")
+            if weights.min() < 0 or int(weights.sum()) != self.resolution:
+                raise ValueError("weights must be at least 0 and add up to the resolution")
+
+    def sensitivity(self, unit: PrivacyUnit) -> Fraction:
+        """One row adds ``resolution`` to one residual and takes its weights off those beside it.
+
+        That is at most ``2 * resolution`` in L1, as the weights add up to ``resolution``; see
+        docs/proofs/privbayes.md.
+        """
+        return 2 * self.resolution * _rows_moved(unit)
+
+    def scores(self, count: Callable[[tuple[str, ...]], NDArray[np.int64]]) -> NDArray[np.int64]:
+        """Return all scores; ``count`` is asked once for neighboring candidates of one clique."""
+        found = []
+        for clique, candidates in groupby(range(len(self.cliques)), self.cliques.__getitem__):
+            table = count(clique).reshape(self.domain.shape(clique))
+            found += [self._score(candidate, table) for candidate in candidates]
+        return np.array(found, dtype=np.int64)
+
+    def _score(self, candidate: int, table: NDArray[np.int64]) -> int:
+        child = self.children[candidate]
+        joint = np.moveaxis(table, self.cliques[candidate].index(child), -1)
+        spread = joint.sum(axis=-1, keepdims=True) * self.weights[child]
+        return int(np.abs(self.resolution * joint - spread).sum()) - self.costs[candidate]
 
 
 @dataclass(frozen=True, kw_only=True)

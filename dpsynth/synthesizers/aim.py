@@ -20,9 +20,9 @@ from dpsynth.synthesizers.compression import most_levels
 from dpsynth.synthesizers.facade import Synthesizer
 from dpsynth.synthesizers.loom_columns import Known
 from dpsynth.synthesizers.loom_columns import known as describe
-from dpsynth.synthesizers.mst import _root_below
 from dpsynth.synthesizers.one_way import OneWayPhase, as_table
 from dpsynth.synthesizers.prior import PublicPrior, require_prior
+from dpsynth.synthesizers.rounding import root_below
 from dpsynth.synthesizers.rounds import RoundModel
 from dpsynth.synthesizers.workload import candidates, read_workload, workload_cliques
 from dpsynth.zeros import alike
@@ -169,7 +169,7 @@ class AIM(Synthesizer):
         wanted = (self.choices_per_column or _choices_per_column(rho)) * len(columns)
         rounds = _rounds(min(wanted, _ROUNDS * pairs))
         slot = rho * (1 - share) / sum(rounds)
-        epsilon = _root_below(8 * slot * self.selection_share)
+        epsilon = root_below(8 * slot * self.selection_share)
         sensitivity = MarginalQuery(clique=columns[:1], domain=domain).l2_sensitivity_squared(unit)
         return _Bill(
             one_way=OneWayPhase.split(domain, unit=unit, rho=rho * share),

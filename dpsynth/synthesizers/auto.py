@@ -27,6 +27,13 @@ from dpsynth.synthesizers.gain import share_units, unit_levels
 from dpsynth.synthesizers.loom_columns import Known, known
 from dpsynth.synthesizers.loom_forecast import Forecast, best_resolutions, resolutions
 from dpsynth.synthesizers.one_way import OneWayPhase, as_table
+from dpsynth.synthesizers.prior import (
+    PublicPrior,
+    expected_pairs,
+    plant,
+    prior_tables,
+    require_prior,
+)
 from dpsynth.zeros import alike
 
 Pair = tuple[str, str]
@@ -59,6 +66,7 @@ class Auto(Synthesizer):
         selection_share: share for the distances, in (0, 1); the tables get the rest.
         units_per_column: how many answers there are for every column that can vary.
         rake: whether tables outside the junction tree may be asked for.
+        prior: what was known before, from public data.
     """
 
     name: ClassVar[str] = "auto"
@@ -69,6 +77,7 @@ class Auto(Synthesizer):
     selection_share: Fraction = Fraction(1, 32)
     units_per_column: int = 12
     rake: bool = True
+    prior: PublicPrior | None = None
 
     def __post_init__(self) -> None:
         counts = {
@@ -81,6 +90,7 @@ class Auto(Synthesizer):
         _validate.exact(**counts, **shares)
         _validate.positive(**counts)
         _validate.in_open_unit(**shares, both_shares=one_way + self.selection_share)
+        require_prior(self.prior)
 
     def steps(self, domain: Domain, *, unit: PrivacyUnit, rho: Fraction) -> tuple[Step, ...]:
         """List the charges of ``learn``, from public facts alone; they add up to ``rho``."""
@@ -115,6 +125,7 @@ class Auto(Synthesizer):
                 rare=rare,
                 levels=levels,
                 merging=alike(curator.domain, name),
+                prior=self.prior,
             )
             for name, table in histograms.items()
         }
@@ -134,6 +145,7 @@ class Auto(Synthesizer):
             most_cells=max(self.most_cells, sum(coarse.domain.sizes.values())),
             most_clique_cells=max(self.most_cells // 5, max(coarse.domain.sizes.values())),
         )
+        plant(self.prior, graph)
         answers: list[NoisyTable] = []
         if forecast is not None and bill.measuring is not None:
             chosen = self._choose(forecast, best, bill, graph)
@@ -145,6 +157,8 @@ class Auto(Synthesizer):
             answers = [as_table(answer) for answer in coarse.measure(queries, bill.measuring)]
         pairs = pooled_by_clique(coarse.domain, answers)
         inside = [table for table in pairs if graph.holds(table.clique)]
+        groups_of = {name: each.coarsening.groups for name, each in columns.items()}
+        tables += prior_tables(self.prior, graph, groups_of, total=total)
         model = fit_cliques(
             coarse.domain,
             [*tables, *inside],
@@ -170,7 +184,13 @@ class Auto(Synthesizer):
         assert bill.measuring is not None
         coarse = curator.coarsened({n: each.coarsening.groups for n, each in columns.items()})
         pairs = list(combinations(bill.columns, 2))
-        expected = [np.outer(columns[a].rows, columns[b].rows) / total for a, b in pairs]
+        expected = expected_pairs(
+            self.prior,
+            pairs,
+            {name: each.rows for name, each in columns.items()},
+            {name: each.coarsening.groups for name, each in columns.items()},
+            total=total,
+        )
         query = MarginalErrorQuery(
             cliques=tuple(pairs),
             references=tuple(
@@ -220,6 +240,8 @@ class Auto(Synthesizer):
         """Fix every scale."""
         if self.target is not None and self.target not in domain.sizes:
             raise UnknownNameError(f"target names no column: {self.target!r}")
+        if self.prior is not None:
+            self.prior.require_fits(domain)
         columns = tuple(name for name in domain.columns if domain.sizes[name] > 1)
         pairs = len(columns) * (len(columns) - 1) // 2
         if not pairs:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Groups = NDArray[np.int64]
 
-MOST_STRENGTH = 1_000  # private rows that a public table counts for, where nobody says more
+MOST_STRENGTH = 100  # private rows that a public table counts for, where nobody says more
 _LEAST_ROWS = 0.5  # that a cell nobody was seen in may hold, of all the strength
 _TOLERANCE = 1e-6  # by which given shares may miss a sum of 1
 
@@ -77,8 +77,8 @@ class PublicPrior:
                 published for everybody to read.
             schema: of the private table.
             source: where the table was published.
-            strength: how many private rows it counts for; as many as it has, but at most 1,000,
-                where not given.
+            strength: how many private rows it counts for; as many as it has, but at most 100,
+                where not given: another population is seldom worth more.
             pairs: whether relations of columns are taken over, or each column alone.
 
         Raises:

@@ -11,6 +11,7 @@ BUILT_IN = {
     "direct": "dpsynth.synthesizers.direct:Direct",
     "independent": "dpsynth.synthesizers.independent:Independent",
     "mst": "dpsynth.synthesizers.mst:MST",
+    "privbayes": "dpsynth.synthesizers.privbayes:PrivBayes",
 }
 
 

@@ -9,7 +9,7 @@ Only worlds made here can be recorded, and their ledgers are seeded: nothing of 
 certified.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import isqrt
@@ -81,6 +81,10 @@ class RecordingSource:
     def count(self, clique: tuple[str, ...]) -> NDArray[np.int64]:
         """Return exact rows per cell, and note them."""
         return self._note(clique).counts
+
+    def count_many(self, cliques: Sequence[tuple[str, ...]]) -> Iterator[NDArray[np.int64]]:
+        """Count one after the other, and note each."""
+        return map(self.count, cliques)
 
     def values(self, column: str) -> tuple[Sequence[str], NDArray[np.int64]]:
         """Return the values of an open column and their units, and note them."""

@@ -394,3 +394,33 @@ def test_exact_text_is_short_and_exact(text, shown):
 
     assert exact_text(Fraction(text)) == shown
     assert Fraction(exact_text(Fraction(text))) == Fraction(text)
+
+
+def test_open_columns_show_what_they_cost(world):
+    text = world.schema.read_text(encoding="utf-8")
+    listed = 'values = ["f", "m"]'
+    assert listed in text
+    opened = world.folder / "open.toml"
+    opened.write_text(text.replace(listed, "open = true"), encoding="utf-8")
+    words = ["--schema", opened, "--epsilon", "1", "--delta", "1e-9"]
+    planned = world.run("plan", *words)
+    assert "values(sex)" in planned.out
+    assert "5e-10 of delta is set aside for the values of open columns" in planned.out
+    assert "set aside" not in world.run("plan", *words[2:], "--schema", world.schema).out
+    assert "columns:" not in world.run("ledger", "show", world.ledger).out
+    assert world.fit(schema=opened, epsilon="1").code == 0
+    shown = world.run("ledger", "show", world.ledger)
+    assert "columns: delta 5e-10 spent of the 5e-10 that is kept" in shown.out
+    document = world.run("ledger", "show", world.ledger, "--json").json
+    assert document["cap"]["reserved_delta"] == document["spent"]["reserved_delta"] == "5e-10"
+    again = world.fit(schema=opened, epsilon="0.1", out="again")
+    assert again.code == 3
+    assert "open columns" in again.err
+    assert world.fit(epsilon="0.1", out="closed").code == 0
+
+
+def test_a_ledger_may_be_made_for_open_columns(world):
+    path = world.folder / "open.sqlite"
+    cap = ["--cap-epsilon", "2", "--cap-delta", "1e-9"]
+    assert world.run("ledger", "init", path, *cap, "--open-categories").code == 0
+    assert "delta 0 spent of the 5e-10" in world.run("ledger", "show", path).out
