@@ -31,7 +31,7 @@ from dpsynth.synthesizers.prior import (
     PublicPrior,
     expected_pairs,
     plant,
-    prior_tables,
+    relations,
     require_prior,
 )
 from dpsynth.zeros import alike
@@ -157,8 +157,6 @@ class Auto(Synthesizer):
             answers = [as_table(answer) for answer in coarse.measure(queries, bill.measuring)]
         pairs = pooled_by_clique(coarse.domain, answers)
         inside = [table for table in pairs if graph.holds(table.clique)]
-        groups_of = {name: each.coarsening.groups for name, each in columns.items()}
-        tables += prior_tables(self.prior, graph, groups_of, total=total)
         model = fit_cliques(
             coarse.domain,
             [*tables, *inside],
@@ -171,6 +169,7 @@ class Auto(Synthesizer):
             adapt=True,
             roughness=_ROUGHNESS,
             ordered={name: each.in_order for name, each in columns.items()},
+            relations=relations(self.prior, graph, coarse.domain, _groups(columns)),
         )
         if len(inside) < len(pairs):
             model = replace(model, corrections=_corrections(model, pairs, graph))
@@ -184,12 +183,9 @@ class Auto(Synthesizer):
         assert bill.measuring is not None
         coarse = curator.coarsened({n: each.coarsening.groups for n, each in columns.items()})
         pairs = list(combinations(bill.columns, 2))
+        tables = {name: each.table for name, each in columns.items()}
         expected = expected_pairs(
-            self.prior,
-            pairs,
-            {name: each.rows for name, each in columns.items()},
-            {name: each.coarsening.groups for name, each in columns.items()},
-            total=total,
+            self.prior, pairs, tables, _groups(columns), coarse.domain, total=total
         )
         query = MarginalErrorQuery(
             cliques=tuple(pairs),
@@ -263,6 +259,10 @@ class Auto(Synthesizer):
             measuring=DiscreteGaussian(sigma_squared=sensitivity * units / (2 * left)),
             units=units,
         )
+
+
+def _groups(columns: Mapping[str, Known]) -> dict[str, NDArray[np.int64]]:
+    return {name: each.coarsening.groups for name, each in columns.items()}
 
 
 _ANCHOR = 0.1  # of the stddev of a table in the tree: the tree has drawn on all of them

@@ -16,13 +16,14 @@ from dpsynth.models.graphical.estimation import project_to_simplex
 from dpsynth.models.graphical.model import GraphicalModel
 from dpsynth.models.graphical.tables import NoisyTable, estimate_total
 from dpsynth.models.graphical.tree import Clique
+from dpsynth.models.graphical.triangulation import GrowingGraph
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.mechanisms import DiscreteGaussian
 from dpsynth.privacy.queries import MarginalQuery
 from dpsynth.synthesizers.base import Learned, Step
 from dpsynth.synthesizers.facade import Synthesizer
 from dpsynth.synthesizers.one_way import as_table
-from dpsynth.synthesizers.prior import PublicPrior, informed, require_prior
+from dpsynth.synthesizers.prior import PublicPrior, informed, relations, require_prior
 
 # As for auto; chosen on few columns of adult_discrete, RAND HIE and flchain, seeds 0 to 2.
 _PENALTY = 0.7  # of the fit, in the unit of models/graphical/convex.py: tables of two and more
@@ -109,8 +110,6 @@ def _fitted(domain: Domain, joint: NoisyTable, prior: PublicPrior | None) -> Gra
     base = {name: np.full(size, total / size) for name, size in domain.sizes.items()}
     base |= {table.clique[0]: table.values for table in columns}
     tables = [_onto(joint, pair) for pair in combinations(joint.clique, 2)]
-    if prior is not None:
-        tables += prior.tables({}, total=total, wanted=[table.clique for table in tables])
     if len(joint.clique) > 2:
         tables.append(joint)
     return fit_cliques(
@@ -124,7 +123,16 @@ def _fitted(domain: Domain, joint: NoisyTable, prior: PublicPrior | None) -> Gra
         roughness=_ROUGHNESS,
         ordered={name: domain.sizes[name] for name in domain.ordered},
         precision=_PRECISION,
+        relations=relations(prior, _held(domain, joint.clique), domain, {}),
     )
+
+
+def _held(domain: Domain, clique: Clique) -> GrowingGraph:
+    """Return the graph in which these columns are all joined."""
+    cells = domain.size(clique) + sum(domain.sizes.values())
+    graph = GrowingGraph(domain, most_cells=cells, most_clique_cells=cells)
+    graph.join(clique)
+    return graph
 
 
 def _onto(table: NoisyTable, clique: Clique) -> NoisyTable:

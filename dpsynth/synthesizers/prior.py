@@ -10,8 +10,12 @@ from weakref import ReferenceType, ref
 import numpy as np
 from numpy.typing import NDArray
 
+from dpsynth.domain import Domain
 from dpsynth.errors import UnknownNameError, UsageError
-from dpsynth.models.graphical.estimation import fit_pair, pooled, project_to_simplex
+from dpsynth.models.graphical.answers import expected_tables
+from dpsynth.models.graphical.convex import fit_cliques
+from dpsynth.models.graphical.estimation import pooled, project_to_simplex
+from dpsynth.models.graphical.propagation import canonical_order
 from dpsynth.models.graphical.tables import Array, NoisyTable
 from dpsynth.models.graphical.tree import Clique, SpanningForest
 from dpsynth.models.graphical.triangulation import GrowingGraph
@@ -19,14 +23,14 @@ from dpsynth.models.graphical.triangulation import GrowingGraph
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dpsynth.domain import Domain
     from dpsynth.encoding.codec import Codec
     from dpsynth.schema import Schema
 
 Groups = NDArray[np.int64]
 
-MOST_STRENGTH = 100  # private rows that a public table counts for, where nobody says more
+MOST_STRENGTH = 1_000  # private rows that a public table counts for, where nobody says more
 _LEAST_ROWS = 0.5  # that a cell nobody was seen in may hold, of all the strength
+_LEAST_RATIO = 0.01  # of what independence expects, that a relation leaves of a cell
 _TOLERANCE = 1e-6  # by which given shares may miss a sum of 1
 
 
@@ -40,7 +44,8 @@ class PublicPrior:
 
     Attributes:
         source: where the knowledge was published, in words.
-        strength: how many private rows it counts for, at least 1.
+        strength: how many private rows it counts for, at least 1, where columns are concerned;
+            relations are what private tables are shrunk toward, and give way to them.
         rows: public rows that it was counted on; None for a rule.
         columns: share of every declared code, by column.
         pairs: share of every combination of codes, by two columns.
@@ -77,8 +82,8 @@ class PublicPrior:
                 published for everybody to read.
             schema: of the private table.
             source: where the table was published.
-            strength: how many private rows it counts for; as many as it has, but at most 100,
-                where not given: another population is seldom worth more.
+            strength: how many private rows it counts for; as many as it has, but at most 1,000,
+                where not given.
             pairs: whether relations of columns are taken over, or each column alone.
 
         Raises:
@@ -181,7 +186,7 @@ class PublicPrior:
                 "data, or nothing that it holds is protected"
             )
 
-    def require_fits(self, domain: "Domain") -> None:
+    def require_fits(self, domain: Domain) -> None:
         """Refuse a domain with other codes than those that the prior was made for.
 
         Raises:
@@ -197,29 +202,11 @@ class PublicPrior:
     def column(self, name: str, *, total: float) -> NoisyTable | None:
         """Return what is known of a column, as if counted on ``strength`` of ``total`` rows."""
         shares = self.columns.get(name)
-        return None if shares is None else self._counted((name,), shares, total)
-
-    def tables(
-        self, groups: Mapping[str, Groups], *, total: float, wanted: Sequence[Clique] | None = None
-    ) -> list[NoisyTable]:
-        """Return what is known of pairs of columns whose codes were merged.
-
-        Args:
-            groups: by column, the merged code of each declared one; as declared where missing.
-            total: number of rows.
-            wanted: pairs, in any order of their columns; all where not given.
-        """
-        named = None if wanted is None else {frozenset(pair) for pair in wanted}
-        found = []
-        for (a, b), shares in self.pairs.items():
-            if named is not None and frozenset((a, b)) not in named:
-                continue
-            merged = shares
-            for axis, name in enumerate((a, b)):
-                if name in groups:
-                    merged = _merged(merged, groups[name], axis)
-            found.append(self._counted((a, b), merged, total))
-        return found
+        if shares is None:
+            return None
+        rows = np.maximum(self.strength * shares, _LEAST_ROWS)
+        variance = rows * (total / self.strength) ** 2
+        return NoisyTable(clique=(name,), values=total * shares, variance=variance)
 
     def forest(self) -> list[Clique]:
         """Return the pairs that say most, the strongest first, without a circle."""
@@ -235,11 +222,6 @@ class PublicPrior:
                 found.append(pair)
         return found
 
-    def _counted(self, clique: Clique, shares: Array, total: float) -> NoisyTable:
-        rows = np.maximum(self.strength * shares, _LEAST_ROWS)
-        variance = rows * (total / self.strength) ** 2
-        return NoisyTable(clique=clique, values=total * shares, variance=variance)
-
     def __repr__(self) -> str:
         return f"PublicPrior({', '.join(self.columns)}; source={self.source!r})"
 
@@ -254,50 +236,76 @@ def informed(prior: PublicPrior | None, table: NoisyTable, *, total: float) -> N
     return NoisyTable(clique=table.clique, values=rows, variance=joined.variance)
 
 
-def expected_pairs(
-    prior: PublicPrior | None,
-    pairs: Sequence[tuple[str, str]],
-    rows: Mapping[str, Array],
-    groups: Mapping[str, Groups],
-    *,
-    total: float,
-) -> list[Array]:
-    """Return rows expected of pairs: as far as the prior knows them, else by independence.
-
-    Args:
-        prior: what is known, or None.
-        pairs: two columns each.
-        rows: by column, rows expected of every merged code.
-        groups: by column, the merged code of each declared one.
-        total: number of rows.
-    """
-    tables = [] if prior is None else prior.tables(groups, total=total, wanted=pairs)
-    known = {table.clique: table for table in tables}
-    found = []
-    for a, b in pairs:
-        if (a, b) in known:
-            found.append(fit_pair(known[a, b], rows[a], rows[b]))
-        elif (b, a) in known:
-            found.append(fit_pair(known[b, a], rows[b], rows[a]).T)
-        else:
-            found.append(np.outer(rows[a], rows[b]) / total)
-    return found
-
-
 def plant(prior: PublicPrior | None, graph: GrowingGraph) -> None:
     """Join the pairs that the prior says most of, before any others, as far as they fit."""
     for pair in [] if prior is None else prior.forest():
         graph.join(pair)
 
 
-def prior_tables(
-    prior: PublicPrior | None, graph: GrowingGraph, groups: Mapping[str, Groups], *, total: float
-) -> list[NoisyTable]:
-    """Return what the prior says of the pairs that ``graph`` holds."""
+def relations(
+    prior: PublicPrior | None, graph: GrowingGraph, domain: Domain, groups: Mapping[str, Groups]
+) -> dict[Clique, Array]:
+    """Return the log-factors of a base measure that follows the prior along its forest.
+
+    With them the product of the columns becomes the tree of Chow and Liu (1968) over the prior.
+
+    Args:
+        prior: what is known, or None.
+        graph: whose cliques hold the pairs of the forest, where they fitted.
+        domain: columns of merged codes.
+        groups: by column, the merged code of each declared one.
+    """
+    found: dict[Clique, Array] = {}
     if prior is None:
-        return []
-    held = [pair for pair in prior.pairs if graph.holds(pair)]
-    return prior.tables(groups, total=total, wanted=held)
+        return found
+    for pair in prior.forest():
+        if graph.holds(pair):
+            table = prior.pairs[pair]
+            for axis, name in enumerate(pair):
+                table = _merged(table, groups[name], axis) if name in groups else table
+            product = np.outer(table.sum(1), table.sum(0))
+            ratio = np.divide(table, product, out=np.ones(table.shape), where=product > 0)
+            clique = canonical_order(domain, pair)
+            factor = np.log(np.maximum(ratio, _LEAST_RATIO))
+            found[clique] = factor if clique == pair else factor.T
+    return found
+
+
+def expected_pairs(
+    prior: PublicPrior | None,
+    pairs: Sequence[Clique],
+    columns: Mapping[str, NoisyTable],
+    groups: Mapping[str, Groups],
+    domain: Domain,
+    *,
+    total: float,
+) -> list[Array]:
+    """Return rows expected of pairs: by the prior's forest, or by independence.
+
+    Args:
+        prior: what is known, or None.
+        pairs: two columns each.
+        columns: rows expected of every merged code.
+        groups: by column, the merged code of each declared one.
+        domain: of the merged codes.
+        total: number of rows.
+    """
+    if prior is None:
+        return [np.outer(columns[a].values, columns[b].values) / total for a, b in pairs]
+    cells = sum(domain.sizes.values()) + sum(domain.size(pair) for pair in prior.pairs)
+    graph = GrowingGraph(domain, most_cells=cells, most_clique_cells=cells)
+    plant(prior, graph)
+    even = {name: np.full(size, total / size) for name, size in domain.sizes.items()}
+    model = fit_cliques(
+        domain,
+        list(columns.values()),
+        cliques=graph.cliques,
+        base=even | {name: table.values for name, table in columns.items()},
+        total=total,
+        relations=relations(prior, graph, domain, groups),
+    )
+    found = expected_tables(model, pairs)
+    return [found[pair] for pair in pairs]
 
 
 def require_prior(prior: object) -> None:

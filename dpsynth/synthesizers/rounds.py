@@ -19,7 +19,7 @@ from dpsynth.models.graphical.triangulation import GrowingGraph
 from dpsynth.privacy.queries import MarginalErrorQuery
 from dpsynth.synthesizers.auto import _corrections
 from dpsynth.synthesizers.loom_columns import Known
-from dpsynth.synthesizers.prior import PublicPrior, plant, prior_tables
+from dpsynth.synthesizers.prior import PublicPrior, plant, relations
 
 RESOLUTION = 64  # how finely a reference states fractions of a row
 # Chosen on seeds 0 to 7 of adult_discrete, RAND HIE, flchain and covid_testing; reported on others.
@@ -66,9 +66,9 @@ class RoundModel:
             most_cells=max(most_cells, sum(domain.sizes.values())),
             most_clique_cells=max(most_cells // 5, max(domain.sizes.values())),
         )
-        self._prior = prior
-        self._groups = {name: each.coarsening.groups for name, each in known.items()}
         plant(prior, self.graph)
+        groups = {name: each.coarsening.groups for name, each in known.items()}
+        self._relations = relations(prior, self.graph, domain, groups)
         self._refused: set[Clique] = set()
         self._answers: list[NoisyTable] = []
         self._references: dict[Clique, NDArray[np.int64]] = {}
@@ -139,10 +139,9 @@ class RoundModel:
 
     def _fit(self, *, last: bool, start: Mapping[Clique, Array] | None) -> CliqueFit:
         inside = [table for table in self._pooled() if self.graph.holds(table.clique)]
-        before = prior_tables(self._prior, self.graph, self._groups, total=self._total)
         return fit_factors(
             self._domain,
-            [*self._columns, *before, *inside],
+            [*self._columns, *inside],
             cliques=self.graph.cliques,
             base=self._base,
             total=self._total,
@@ -153,6 +152,7 @@ class RoundModel:
             precision=_PRECISION if last else _ROUGH,
             start=start,
             most_steps=_MOST_STEPS if last else _FEW_STEPS,
+            relations=self._relations,
         )
 
     def _takes(self, clique: Clique) -> bool:

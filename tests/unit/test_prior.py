@@ -13,6 +13,7 @@ import dpsynth
 from attacks.certificate import predicate_of
 from attacks.conformance import neighbors
 from attacks.policy import DEFAULT
+from dpsynth.domain import Domain
 from dpsynth.errors import UnknownNameError, UsageError
 from dpsynth.models.graphical.tables import NoisyTable
 from dpsynth.privacy.ledger import Ledger
@@ -72,7 +73,7 @@ def test_a_public_table_is_counted_in_the_codes_of_the_schema():
     share = (PUBLIC["stage"] == "III").mean()
     assert found.columns["stage"][2] == pytest.approx(share, abs=1e-3)
     assert not prior(pairs=False).pairs
-    assert prior().strength == 100
+    assert prior().strength == 1_000
     assert PublicPrior.from_table(PUBLIC.head(7), SCHEMA, source=SOURCE).strength == 7
 
 
@@ -233,20 +234,32 @@ def test_a_prior_counts_for_as_many_rows_as_its_strength():
     assert informed(prior(), sure, total=total).values == pytest.approx([60.0, 140.0], rel=0.01)
     assert informed(None, table, total=total) is table
     # As if counted on 100 of the 200 rows: the variance of a count of 100 p, on the scale of 200.
-    known = prior().column("sex", total=total)
+    known = prior(strength=100).column("sex", total=total)
     assert known.variance == pytest.approx(100 * shares * 4)
 
 
 def test_expected_pairs_have_the_margins_and_the_relations_that_are_known():
-    found = prior(strength=1_000)
-    rows = {"ward": np.full(8, 10.0), "stage": np.array([40.0, 20.0, 10.0, 10.0])}
-    both = expected_pairs(found, [("ward", "stage"), ("stage", "ward")], rows, {}, total=80.0)
-    assert both[0] == pytest.approx(both[1].T)
-    assert both[0].sum(1) == pytest.approx(rows["ward"])
-    assert both[0].sum(0) == pytest.approx(rows["stage"])
-    (product,) = expected_pairs(None, [("ward", "stage")], rows, {}, total=80.0)
-    assert product == pytest.approx(np.outer(rows["ward"], rows["stage"]) / 80)
-    assert np.abs(both[0] - product).sum() > 20
+    domain = Domain(sizes={"sex": 2, "stage": 4, "ward": 8})
+    rows = {"sex": [40.0, 40], "ward": [10.0] * 8, "stage": [40.0, 20, 10, 10]}
+    tables = {
+        name: NoisyTable(clique=(name,), values=np.array(each), variance=np.full(len(each), 1e-3))
+        for name, each in rows.items()
+    }
+    pairs = [("ward", "stage"), ("stage", "ward"), ("sex", "ward")]
+    found = expected_pairs(prior(), pairs, tables, {}, domain, total=80.0)
+    product = expected_pairs(None, pairs, tables, {}, domain, total=80.0)
+    assert found[0] == pytest.approx(found[1].T)
+    assert found[0].sum(1) == pytest.approx(rows["ward"], abs=0.5)
+    assert found[0].sum(0) == pytest.approx(rows["stage"], abs=0.5)
+    assert product[0] == pytest.approx(np.outer(rows["ward"], rows["stage"]) / 80)
+    assert np.abs(found[0] - product[0]).sum() > 20
+    assert np.abs(found[2] - product[2]).sum() < 4  # nothing is known of these two together
+    groups = {"ward": np.array([0, 0, 1, 1, 2, 2, 3, 3])}
+    halved = Domain(sizes={"sex": 2, "stage": 4, "ward": 4})
+    merged = {**tables, "ward": NoisyTable(
+        clique=("ward",), values=np.full(4, 20.0), variance=np.full(4, 1e-3))}  # fmt: skip
+    (coarse,) = expected_pairs(prior(), [("ward", "stage")], merged, groups, halved, total=80.0)
+    assert coarse == pytest.approx(found[0].reshape(4, 2, 4).sum(1), abs=4)
 
 
 @pytest.mark.parametrize("name", ["auto", "aim", "direct"])
