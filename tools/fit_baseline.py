@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from dpsynth.bench import measure, runner_own
+from dpsynth.bench import provenance, runner_own
 from dpsynth.bench.packaged import from_package
 from dpsynth.bench.paired import paired_ratio
 
@@ -37,8 +37,8 @@ def main() -> None:
         ratios[name] = round(min(found), 3)
     held = {
         "date": datetime.now(UTC).date().isoformat(),
-        "commit": measure.commit(),
-        "machine": measure.machine(),
+        "commit": provenance.commit(),
+        "machine": provenance.machine(),
         "ratios": ratios,
     }
     text = json.dumps(held, indent=2) + "\n"

@@ -65,7 +65,7 @@ def learn(job: Mapping[str, Any], frame: "pd.DataFrame") -> "Learned":
     """
     from dpsynth import synthesizer
     from dpsynth.domain import Domain, PrivacyUnit
-    from dpsynth.privacy.accounting import rho_from_epsilon, total_rho
+    from dpsynth.privacy.accounting import epsilon_from_rho, rho_from_epsilon, total_rho
     from dpsynth.privacy.curator import Curator
     from dpsynth.privacy.ledger import Ledger
     from dpsynth.privacy.randomness import PrivacyRandom, SeededRandom
@@ -73,12 +73,17 @@ def learn(job: Mapping[str, Any], frame: "pd.DataFrame") -> "Learned":
 
     domain = Domain(sizes=job["sizes"], ordered=frozenset(job["ordered"]))
     epsilon, delta = Fraction(job["epsilon"]), Fraction(job["delta"])
-    rho = rho_from_epsilon(epsilon, delta)
     unit, seed = PrivacyUnit(), job["seed"]
     method = synthesizer(job["name"], **job["settings"])
-    planned = method.steps(domain, unit=unit, rho=rho)
+    if delta:
+        rho = rho_from_epsilon(epsilon, delta)
+        planned = method.steps(domain, unit=unit, rho=rho)
+    else:
+        planned = method.pure_steps(domain, unit=unit, epsilon=epsilon)
+        rho = total_rho(step.event for step in planned)
     # In memory, and with a cap that cannot refuse: the subject is quality, not the ledger.
-    ledger = Ledger.in_memory(cap_epsilon=4 * epsilon, cap_delta=delta)
+    cap_delta = delta or Fraction(1, 10**9)
+    ledger = Ledger.in_memory(cap_epsilon=epsilon_from_rho(2 * rho, cap_delta), cap_delta=cap_delta)
     account = ledger.open_release(rho=rho, seeded=seed is not None)
     curator = Curator(
         FrameSource({name: frame[name].to_numpy() for name in domain.columns}, domain),
@@ -86,7 +91,9 @@ def learn(job: Mapping[str, Any], frame: "pd.DataFrame") -> "Learned":
         account=account,
         rng=PrivacyRandom() if seed is None else SeededRandom(seed),
     )
-    learned = method.learn(curator, rho=rho)
+    learned = (
+        method.learn(curator, rho=rho) if delta else method.pure_learn(curator, epsilon=epsilon)
+    )
     assert total_rho(step.event for step in planned) == rho, "the plan is not the budget"
     assert account.left == 0, "the plan was not spent exactly"
     return learned

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item", bound=Hashable)
 
-_POINT = 1e-300  # the extent of one real number
+_POINT = 1e-60  # the extent of one real number: beside others it is a density
 
 
 class Chain:

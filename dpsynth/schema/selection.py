@@ -67,7 +67,13 @@ def select(column: ModeledColumn, wanted: object) -> Selection:
     if isinstance(column, LevelsColumn | BooleanColumn):
         return Selection(levels=frozenset({_level(column, text)}))
     value = _number(column, wanted)
-    return between(column, value, value)
+    decimals = column.decimals if isinstance(column, ContinuousColumn) else None
+    if decimals is None:
+        return between(column, value, value)
+    if round(value, decimals) != value:
+        raise ValueError(f"column {column.name!r} is written with fewer digits than {value:g} has")
+    half = 10.0**-decimals / 2  # all that is written as this value
+    return between(column, value - half, value + half)
 
 
 def select_any(column: ModeledColumn, wanted: Iterable[object]) -> Selection:
@@ -130,7 +136,7 @@ def near(name: str, known: Iterable[str]) -> str:
     close = get_close_matches(name, listed, n=_SHOWN, cutoff=0.5)
     if close:
         return f"did you mean {' or '.join(map(repr, close))}?"
-    more = ", ..." if len(listed) > _SHOWN else ""
+    more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
     return f"there are {', '.join(map(repr, listed[:_SHOWN]))}{more}"
 
 

@@ -218,7 +218,7 @@ class Auto(Synthesizer):
         levels = unit_levels(bill.units)
         even = int(np.searchsorted(levels, max(1, bill.units // max(len(bill.columns), 8)))) - 1
         pairs = forecast.pairs
-        gains = [forecast.gains(at, best) for at in range(len(pairs))]
+        gains = forecast.gains_of(range(len(pairs)), best)
         chosen: dict[int, Array] = {}
         # There are no answers for more pairs than this.
         for at in sorted(range(len(pairs)), key=lambda at: -gains[at][even])[: bill.units]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dpsynth.synthesizers.prior import PublicPrior
 
 BINS_SHARE = Fraction(1, 10)  # of rho, spent on bins where the schema leaves any to be learned
+PURE_BINS_SHARE = Fraction(1, 5)  # of epsilon, where delta is 0: costs then add up in epsilon
 
 
 def budget(
@@ -172,23 +173,19 @@ class Synthesizer(ABC):
         exact_epsilon = as_fraction(epsilon, name="epsilon")
         if exact_epsilon > MOST_EPSILON:
             raise UsageError(f"epsilon must be at most {MOST_EPSILON}")
-        unit = schema.privacy_unit
-        domain = PrivateBins().domain(schema)
+        unit, bins = schema.privacy_unit, PrivateBins()
+        domain = bins.domain(schema)
+        bins_epsilon = _pure_bins_epsilon(schema, exact_epsilon)
         if opened := PrivateValues().columns(schema):
             raise UsageError(
                 f"the column {opened[0]!r} is open, and learning its values needs a delta; declare "
                 "its values, or ask for a delta above 0"
             )
         try:
-            steps = self.pure_steps(domain, unit=unit, epsilon=exact_epsilon)
+            steps = bins.pure_steps(schema, unit=unit, epsilon=bins_epsilon) if bins_epsilon else ()
+            steps += self.pure_steps(domain, unit=unit, epsilon=exact_epsilon - bins_epsilon)
         except ValueError as error:
             raise _unsplittable(error) from error
-        if unbinned := PrivateBins().columns(schema):
-            raise UsageError(
-                f"the column {unbinned[0]!r} declares no bins, and learning them adds Gaussian "
-                "noise, for which no claim with delta 0 holds; declare bins, or ask for a delta "
-                "above 0"
-            )
         return Plan(
             synthesizer=self.name,
             settings=self.settings,
@@ -273,12 +270,19 @@ class Synthesizer(ABC):
         coarsenings = {
             name: Coarsening.identity(size) for name, size in curator.domain.sizes.items()
         }
-        bins_rho = Fraction(0) if plan.delta == 0 else _bins_rho(schema, plan.rho)
-        if bins_rho:
+        pure = plan.delta == 0
+        bins_rho, bins_epsilon = (
+            _bins_rho(schema, plan.rho),
+            _pure_bins_epsilon(schema, plan.epsilon),
+        )
+        if bins_rho and pure:
+            coarsenings.update(bins.pure_learn(curator, full, epsilon=bins_epsilon))
+        elif bins_rho:
             coarsenings.update(bins.learn(curator, full, rho=bins_rho))
         binned = curator.coarsened({name: c.groups for name, c in coarsenings.items()})
-        if plan.delta == 0:
-            learned = self.pure_learn(binned, epsilon=plan.epsilon, planned=planned)
+        if pure:
+            left = plan.epsilon - bins_epsilon
+            learned = self.pure_learn(binned, epsilon=left, planned=planned)
         else:
             left = plan.rho - values_rho - bins_rho
             learned = self.learn(binned, rho=left, planned=planned)
@@ -375,6 +379,10 @@ def _bins_rho(schema: "Schema", rho: Fraction) -> Fraction:
     from dpsynth.encoding import codecs
 
     return rho * BINS_SHARE if any(c.needs_bins for c in codecs(schema).values()) else Fraction(0)
+
+
+def _pure_bins_epsilon(schema: "Schema", epsilon: Fraction) -> Fraction:
+    return _bins_rho(schema, epsilon) / BINS_SHARE * PURE_BINS_SHARE
 
 
 def _estimate(schema: "Schema", domain: Domain) -> Estimate | None:

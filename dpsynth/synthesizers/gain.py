@@ -48,16 +48,36 @@ class Deviations:
         return np.asarray(_MEAN_ABSOLUTE * (self.cells * self.sizes * left).sum(1))
 
 
-def spread_over(distance: float, rows: Array, cells: Array) -> Array:
-    """Spread an L1 ``distance`` over classes of ``cells`` that each expect ``rows``."""
+def spread_over(distances: Array, rows: Array, cells: Array) -> Array:
+    """Spread L1 ``distances`` over classes of ``cells`` that each expect ``rows``.
+
+    Args:
+        distances: shape ``(tables,)``.
+        rows: shape ``(tables, classes)``.
+        cells: the same.
+    """
     roots = np.sqrt(np.maximum(rows, _LEAST_ROWS))
-    return np.asarray(distance * roots / (_MEAN_ABSOLUTE * float(cells @ roots)))
+    return np.asarray((distances / (_MEAN_ABSOLUTE * (cells * roots).sum(axis=1)))[:, None] * roots)
 
 
 def left_over(sizes: Array, cells: Array, variance: Array) -> Array:
-    """Return the L1 error that measuring leaves of deviations, for each variance of its noise."""
-    sigma = np.sqrt(variance)[:, None]
-    return np.asarray(_MEAN_ABSOLUTE * ((sigma * sizes / np.hypot(sigma, sizes)) @ cells))
+    """Return the L1 errors that measuring leaves of deviations, for each variance of its noise.
+
+    Args:
+        sizes: of deviations, shape ``(tables, classes)``.
+        cells: that deviate by each; the same shape.
+        variance: shape ``(levels,)``.
+
+    Returns:
+        Shape ``(tables, levels)``.
+    """
+    left = np.empty((len(sizes), variance.size))
+    weight = _MEAN_ABSOLUTE * cells * sizes
+    squares = sizes**2
+    for level, each in enumerate(variance):
+        # sigma * size / sqrt(sigma**2 + size**2)
+        left[:, level] = (weight / np.sqrt(1 + squares / each)).sum(axis=1)
+    return left
 
 
 def unit_levels(units: int) -> NDArray[np.int64]:

@@ -6,6 +6,7 @@ what varies within a block. How much that is, is predicted from the noisy distan
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ _WITHIN_BLOCKS = 5.0  # of a signal, in one of m blocks, times m (chosen with th
 _CLASSES = 8  # of a column's codes, by their rows
 _MEAN_ABSOLUTE = 0.8  # E|z| of a standard normal z
 _SWEEPS = 2
+_AT_ONCE = 256  # pairs: what they take stays in a processor's cache
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -74,41 +76,81 @@ class Forecast:
             chosen: by column, the number of its profile.
             noise: by which the stddev of the noise is multiplied.
         """
-        first, second = self.pairs[at]
-        key = (at, chosen[first], chosen[second], noise)
-        if key not in self._known:
-            self._known[key] = self._gains(at, chosen[first], chosen[second], noise)
-        return self._known[key]
+        return np.asarray(self.gains_of([at], chosen, noise=noise)[0])
+
+    def gains_of(
+        self, numbers: Sequence[int], chosen: Mapping[str, int], *, noise: float = 1.0
+    ) -> Array:
+        """Return ``gains`` of many pairs, shape ``(numbers, levels)``."""
+        place = {name: self.same_as(name, number) for name, number in chosen.items()}
+        pairs = self.pairs
+        keys = [(at, place[pairs[at][0]], place[pairs[at][1]], noise) for at in numbers]
+        missing = [key for key in dict.fromkeys(keys) if key not in self._known]
+        for first in range(0, len(missing), _AT_ONCE):
+            some = missing[first : first + _AT_ONCE]
+            self._known.update(zip(some, self._computed(some, noise), strict=True))
+        return np.array([self._known[key] for key in keys])
 
     def table(self, chosen: Mapping[str, int]) -> Array:
         """Return the gains of all pairs, shape ``(pairs, levels)``, the first level being none."""
-        gains = np.array([self.gains(at, chosen) for at in range(len(self.pairs))])
+        gains = self.gains_of(range(len(self.pairs)), chosen)
         return np.concatenate([np.zeros((len(gains), 1)), gains], axis=1)
 
-    def _gains(self, at: int, first: int, second: int, noise: float) -> Array:
-        names = self.pairs[at]
-        profiles = [self.profiles[name][n] for name, n in zip(names, (first, second), strict=True)]
-        finest = [self.profiles[name][0] for name in names]
-        distance = float(self.distances[at])
-        by_chance, coarse = (self._by_chance(*each) for each in (finest, profiles))
-        signal = max(distance**2 - by_chance**2, 0.0)
-        missed = sum(each.lost**2 for each in profiles) * signal
-        missed += max(by_chance**2 - coarse**2, 0.0)
-        found = np.sqrt(max(distance**2 - missed, 0.0))
-        rows, cells = self._cells(*profiles)
+    def same_as(self, name: str, number: int) -> int:
+        """Return the first profile of a column that is the same as this one."""
+        return self._first[name][number]
+
+    @cached_property
+    def _first(self) -> dict[str, list[int]]:
+        return {
+            name: [next(at for at, other in enumerate(held) if other is each) for each in held]
+            for name, held in self.profiles.items()
+        }
+
+    @cached_property
+    def _columns(self) -> dict[tuple[str, int], tuple[Array, Array, float]]:
+        """Rows and codes of all classes by column and profile, filled up with classes of none."""
+        found = {}
+        for name, held in self.profiles.items():
+            for number, each in enumerate(held):
+                fill = (0, _CLASSES - each.rows.size)
+                found[name, number] = (np.pad(each.rows, fill), np.pad(each.codes, fill), each.lost)
+        return found
+
+    def _computed(self, keys: Sequence[tuple[int, int, int, float]], noise: float) -> Array:
+        names = [self.pairs[at] for at, *_ in keys]
+        chosen = [(a, b) for _, a, b, _ in keys]
+        finest = self._cells(names, [(0, 0)] * len(keys))
+        rows, cells, lost = self._cells(names, chosen)
+        distance = self.distances[[at for at, *_ in keys]]
+        by_chance, coarse = _by_chance(finest[0], finest[1]), _by_chance(rows, cells)
+        signal = np.maximum(distance**2 - by_chance**2, 0.0)
+        missed = lost * signal + np.maximum(by_chance**2 - coarse**2, 0.0)
+        found = np.sqrt(np.maximum(distance**2 - missed, 0.0))
         sizes = spread_over(found, rows, cells)
         left = left_over(sizes, cells, self.variances * noise**2)
-        whole = np.hypot(found, np.sqrt(missed))
-        return np.asarray(self.weights[at] * (whole - np.hypot(left, np.sqrt(missed))))
+        whole, missed = np.hypot(found, np.sqrt(missed))[:, None], missed[:, None]
+        weights = self.weights[[at for at, *_ in keys]]
+        return np.asarray(weights[:, None] * (whole - np.sqrt(left**2 + missed)))
 
-    def _cells(self, first: Profile, second: Profile) -> tuple[Array, Array]:
-        rows = np.outer(first.rows, second.rows).ravel() / self.total
-        return rows, np.outer(first.codes, second.codes).ravel()
+    def _cells(
+        self, names: Sequence[tuple[str, str]], numbers: Sequence[tuple[int, int]]
+    ) -> tuple[Array, Array, Array]:
+        """Return rows and numbers of cells, ``(pairs, classes)``, and the share of signal lost."""
+        held = [
+            [self._columns[pair[side], number[side]] for side in (0, 1)]
+            for pair, number in zip(names, numbers, strict=True)
+        ]
+        rows, codes, lost = (np.array([[a[part], b[part]] for a, b in held]) for part in range(3))
+        shape = (len(held), _CLASSES**2)
+        both = (rows[:, 0, :, None] * rows[:, 1, None] / self.total).reshape(shape)
+        cells = (codes[:, 0, :, None] * codes[:, 1, None]).reshape(shape)
+        return both, cells, (lost**2).sum(axis=1)
 
-    def _by_chance(self, first: Profile, second: Profile) -> float:
-        """Return the distance that the sampling of rows alone brings about."""
-        rows, cells = self._cells(first, second)
-        return float(cells @ np.minimum(_MEAN_ABSOLUTE * np.sqrt(rows), 2 * rows))
+
+def _by_chance(rows: Array, cells: Array) -> Array:
+    """Return the distances that the sampling of rows alone brings about."""
+    return np.asarray((cells * np.minimum(_MEAN_ABSOLUTE * np.sqrt(rows), 2 * rows)).sum(axis=1))
 
 
 def resolutions(known: Known) -> list[tuple[NDArray[np.int64], Profile]]:
@@ -136,29 +178,34 @@ def best_resolutions(
     First one for all columns, then column by column at the price that a unit then has.
     """
     names = list(forecast.profiles)
-    count = len(BLOCKS) + 1
-    worth = levels.astype(np.float64)
 
-    def surplus(table: Array, price: float) -> Array:
-        return np.asarray((table - price * worth).max(axis=1))
+    def different(name: str) -> list[int]:
+        return sorted({forecast.same_as(name, number) for number in range(len(BLOCKS) + 1)})
 
     best, price, most = dict.fromkeys(names, 0), 0.0, -np.inf
-    for number in range(count):
-        chosen = dict.fromkeys(names, number)
+    promising: list[int] = []
+    for number in sorted({number for name in names for number in different(name)}):
+        chosen = {name: forecast.same_as(name, number) for name in names}
         table = forecast.table(chosen)
         asked = price_of(table, levels, units=units)
-        gained = float(surplus(table, asked).sum()) + asked * units
+        gained = float((table - asked * levels).max(axis=1).sum()) + asked * units
         if gained > most * (1 + 1e-9):
             best, price, most = chosen, asked, gained
-    beside = {
-        name: [at for at, pair in enumerate(forecast.pairs) if name in pair] for name in names
-    }
+            # There are no units for more pairs than this.
+            promising = np.argsort(-table.max(axis=1), kind="stable")[:units].tolist()
+    beside: dict[str, list[int]] = {name: [] for name in names}
+    for at in promising:
+        for name in forecast.pairs[at]:
+            beside[name].append(at)
     for _ in range(_SWEEPS):
         for name in names:
+            numbers = different(name)
+            if len(numbers) < 2 or not beside[name]:
+                continue
             scores = []
-            for number in range(count):
-                trial = {**best, name: number}
-                gains = np.array([[0.0, *forecast.gains(at, trial)] for at in beside[name]])
-                scores.append(float(surplus(gains, price).sum()) if len(gains) else 0.0)
-            best[name] = int(np.argmax(scores))
+            for number in numbers:
+                gains = forecast.gains_of(beside[name], {**best, name: number})
+                surplus = (gains - price * levels[1:]).max(axis=1)
+                scores.append(float(np.maximum(surplus, 0.0).sum()))
+            best[name] = numbers[int(np.argmax(scores))]
     return best

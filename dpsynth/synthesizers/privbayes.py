@@ -28,8 +28,8 @@ from dpsynth.synthesizers.rounding import root_below, whole_shares
 from dpsynth.zeros import alike
 
 _RESOLUTION = 1 << 12  # how finely the weights of a column state shares
-_MEAN_ABSOLUTE = 0.8  # of noise, in standard deviations
-# As in auto: chosen on seeds 0 to 9 of adult_discrete and RAND HIE; reported on others.
+# Chosen on seeds 0 to 9 of adult_discrete, RAND HIE, flchain and covid_testing; reported on others.
+_NOISE_LEFT = 0.1  # of a cell's stddev, that the fit leaves of a table's noise: what a cell costs
 _PENALTY = 0.7  # of the fit, in the unit of models/graphical/convex.py: tables of several columns
 _COLUMN_PENALTY = 1.5  # tables of one column
 _ROUGHNESS = 0.2  # differences of neighbors along ordered columns
@@ -44,9 +44,9 @@ class PrivBayes(Synthesizer):
     Three phases: a histogram of every column, smoothed, its rare codes merged; d - 1 exponential
     selections, each of a child among the columns that are left and of its parents among those
     that are not; the table of every chosen family. A candidate's score is how far, in rows, the
-    child is from not depending on the parents, less what the noise of the table would cost. The
-    parents stand together in an earlier family, so that the families are the cliques of a
-    junction tree.
+    child is from not depending on the parents, less what the noise of the table would cost;
+    families that are too large for the noisy number of rows are no candidates. The parents stand
+    together in an earlier family, so that the families are the cliques of a junction tree.
 
     A claim with a delta above 0 gets discrete Gaussian noise and is accounted for in zCDP. A claim
     with delta 0 gets discrete Laplace noise, and all epsilons add up to the claimed one.
@@ -57,8 +57,8 @@ class PrivBayes(Synthesizer):
         one_way_share: share of the budget (rho, or epsilon where delta is 0) for the histograms,
             in (0, 1).
         selection_share: share for the selections, in (0, 1); the families get the rest.
-        usefulness: how many times its mean absolute noise a table's cells must hold of dependence
-            on average to be worth anything; small, for the fit shrinks what noise hides.
+        usefulness: how many standard deviations of noise the average cell of a family with parents
+            must hold in rows, by the noisy number of rows; the larger, the smaller the families.
         rare_below: a code is merged where its noisy count is below this many standard deviations
             of its noise.
         most_cells: of the families' tables together; time grows with it.
@@ -74,7 +74,7 @@ class PrivBayes(Synthesizer):
     degree: int = 3
     one_way_share: Fraction = Fraction(1, 2)
     selection_share: Fraction = Fraction(1, 10)
-    usefulness: Fraction = Fraction(1, 8)
+    usefulness: Fraction = Fraction(1)
     rare_below: int = 3
     most_cells: int = 100_000
 
@@ -167,7 +167,7 @@ class PrivBayes(Synthesizer):
         }
         tables = [each.table for each in known.values()]
         if bill.selection is not None and bill.noise is not None:
-            families = self._choose(coarse, bill, bill.selection, base)
+            families = self._choose(coarse, bill, bill.selection, base, total=total)
             queries = [MarginalQuery(clique=each, domain=coarse.domain) for each in families]
             tables += [as_table(answer) for answer in coarse.measure(queries, bill.noise)]
         model = self._fitted(coarse.domain, tables, base=base, total=total, known=known)
@@ -179,13 +179,15 @@ class PrivBayes(Synthesizer):
         bill: "_Bill",
         mechanism: ExponentialSelection,
         base: Mapping[str, Array],
+        *,
+        total: float,
     ) -> list[Family]:
         """Choose the families, each by how much its child depends on its parents."""
         domain, rounds = curator.domain, bill.rounds
-        found = candidates(
-            domain, bill.columns, degree=self.degree, most_cells=self.most_cells // rounds
-        )
-        cost = float(self.usefulness) * _MEAN_ABSOLUTE * bill.stddev * _RESOLUTION
+        useful = int(total / (float(self.usefulness) * bill.stddev))
+        most = min(useful, self.most_cells // rounds)
+        found = candidates(domain, bill.columns, degree=self.degree, most_cells=most)
+        cost = _NOISE_LEFT * bill.stddev * _RESOLUTION
         query = DependenceQuery(
             cliques=tuple(family for family, _ in found),
             children=tuple(child for _, child in found),

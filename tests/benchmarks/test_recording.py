@@ -8,7 +8,7 @@ import pandas as pd
 
 import dpsynth
 from dpsynth.bench import records
-from dpsynth.bench.suite import read_suite
+from dpsynth.bench.suite_file import read_suite
 
 TOOL = Path(dpsynth.__file__).parent.parent / "tools" / "record_benchmarks.py"
 SUITE = """

@@ -156,6 +156,39 @@ def test_fit_then_sample(world):
     assert not [name for name in world.names() if name.startswith(".")]
 
 
+def test_sample_of_a_cohort(world):
+    world.fit()
+    model = world.folder / "model"
+    out = world.folder / "s.csv"
+    given = ["--given", "sex=f", "--given", "age=25..50", "--given", "ill=yes"]
+    done = world.run("sample", model, "--rows", 40, "--seed", 1, *given, "--out", out)
+    assert done.code == 0, done.err
+    drawn = pd.read_csv(out)
+    assert set(drawn["sex"]) == {"f"}
+    assert drawn["age"].between(25, 50).all()
+    assert drawn["ill"].all()
+    assert len(drawn) == 40
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("sex", "--given must be COLUMN=VALUE"),
+        ("gender=f", "no column to learn is called 'gender'"),
+        ("sex=female", "column 'sex' has no value 'female': there are 'f', 'm'"),
+        ("age=old", "column 'age' takes a number, not 'old'"),
+        ("age=200..300", "nothing asked of column 'age' lies within its bounds"),
+    ],
+)
+def test_a_cohort_that_cannot_be_is_refused_in_one_sentence(world, given, said):
+    world.fit()
+    out = world.folder / "s.csv"
+    done = world.run("sample", world.folder / "model", "--given", given, "--out", out)
+    assert done.code == 2
+    assert said in done.err
+    assert not out.exists()
+
+
 def test_fit_spends_what_plan_said(world):
     words = ["--synthesizer", "independent", "--epsilon", "1", "--delta", "1e-9"]
     planned = world.run("plan", "--schema", world.schema, *words, "--json").json

@@ -248,3 +248,14 @@ def test_a_claim_pays_the_reserves_first():
     assert pure_epsilon(event) is None
     with pytest.raises(ValueError, match="delta is 0"):
         least_epsilon([event], Fraction(0))
+
+
+def test_one_below_the_least_threshold_has_no_price():
+    for sigma_squared in (Fraction(1, 2), Fraction(100), Fraction(10**7)):
+        fields = {"sigma_squared": sigma_squared, "max_new": Fraction(5)}
+        least = selection_threshold(
+            sigma_squared, max_new=fields["max_new"], delta=values_event().delta
+        )
+        assert zcdp_rho(values_event(**fields, threshold=Fraction(least)))
+        with pytest.raises(UnsupportedEventError, match="sets less delta aside"):
+            zcdp_rho(values_event(**fields, threshold=Fraction(least - 1)))

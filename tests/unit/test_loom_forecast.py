@@ -97,3 +97,61 @@ def test_a_small_budget_blocks_ordered_columns_only(ordered, blocked):
     )
     sizes = Auto().learn(curator, rho=rho).model.domain.sizes
     assert (max(sizes.values()) < 25) == blocked
+
+
+def three_columns():
+    columns = {
+        "a": column(np.arange(1.0, 65.0)),
+        "b": column(np.array([900.0, 700.0, 480.0]), ordered=False),
+        "c": column(np.full(40, 52.0)),
+    }
+    found = {name: resolutions(each) for name, each in columns.items()}
+    return Forecast(
+        pairs=[("a", "b"), ("a", "c"), ("b", "c")],
+        distances=np.array([700.0, 1_500.0, 0.0]),
+        weights=np.array([1.0, 1.0, 4.0]),
+        variances=np.array([400.0, 100.0, 25.0]),
+        total=2_080.0,
+        profiles={name: [profile for _, profile in each] for name, each in found.items()},
+    )
+
+
+def plain_gain(made, at, chosen, variance):
+    """The formula of the module, cell class by cell class."""
+    cells = {}
+    for which, numbers in (("coarse", chosen), ("fine", dict.fromkeys(chosen, 0))):
+        first, second = (made.profiles[name][numbers[name]] for name in made.pairs[at])
+        cells[which] = [
+            (r * s / made.total, m * n)
+            for r, m in zip(first.rows, first.codes, strict=True)
+            for s, n in zip(second.rows, second.codes, strict=True)
+        ]
+    chance = {k: sum(n * min(0.8 * r**0.5, 2 * r) for r, n in v) for k, v in cells.items()}
+    squared = made.distances[at] ** 2
+    lost = sum(made.profiles[name][chosen[name]].lost ** 2 for name in made.pairs[at])
+    missed = lost * max(squared - chance["fine"] ** 2, 0)
+    missed += max(chance["fine"] ** 2 - chance["coarse"] ** 2, 0)
+    found = max(squared - missed, 0) ** 0.5
+    roots = [(max(r, 0.05) ** 0.5, n) for r, n in cells["coarse"]]
+    sizes = [(found * r / (0.8 * sum(n * q for q, n in roots)), n) for r, n in roots]
+    left = 0.8 * sum(n * s / (1 + s**2 / variance) ** 0.5 for s, n in sizes)
+    return made.weights[at] * (np.hypot(found, missed**0.5) - np.hypot(left, missed**0.5))
+
+
+@pytest.mark.parametrize("number", range(len(BLOCKS) + 1))
+@pytest.mark.parametrize("noise", [1.0, 2.0])
+def test_gains_of_many_pairs_follow_the_formula(number, noise):
+    made = three_columns()
+    chosen = dict.fromkeys("abc", number)
+    gains = made.gains_of([2, 0, 1], chosen, noise=noise)
+    for at, found in zip([2, 0, 1], gains, strict=True):
+        plain = [plain_gain(made, at, chosen, v * noise**2) for v in made.variances]
+        assert found == pytest.approx(plain, rel=1e-9, abs=1e-9)
+        assert (made.gains(at, chosen, noise=noise) == found).all()
+
+
+def test_profiles_that_are_the_same_are_worked_out_once():
+    made = three_columns()
+    for number in range(len(BLOCKS) + 1):
+        made.table({"a": 0, "b": number, "c": 0})
+    assert len(made._known) == 3

@@ -19,6 +19,7 @@ from dpsynth.encoding.values import PrivateValues
 from dpsynth.errors import BudgetExceededError, IntegrityError, SchemaError, UsageError
 from dpsynth.schema import Schema
 from dpsynth.sources.frame import prepare
+from dpsynth.synthesizers import registry
 
 MAX_ROWS = 3
 TOWN = {"name": "town", "kind": "categorical", "open": True}
@@ -263,7 +264,7 @@ def fitted(frame, declared, *, delta="1e-6", synthesizer="independent"):
     return model
 
 
-@pytest.mark.parametrize("name", ["auto", "independent", "mst"])
+@pytest.mark.parametrize("name", sorted(registry.BUILT_IN))
 def test_what_many_hold_comes_out_and_what_few_hold_never_does(name, tmp_path):
     model = fitted(people(), schema(), synthesizer=name)
     assert model.values == {"town": ("north", "south")}
@@ -279,13 +280,28 @@ def test_what_many_hold_comes_out_and_what_few_hold_never_does(name, tmp_path):
     assert again.sample(50, seed=2).equals(model.sample(50, seed=2))
 
 
-@pytest.mark.parametrize("name", ["auto", "independent", "mst"])
+@pytest.mark.parametrize("name", sorted(registry.BUILT_IN))
 def test_where_nothing_is_released_the_run_ends_as_ever(name):
     for frame in (people(rows=4), people().iloc[:0], people(rows=4).assign(town=None)):
         for nullable in (False, True):
             model = fitted(frame, schema(nullable=nullable), synthesizer=name)
             assert model.values == {"town": ()}
             assert set(model.sample(40, seed=1)["town"].dropna()) <= {"other"}
+
+
+@pytest.mark.parametrize("name", ["auto", "mst"])
+def test_rules_and_cohorts_speak_of_known_and_of_learnt_values(name):
+    rule = {"forbid": {"town": ["north", "other"], "sex": "M"}}
+    declared = Schema.from_dict({**schema(values=["north"]).to_dict(), "rules": [rule]})
+    model = fitted(people(), declared, synthesizer=name)
+    assert model.values == {"town": ("south",)}
+    drawn = model.sample(800, seed=3)
+    assert set(drawn.loc[drawn["sex"] == "M", "town"]) == {"south"}
+    assert {"north", "south"} <= set(drawn["town"])
+    cohort = model.sample(30, seed=4, given={"town": "south"})
+    assert set(cohort["town"]) == {"south"}
+    with pytest.raises(UsageError, match="town"):
+        model.sample(3, given={"town": "hamlet 7"})
 
 
 def test_the_plan_states_the_parts():

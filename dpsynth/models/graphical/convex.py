@@ -25,6 +25,7 @@ from dpsynth.models.graphical.zeros import allowed_over, holding_zeros, keeps_ze
 PENALTY = 1.5  # of a unit of log-factor, in standard deviations of its cell
 ROUGHNESS = 0.0  # penalty on squared differences of neighboring log-factors
 COLUMN_PENALTY = 1.5  # the same for tables of one column
+_TRUSTED = 0.04  # variance, in rows squared, of the tables of a model that zeros are put into
 _LEAST_ROWS = 0.3  # that the base expects in a cell
 MOST_TREE_CELLS = 1_000_000  # of a tree that is grown around structural zeros
 _MOST_STEPS = 300
@@ -189,40 +190,26 @@ def fit_factors(
     return CliqueFit(model=model, factors=found)
 
 
-def fit_around_zeros(
-    domain: Domain, tables: Sequence[NoisyTable], *, base: Mapping[str, Array], total: float
-) -> GraphicalModel:
-    """Return the fit over the tables' cliques and those of the domain's structural zeros.
-
-    Args:
-        domain: the columns.
-        tables: over any columns. One that a junction tree of at most ``MOST_TREE_CELLS`` cells
-            cannot hold beside the others, taken in order, tells of its columns one by one.
-        base: by column, the rows that are expected of each code.
-        total: number of rows.
-    """
-    cells = max(MOST_TREE_CELLS, sum(domain.sizes.values()))
-    graph = GrowingGraph(domain, most_cells=cells, most_clique_cells=cells)
-    held: list[NoisyTable] = []
-    for table in tables:
-        inside = graph.join(table.clique)
-        held += [table] if inside else [table.onto(name) for name in table.clique]
-    return fit_cliques(domain, held, cliques=graph.cliques, base=base, total=total)
-
-
 def around_zeros(model: GraphicalModel) -> GraphicalModel:
     """Return ``model``, or the nearest one that holds its domain's structural zeros.
 
-    Nearest to the tables of its cliques, which stay as they were as far as the zeros let them.
+    Nearest to the tables of its cliques, which stay as they were as far as the zeros let them. A
+    clique that a junction tree of ``MOST_TREE_CELLS`` cells cannot hold beside the columns of the
+    zeros and the cliques before it tells of its columns one by one.
     """
     if keeps_zeros(model):
         return model
-    tables = [
-        NoisyTable(clique=clique, values=model.total * table, variance=np.ones(table.shape))
-        for clique, table in model.probabilities.items()
-    ]
-    base = {name: model.marginal((name,)) for name in model.domain.columns}
-    found = fit_around_zeros(model.domain, tables, base=base, total=model.total)
+    domain = model.domain
+    cells = max(MOST_TREE_CELLS, sum(domain.sizes.values()))
+    graph = GrowingGraph(domain, most_cells=cells, most_clique_cells=cells)
+    tables: list[NoisyTable] = []
+    for clique, shares in model.probabilities.items():
+        variance = np.full(shares.shape, _TRUSTED)
+        table = NoisyTable(clique=clique, values=model.total * shares, variance=variance)
+        inside = graph.join(clique)
+        tables += [table] if inside else [table.onto(name) for name in clique]
+    base = {name: model.marginal((name,)) for name in domain.columns}
+    found = fit_cliques(domain, tables, cliques=graph.cliques, base=base, total=model.total)
     return replace(found, corrections=model.corrections)
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from dpsynth.domain import Domain
 from dpsynth.errors import IntegrityError
+from dpsynth.models.graphical.elimination import eliminate, onto, product
 from dpsynth.models.graphical.raking import Correction, candidates_for, corrected
 from dpsynth.models.graphical.sampling import draw_in_groups
 from dpsynth.models.graphical.tables import Array
@@ -66,8 +67,8 @@ class GraphicalModel:
         object.__setattr__(self, "_nodes", nodes)
         for node in nodes:
             if node.parent is not None:
-                above = _onto(self.probabilities, nodes[node.parent].clique, node.separator)
-                here = _onto(self.probabilities, node.clique, node.separator)
+                above = onto(self.probabilities, nodes[node.parent].clique, node.separator)
+                here = onto(self.probabilities, node.clique, node.separator)
                 if float(np.abs(above - here).sum()) > _TOLERANCE:
                     raise ValueError("cliques must agree on the columns that they share")
 
@@ -88,6 +89,7 @@ class GraphicalModel:
 
         Raises:
             KeyError: a column that the domain does not have.
+            UsageError: a table on the way would be too large to make; none was made.
         """
         wanted = tuple(clique)
         if not wanted or len(set(wanted)) != len(wanted):
@@ -95,7 +97,8 @@ class GraphicalModel:
         for name in wanted:
             if name not in self.domain.sizes:
                 raise KeyError(f"not in the domain: {name!r}")
-        return self.total * self._eliminate(wanted)
+        tables = self.probabilities
+        return self.total * eliminate(self.domain, self._nodes, tables, wanted)
 
     def sample(
         self,
@@ -107,11 +110,16 @@ class GraphicalModel:
     ) -> Codes:
         """Draw rows, their marginals as close to the model's as rounding to whole rows allows.
 
+        Where there are corrections, more rows than wanted are drawn from the cliques, weighted to
+        the corrections, and taken by weight; rows are then exchanged until the corrected tables
+        and all columns are met up to what whole rows leave.
+
         Args:
             rows: how many, at least 0.
             rng: post-processing randomness; the same generator state gives the same rows.
             given: codes that all rows must have, by column. The rows then follow the conditional
-                distribution of the cliques exactly, however rare that is.
+                distribution of the cliques exactly, however rare that is; corrections, which
+                are tables of whole samples, have no part in it.
             likelihood: tables over columns of one clique each, in [0, 1]: the chance that a row
                 with these codes is to be kept. The rows follow the distribution of what is kept.
 
@@ -191,7 +199,7 @@ class GraphicalModel:
                 raise ValueError(f"no clique of the model holds {', '.join(clique)} together")
             at = min(homes, key=lambda home: tables[home].size)
             home = self._nodes[at].clique
-            tables[at] = _product([(home, tables[at]), (clique, table)], keep=home)
+            tables[at] = product([(home, tables[at]), (clique, table)], keep=home)
         log_chance = 0.0
         for at in range(len(self._nodes) - 1, 0, -1):
             node = self._nodes[at]
@@ -199,10 +207,10 @@ class GraphicalModel:
             if tables[at] is self.probabilities[node.clique]:
                 continue  # nothing bears on it: it leaves its parent as it is
             parent = self._nodes[node.parent].clique
-            beneath = _product([(node.clique, tables[at])], keep=node.separator)
-            margin = _onto(self.probabilities, node.clique, node.separator)
+            beneath = product([(node.clique, tables[at])], keep=node.separator)
+            margin = onto(self.probabilities, node.clique, node.separator)
             kept = np.divide(beneath, margin, out=np.zeros_like(beneath), where=margin > 0)
-            table = _product([(parent, tables[node.parent]), (node.separator, kept)], keep=parent)
+            table = product([(parent, tables[node.parent]), (node.separator, kept)], keep=parent)
             top = float(table.max())
             if not top > 0:
                 return tables, -np.inf
@@ -226,7 +234,7 @@ class GraphicalModel:
                 held = self.probabilities[node.clique][tuple(codes[name] for name in node.clique)]
                 found += np.log(held)
                 if node.separator:
-                    margin = _onto(self.probabilities, node.clique, node.separator)
+                    margin = onto(self.probabilities, node.clique, node.separator)
                     below = np.log(margin[tuple(codes[name] for name in node.separator)])
                     found -= np.where(np.isfinite(below), below, 0.0)
         return found
@@ -293,47 +301,6 @@ class GraphicalModel:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise IntegrityError(f"the model does not describe a distribution: {error}") from error
-
-    def _eliminate(self, wanted: Clique) -> Array:
-        """Sum everything but ``wanted`` out of the smallest subtree that holds it.
-
-        Leaves first, every node sends its parent a table over their separator and the wanted
-        columns beneath: its own conditional given the separator, times what it was sent.
-        """
-        home = {name: at for at, node in enumerate(self._nodes) for name in node.new}
-        pending = {home[name] for name in wanted}
-        sent: dict[int, list[tuple[Clique, Array]]] = {}
-        while True:
-            at = max(pending)  # parents stand before children
-            pending.remove(at)
-            node = self._nodes[at]
-            factors = [(node.clique, self.probabilities[node.clique]), *sent.pop(at, [])]
-            present = {name for columns, _ in factors for name in columns}
-            if not pending:
-                return _product(factors, keep=wanted)
-            assert node.parent is not None, "the root is the smallest position, so it comes last"
-            beneath = tuple(n for n in wanted if n in present and n not in node.separator)
-            keep = (*node.separator, *beneath)
-            message = _product(factors, keep=keep)
-            margin = _onto(self.probabilities, node.clique, node.separator)
-            margin = margin.reshape(margin.shape + (1,) * len(beneath))
-            conditional = np.divide(message, margin, out=np.zeros_like(message), where=margin > 0)
-            sent.setdefault(node.parent, []).append((keep, conditional))
-            pending.add(node.parent)
-
-
-def _product(factors: Sequence[tuple[Clique, Array]], *, keep: Clique) -> Array:
-    """Multiply tables and sum out every column that is not kept."""
-    number: dict[str, int] = {}
-    operands: list[Any] = []
-    for columns, values in factors:
-        operands += [values, [number.setdefault(name, len(number)) for name in columns]]
-    product = np.einsum(*operands, [number[name] for name in keep], optimize=True)
-    return np.asarray(product, dtype=np.float64)
-
-
-def _onto(tables: Mapping[Clique, Array], clique: Clique, columns: Clique) -> Array:
-    return _product([(clique, tables[clique])], keep=columns)
 
 
 def _split(
