@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Groups = NDArray[np.int64]
 
 MOST_STRENGTH = 1_000  # private rows that a public table counts for, where nobody says more
-_LEAST_ROWS = 0.5  # that a cell nobody was seen in may hold, of all the strength
+_DOUBT = 0.1  # of an even share, that no prior is sure of
 _LEAST_RATIO = 0.01  # of what independence expects, that a relation leaves of a cell
 _TOLERANCE = 1e-6  # by which given shares may miss a sum of 1
 
@@ -204,8 +204,7 @@ class PublicPrior:
         shares = self.columns.get(name)
         if shares is None:
             return None
-        rows = np.maximum(self.strength * shares, _LEAST_ROWS)
-        variance = rows * (total / self.strength) ** 2
+        variance = (shares + _DOUBT / shares.size) * total**2 / self.strength
         return NoisyTable(clique=(name,), values=total * shares, variance=variance)
 
     def forest(self) -> list[Clique]:

@@ -233,9 +233,10 @@ def test_a_prior_counts_for_as_many_rows_as_its_strength():
     sure = NoisyTable(clique=("sex",), values=np.array([60.0, 140.0]), variance=np.full(2, 1e-3))
     assert informed(prior(), sure, total=total).values == pytest.approx([60.0, 140.0], rel=0.01)
     assert informed(None, table, total=total) is table
-    # As if counted on 100 of the 200 rows: the variance of a count of 100 p, on the scale of 200.
+    # As if counted on 100 of the 200 rows: the variance of a count of 100 p, on the scale of 200,
+    # and some doubt.
     known = prior(strength=100).column("sex", total=total)
-    assert known.variance == pytest.approx(100 * shares * 4)
+    assert known.variance == pytest.approx(100 * (shares + 0.1 / 2) * 4)
 
 
 def test_expected_pairs_have_the_margins_and_the_relations_that_are_known():
