@@ -59,6 +59,7 @@ def fit_cliques(
     ordered: Mapping[str, int] | None = None,
     precision: float = _PRECISION,
     adapt: bool = False,
+    relations: Mapping[Clique, Array] | None = None,
 ) -> GraphicalModel:
     """Return the model of ``fit_factors``."""
     return fit_factors(
@@ -73,6 +74,7 @@ def fit_cliques(
         ordered=ordered,
         precision=precision,
         adapt=adapt,
+        relations=relations,
     ).model
 
 
@@ -91,6 +93,7 @@ def fit_factors(
     start: Mapping[Clique, Array] | None = None,
     most_steps: int = _MOST_STEPS,
     adapt: bool = False,
+    relations: Mapping[Clique, Array] | None = None,
 ) -> CliqueFit:
     """Return the model over ``cliques`` that is fitted to ``tables``, and its factors.
 
@@ -109,12 +112,15 @@ def fit_factors(
         start: log-factors of an earlier fit to begin from; a table without one begins at 0.
         most_steps: of the solver, whatever the gradient.
         adapt: let every table over several columns say how much it is to be shrunk.
+        relations: log-factors of the base measure beyond its columns, each within one of
+            ``cliques`` and with its columns in canonical order.
     """
     measured = pooled_by_clique(domain, tables)
     prior = {(name,): np.log(_positive(base[name], total)) for name in domain.columns}
     barriers = log_barriers(domain)
-    fixed = [*prior.values(), *barriers.values()]
-    factors = [*prior, *barriers, *(table.clique for table in measured)]
+    further = relations or {}
+    fixed = [*prior.values(), *barriers.values(), *further.values()]
+    factors = [*prior, *barriers, *further, *(table.clique for table in measured)]
     asked = [table.clique for table in measured]
     tree = Propagation(domain, holding_zeros(domain, cliques), factors, asked)
     if barriers:
