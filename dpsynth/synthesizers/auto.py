@@ -30,6 +30,13 @@ from dpsynth.synthesizers.loom_columns import Known, known
 from dpsynth.synthesizers.loom_forecast import Forecast, best_resolutions, column_gains, resolutions
 from dpsynth.synthesizers.loom_margins import reconciled
 from dpsynth.synthesizers.one_way import OneWayPhase, as_table
+from dpsynth.synthesizers.prior import (
+    PublicPrior,
+    expected_pairs,
+    plant,
+    relations,
+    require_prior,
+)
 from dpsynth.zeros import alike
 
 _OUTSIDE_NOISE = 2.0  # by which the noise of a table outside the tree counts more
@@ -62,6 +69,7 @@ class Auto(Synthesizer):
         units_per_column: how many answers there are for every column that can vary.
         rake: whether tables outside the junction tree may be asked for, and samples are drawn to
             follow all tables up to whole rows.
+        prior: what was known before, from public data.
     """
 
     name: ClassVar[str] = "auto"
@@ -72,6 +80,7 @@ class Auto(Synthesizer):
     selection_share: Fraction = Fraction(1, 32)
     units_per_column: int = 12
     rake: bool = True
+    prior: PublicPrior | None = None
 
     def __post_init__(self) -> None:
         counts = {
@@ -84,6 +93,7 @@ class Auto(Synthesizer):
         _validate.exact(**counts, **shares)
         _validate.positive(**counts)
         _validate.in_open_unit(**shares, both_shares=one_way + self.selection_share)
+        require_prior(self.prior)
 
     def steps(self, domain: Domain, *, unit: PrivacyUnit, rho: Fraction) -> tuple[Step, ...]:
         """List the charges of ``learn``, from public facts alone; they add up to ``rho``."""
@@ -118,6 +128,7 @@ class Auto(Synthesizer):
                 rare=rare,
                 levels=levels,
                 merging=alike(curator.domain, name),
+                prior=self.prior,
             )
             for name, table in histograms.items()
         }
@@ -132,6 +143,7 @@ class Auto(Synthesizer):
             most_cells=max(self.most_cells, sum(coarse.domain.sizes.values())),
             most_clique_cells=max(self.most_cells // 5, max(coarse.domain.sizes.values())),
         )
+        plant(self.prior, graph)
         answers: list[NoisyTable] = []
         if forecast is not None and bill.measuring is not None:
             chosen = self._choose(forecast, best, bill, graph, columns, histograms)
@@ -142,11 +154,11 @@ class Auto(Synthesizer):
                     name: pooled([table, *(more for more in again if more.clique == (name,))])
                     for name, table in histograms.items()
                 },
-                {name: each.coarsening.groups for name, each in columns.items()},
+                _groups(columns),
                 pooled_by_clique(coarse.domain, answers),
             )
             columns = {
-                name: each.again(histograms[name], total, ordered=name in ordered)
+                name: each.again(histograms[name], total, ordered=name in ordered, prior=self.prior)
                 for name, each in columns.items()
             }
         base = {
@@ -168,6 +180,7 @@ class Auto(Synthesizer):
             adapt=True,
             roughness=_ROUGHNESS,
             ordered={name: each.in_order for name, each in columns.items()},
+            relations=relations(self.prior, graph, coarse.domain, _groups(columns)),
         )
         if pairs and self.rake:
             model = replace(model, corrections=_corrections(model, pairs, graph))
@@ -181,7 +194,10 @@ class Auto(Synthesizer):
         assert bill.measuring is not None
         coarse = curator.coarsened({n: each.coarsening.groups for n, each in columns.items()})
         pairs = list(combinations(bill.columns, 2))
-        expected = [np.outer(columns[a].rows, columns[b].rows) / total for a, b in pairs]
+        tables = {name: each.table for name, each in columns.items()}
+        expected = expected_pairs(
+            self.prior, pairs, tables, _groups(columns), coarse.domain, total=total
+        )
         query = MarginalErrorQuery(
             cliques=tuple(pairs),
             references=tuple(
@@ -220,23 +236,29 @@ class Auto(Synthesizer):
         even = int(np.searchsorted(levels, max(1, bill.units // max(len(bill.columns), 8)))) - 1
         pairs = forecast.pairs
         gains = forecast.gains_of(range(len(pairs)), best)
+        weights = dict.fromkeys(bill.columns, 0.0)
+        for pair, weight in zip(pairs, forecast.weights, strict=True):
+            for name in pair:
+                weights[name] += float(weight)
         chosen: dict[Clique, Array] = {
             (name,): column_gains(
                 columns[name],
                 histograms[name],
-                weight=float(sum(forecast.weights[[name in pair for pair in pairs]])),
+                weight=weights[name],
                 variances=forecast.variances,
             )
             for name in bill.columns
         }
         # There are no answers for more pairs than this.
-        for at in sorted(range(len(pairs)), key=lambda at: -gains[at][even])[: bill.units]:
-            if gains[at][even] <= 0:
-                break
+        ranked = np.argsort(-gains[:, even], kind="stable")[: bill.units].tolist()
+        outside = []
+        for at in (at for at in ranked if gains[at, even] > 0):
             if graph.join(pairs[at]):
                 chosen[pairs[at]] = gains[at]
             elif self.rake:
-                chosen[pairs[at]] = forecast.gains(at, best, noise=_OUTSIDE_NOISE)
+                outside.append(at)
+        left = forecast.gains_of(outside, best, noise=_OUTSIDE_NOISE)
+        chosen.update(zip((pairs[at] for at in outside), left, strict=True))
         table = np.array([[0.0, *each] for each in chosen.values()])
         units = share_units(table, levels, units=bill.units)
         return {who: int(n) for who, n in zip(chosen, units, strict=True) if n}
@@ -245,6 +267,8 @@ class Auto(Synthesizer):
         """Fix every scale."""
         if self.target is not None and self.target not in domain.sizes:
             raise UnknownNameError(f"target names no column: {self.target!r}")
+        if self.prior is not None:
+            self.prior.require_fits(domain)
         columns = tuple(name for name in domain.columns if domain.sizes[name] > 1)
         pairs = len(columns) * (len(columns) - 1) // 2
         if not pairs:
@@ -266,6 +290,10 @@ class Auto(Synthesizer):
             measuring=DiscreteGaussian(sigma_squared=sensitivity * units / (2 * left)),
             units=units,
         )
+
+
+def _groups(columns: Mapping[str, Known]) -> dict[str, NDArray[np.int64]]:
+    return {name: each.coarsening.groups for name, each in columns.items()}
 
 
 def _ask(curator: Curator, units: Mapping[Clique, int], bill: "_Bill") -> list[NoisyTable]:

@@ -1,7 +1,9 @@
 """What a user asks all rows to hold: from values to parts of columns."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from dpsynth.errors import UnknownNameError, UsageError
 from dpsynth.schema.columns import BooleanColumn, LevelsColumn, ModeledColumn
@@ -44,8 +46,8 @@ def selections(schema: "Schema", given: Mapping[str, object]) -> dict[str, Selec
 
 def _selection(column: ModeledColumn, wanted: object) -> Selection:
     if isinstance(wanted, str) or not isinstance(wanted, Iterable):
-        return select(column, wanted)
-    listed = list(wanted)
+        return select(column, _plain(wanted))
+    listed = [_plain(each) for each in wanted]
     if isinstance(column, LevelsColumn | BooleanColumn):
         if not listed:
             raise ValueError(f"the list of values for column {column.name!r} is empty")
@@ -53,6 +55,18 @@ def _selection(column: ModeledColumn, wanted: object) -> Selection:
     if len(listed) != 2:
         raise ValueError(f"column {column.name!r} takes one value or an interval [least, most]")
     return select_range(column, *listed)
+
+
+def _plain(value: object) -> object:
+    """Return a cell of a table as a value of Python; None for any null."""
+    import pandas as pd
+
+    cell: Any = value
+    if pd.api.types.is_scalar(cell) and pd.isna(cell):
+        return None
+    if isinstance(value, np.datetime64):
+        return str(value)[: len("2020-01-31")]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def from_text(schema: "Schema", given: Iterable[str]) -> dict[str, object]:

@@ -10,6 +10,7 @@ from dpsynth.models.graphical.denoise import smooth_histogram, smooth_ordered, s
 from dpsynth.models.graphical.estimation import project_to_simplex
 from dpsynth.models.graphical.tables import Array, NoisyTable, regrouped
 from dpsynth.synthesizers.compression import merge_rare
+from dpsynth.synthesizers.prior import PublicPrior, informed
 from dpsynth.zeros import Alike
 
 
@@ -61,10 +62,17 @@ class Known:
             kept=self.kept,
         )
 
-    def again(self, table: NoisyTable, total: float, *, ordered: bool) -> "Known":
+    def again(
+        self,
+        table: NoisyTable,
+        total: float,
+        *,
+        ordered: bool,
+        prior: PublicPrior | None = None,
+    ) -> "Known":
         """Return the same codes with the rows that a better histogram tells."""
-        rows, kept = denoised(table, total, ordered=ordered)
-        return _over(self.coarsening.groups, table, rows, in_order=self.in_order, kept=kept)
+        groups, in_order = self.coarsening.groups, self.in_order
+        return _over(groups, table, total, ordered=ordered, in_order=in_order, prior=prior)
 
 
 def known(
@@ -75,6 +83,7 @@ def known(
     rare: float,
     levels: int,
     merging: Alike | None = None,
+    prior: PublicPrior | None = None,
 ) -> Known:
     """Denoise a histogram and merge its rare codes.
 
@@ -85,12 +94,13 @@ def known(
         rare: standard deviations below which a code is rare.
         levels: merged codes that may be left.
         merging: which codes the declared rules let be merged; all where not given.
+        prior: what was known before, joined with the histogram.
     """
-    rows, kept = denoised(table, total, ordered=ordered)
-    groups = merge_rare(table, threshold=rare, levels=levels, alike=merging).groups
+    heard = informed(prior, table, total=total)
+    groups = merge_rare(heard, threshold=rare, levels=levels, alike=merging).groups
     size = int(groups.max()) + 1
-    in_order = size - int(size < rows.size) if ordered and merging is None else 0
-    return _over(groups, table, rows, in_order=in_order, kept=kept)
+    in_order = size - int(size < groups.size) if ordered and merging is None else 0
+    return _over(groups, table, total, ordered=ordered, in_order=in_order, prior=prior)
 
 
 def denoised(table: NoisyTable, total: float, *, ordered: bool) -> tuple[Array, float]:
@@ -103,11 +113,19 @@ def denoised(table: NoisyTable, total: float, *, ordered: bool) -> tuple[Array, 
 
 
 def _over(
-    groups: NDArray[np.int64], table: NoisyTable, rows: Array, *, in_order: int, kept: float
+    groups: NDArray[np.int64],
+    table: NoisyTable,
+    total: float,
+    *,
+    ordered: bool,
+    in_order: int,
+    prior: PublicPrior | None,
 ) -> Known:
+    rows, kept = denoised(table, total, ordered=ordered)
     clean = NoisyTable(clique=table.clique, values=rows, variance=table.variance * kept)
+    clean = informed(prior, clean, total=total)
     return Known(
-        coarsening=Coarsening(groups=groups, weights=rows),
+        coarsening=Coarsening(groups=groups, weights=clean.values),
         table=regrouped(clean, groups),
         in_order=in_order,
         kept=kept,
