@@ -52,12 +52,15 @@ class EncodedColumn:
         codes: shape ``(rows,)``, the narrowest unsigned type.
         undeclared: of an open column, the values that could be learnt; None of any other.
         content: shape ``(rows,)``, uint64: the cell in canonical form, equal for equal cells
-            whatever file they came from. A code for levels, the bits of a float64 for numbers.
+            whatever file they came from. A code for levels, the bits of a float64 for numbers,
+            the first half of a digest for the text of an open column.
+        rest: of an open column, the second half; None of any other.
     """
 
     codes: NDArray[np.unsignedinteger[Any]]
     content: NDArray[np.uint64]
     undeclared: Undeclared | None = None
+    rest: NDArray[np.uint64] | None = None
 
 
 class Codec(Protocol):
@@ -157,10 +160,12 @@ class LevelsCodec:
         if not self._open:
             return EncodedColumn(codes=codes, content=codes.astype(np.uint64))
         texts = [self._text(cell, code) for cell, code in zip(found.cells, each, strict=True)]
+        words = content_words(texts, each)
         return EncodedColumn(
             codes=codes,
-            content=found.spread(content_words(texts, each), self._unexpected),
+            content=found.spread(words[:, 0], self._unexpected),
             undeclared=self._undeclared(texts, each, found),
+            rest=found.spread(words[:, 1], 0),
         )
 
     def _text(self, cell: object, code: int) -> str | None:
