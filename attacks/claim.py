@@ -194,7 +194,7 @@ def _require_reserves(plan: Document, ledger: Document, entries: Sequence[Docume
             "the entries of ledger.json do not add up to the reserved_delta of plan.json, or leave "
             "nothing of its delta"
         )
-    if total != release or before + release != after:
+    if total != release or before < 0 or before + release != after:
         raise IntegrityError("the reserved deltas of ledger.json do not add up")
     if after > cap or (cap and cap >= Fraction(ledger["cap"]["delta"])):
         raise IntegrityError("ledger.json shows more delta reserved than its cap allows")

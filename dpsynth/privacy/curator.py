@@ -235,8 +235,7 @@ class Curator(_Sealed):
         for at, counts in zip(fresh, counted, strict=True):
             known[at] = query.references[at], query.distance(at, counts)
         self.__distances.update(zip(keys, known, strict=True))
-        scores = [query.score(at, distance) for at, (_, distance) in enumerate(known)]
-        return np.array(scores, dtype=np.int64)
+        return query.scores([distance for _, distance in known])
 
     def __check(self, domain: Domain) -> None:
         if domain != self.domain:

@@ -4,7 +4,7 @@ Every sensitivity in dpsynth is derived in this file and nowhere else; docs/proo
 has the arguments, tests/property/test_sensitivity.py attacks them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
@@ -21,6 +21,19 @@ from dpsynth.privacy.events import (
     PartitionSelectionEvent,
 )
 from dpsynth.privacy.mechanisms import DiscreteGaussian, DiscreteLaplace
+
+MOST_RESOLUTION = 1 << 20  # with it, 2**40 rows fit into an exact int64 distance
+_MOST_MASS = 1 << 61  # of a reference, all its cells together
+_MOST_SCORE = 1 << 62
+
+
+def _bounded(scores: Iterable[int]) -> NDArray[np.int64]:
+    """Return scores as int64; those beyond are moved to the nearest bound.
+
+    No two scores are moved apart by that, so every sensitivity holds, and no number of rows can
+    make it fail.
+    """
+    return np.array([max(-_MOST_SCORE, min(each, _MOST_SCORE)) for each in scores], dtype=np.int64)
 
 
 def _rows_moved(unit: PrivacyUnit) -> Fraction:
@@ -79,7 +92,8 @@ class MarginalErrorQuery:
         cliques: the candidates, at least one.
         references: what a public model expects, one int64 vector of ``resolution`` times the
             expected counts a candidate, row-major over its clique; made read-only.
-        resolution: a positive integer: how finely a reference may state fractions of a row.
+        resolution: a positive integer, at most ``MOST_RESOLUTION``: how finely a reference may
+            state fractions of a row.
         domain: the codes that a column may hold.
         weights: public, positive integers, one a candidate; all 1 where not given.
         offsets: public integers, one a candidate, in the unit of scores; all 0 where not given.
@@ -95,12 +109,15 @@ class MarginalErrorQuery:
     def __post_init__(self) -> None:
         if not self.cliques or len(self.cliques) != len(self.references):
             raise ValueError("cliques and references must be of one length, at least 1")
-        if self.resolution < 1:
-            raise ValueError("resolution must be at least 1")
+        _validate.whole(resolution=(self.resolution,))
+        _validate.positive(resolution=self.resolution)
+        _validate.at_most(MOST_RESOLUTION, resolution=self.resolution)
         for clique, reference in zip(self.cliques, self.references, strict=True):
             _check_clique(clique, self.domain)
             if reference.dtype != np.int64 or reference.shape != (self.domain.size(clique),):
                 raise ValueError("a reference must be an int64 vector over the cells of its clique")
+            if np.abs(reference, dtype=np.float64).sum() > _MOST_MASS:
+                raise ValueError("a reference expects more rows than an exact distance can count")
             reference.setflags(write=False)
         object.__setattr__(self, "weights", self.weights or (1,) * len(self.cliques))
         object.__setattr__(self, "offsets", self.offsets or (0,) * len(self.cliques))
@@ -123,9 +140,12 @@ class MarginalErrorQuery:
         """Return how far one candidate's exact counts are from its reference."""
         return int(np.abs(self.resolution * counts - self.references[candidate]).sum())
 
-    def score(self, candidate: int, distance: int) -> int:
-        """Return the score of one candidate from its distance."""
-        return self.weights[candidate] * distance + self.offsets[candidate]
+    def scores(self, distances: Sequence[int]) -> NDArray[np.int64]:
+        """Return the scores of all candidates from their distances."""
+        return _bounded(
+            weight * distance + offset
+            for weight, distance, offset in zip(self.weights, distances, self.offsets, strict=True)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +162,7 @@ class DependenceQuery:
         children: the child of each.
         weights: by child, public non-negative integers, one a code, that add up to ``resolution``.
         costs: public integers, one a candidate, in the unit of the scores.
-        resolution: a positive integer.
+        resolution: a positive integer, at most ``MOST_RESOLUTION``.
         domain: the codes that a column may hold.
     """
 
@@ -158,6 +178,7 @@ class DependenceQuery:
             raise ValueError("cliques, children and costs must be of one length, at least 1")
         _validate.whole(costs=self.costs, resolution=(self.resolution,))
         _validate.positive(resolution=self.resolution)
+        _validate.at_most(MOST_RESOLUTION, resolution=self.resolution)
         for clique, child in zip(self.cliques, self.children, strict=True):
             _check_clique(clique, self.domain)
             if child not in clique or child not in self.weights:
@@ -182,7 +203,7 @@ class DependenceQuery:
         for clique, candidates in groupby(range(len(self.cliques)), self.cliques.__getitem__):
             table = count(clique).reshape(self.domain.shape(clique))
             found += [self._score(candidate, table) for candidate in candidates]
-        return np.array(found, dtype=np.int64)
+        return _bounded(found)
 
     def _score(self, candidate: int, table: NDArray[np.int64]) -> int:
         child = self.children[candidate]

@@ -138,6 +138,7 @@ def test_only_add_or_remove_has_a_derivation():
         ({"costs": (1, 2)}, "one length"),
         ({"costs": (0.5,)}, "whole"),
         ({"resolution": 0}, "resolution must be above 0"),
+        ({"resolution": 2**20 + 1}, "resolution must be at most"),
         ({"children": ("zip",)}, "a child must be a column of its clique"),
         ({"children": ("a",)}, "a child must be a column of its clique"),
         ({"cliques": (("a", "a"),)}, "each once"),

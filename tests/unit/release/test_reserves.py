@@ -87,6 +87,17 @@ def test_parts_that_do_not_add_up_are_refused(documents, where, field, value):
         claim_of(plan, ledger, SCHEMA)
 
 
+def test_less_than_nothing_cannot_have_been_spent_before(documents):
+    plan, ledger = documents
+    spent = Fraction(ledger["reserved_delta_release"])
+    ledger["reserved_delta_before"], ledger["reserved_delta_after"] = (
+        str(-spent / 2),
+        str(spent / 2),
+    )
+    with pytest.raises(IntegrityError, match="do not add up"):
+        claim_of(plan, ledger, SCHEMA)
+
+
 @pytest.mark.parametrize("field", ["threshold", "max_new", "l2_sensitivity_squared", "delta"])
 def test_a_selection_that_protects_less_is_refused(documents, monkeypatch, field):
     """Also where the chain of the ledger was made anew around it."""
