@@ -17,8 +17,8 @@ from dpsynth.models.graphical.tables import Array, NoisyTable
 from dpsynth.models.graphical.tree import Clique
 from dpsynth.models.graphical.triangulation import GrowingGraph
 from dpsynth.privacy.queries import MarginalErrorQuery
-from dpsynth.synthesizers.loom_corrections import corrections
 from dpsynth.synthesizers.loom_columns import Known
+from dpsynth.synthesizers.loom_corrections import corrections
 from dpsynth.synthesizers.prior import PublicPrior, plant, relations
 
 RESOLUTION = 64  # how finely a reference states fractions of a row
