@@ -21,7 +21,7 @@ _CLASSES = 8  # of a column's codes, by their rows
 _MEAN_ABSOLUTE = 0.8  # E|z| of a standard normal z
 _SWEEPS = 2
 _LEAST_ROWS = 0.05  # that are taken to be expected of a code
-_COLUMN_WEIGHT = 0.4  # of a column's error, in that of a pair
+_COLUMN_WEIGHT = 0.3  # of a column's error, in that of a pair
 _AT_ONCE = 256  # pairs: what they take stays in a processor's cache
 
 
