@@ -1,6 +1,6 @@
 """auto: every pair scored once, the best tables measured once, one convex fit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations
@@ -14,8 +14,6 @@ from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.errors import UnknownNameError
 from dpsynth.models.graphical.convex import fit_cliques, pooled_by_clique
 from dpsynth.models.graphical.estimation import pooled
-from dpsynth.models.graphical.model import GraphicalModel
-from dpsynth.models.graphical.raking import Correction
 from dpsynth.models.graphical.tables import Array, NoisyTable, estimate_total
 from dpsynth.models.graphical.tree import Clique
 from dpsynth.models.graphical.triangulation import GrowingGraph
@@ -27,6 +25,7 @@ from dpsynth.synthesizers.compression import most_levels
 from dpsynth.synthesizers.facade import Synthesizer
 from dpsynth.synthesizers.gain import share_units, unit_levels
 from dpsynth.synthesizers.loom_columns import Known, known
+from dpsynth.synthesizers.loom_corrections import corrections
 from dpsynth.synthesizers.loom_forecast import Forecast, best_resolutions, column_gains, resolutions
 from dpsynth.synthesizers.loom_margins import reconciled
 from dpsynth.synthesizers.one_way import OneWayPhase, as_table
@@ -183,7 +182,7 @@ class Auto(Synthesizer):
             relations=relations(self.prior, graph, coarse.domain, _groups(columns)),
         )
         if pairs and self.rake:
-            model = replace(model, corrections=_corrections(model, pairs, graph))
+            model = replace(model, corrections=corrections(model, pairs, graph))
         return Learned(model=model, coarsenings={n: each.coarsening for n, each in columns.items()})
 
     def _forecast(
@@ -305,26 +304,6 @@ def _ask(curator: Curator, units: Mapping[Clique, int], bill: "_Bill") -> list[N
         for _ in range(count)
     ]
     return [as_table(answer) for answer in curator.measure(queries, bill.measuring)]
-
-
-_ANCHOR = 0.1  # of the stddev of a table in the tree: the tree has drawn on all of them
-
-
-def _corrections(
-    model: GraphicalModel, pairs: Sequence[NoisyTable], graph: GrowingGraph
-) -> list[Correction]:
-    """Hold what the tree has fitted where it is, and bring the other tables in."""
-    found = []
-    for table in pairs:
-        stddev = float(np.sqrt(table.variance.max())) / model.total
-        if graph.holds(table.clique):
-            shares = model.marginal(table.clique) / model.total
-            found.append(Correction(clique=table.clique, shares=shares, stddev=stddev * _ANCHOR))
-        else:
-            values = table.values - (table.values.sum() - model.total) / table.values.size
-            shares = values / model.total
-            found.append(Correction(clique=table.clique, shares=shares, stddev=stddev))
-    return found
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,8 +17,8 @@ from dpsynth.models.graphical.tables import Array, NoisyTable
 from dpsynth.models.graphical.tree import Clique
 from dpsynth.models.graphical.triangulation import GrowingGraph
 from dpsynth.privacy.queries import MarginalErrorQuery
-from dpsynth.synthesizers.auto import _corrections
 from dpsynth.synthesizers.loom_columns import Known
+from dpsynth.synthesizers.loom_corrections import corrections
 from dpsynth.synthesizers.prior import PublicPrior, plant, relations
 
 RESOLUTION = 64  # how finely a reference states fractions of a row
@@ -132,7 +132,7 @@ class RoundModel:
         model, tables = self._fitted.model, self._pooled()
         if not raked or all(self.graph.holds(table.clique) for table in tables):
             return model
-        return replace(model, corrections=_corrections(model, tables, self.graph))
+        return replace(model, corrections=corrections(model, tables, self.graph))
 
     def _pooled(self) -> list[NoisyTable]:
         return pooled_by_clique(self._domain, self._answers)

@@ -311,10 +311,10 @@ def test_it_is_closer_than_the_tree(epsilon):
     assert ours < tree
 
 
-def test_sixty_columns():
+def test_forty_columns():
     rho = Fraction(1, 80)
-    domain = Domain(sizes={f"c{i}": 10 for i in range(60)})
-    curator = small_world(rho=rho, domain=domain, rows=2_000)
+    domain = Domain(sizes={f"c{i}": 10 for i in range(40)})
+    curator = small_world(rho=rho, domain=domain, rows=500)
     learned = AIM().learn(curator, rho=rho)
     assert curator.account.left == 0
-    assert len(learned.model.domain.columns) == 60
+    assert len(learned.model.domain.columns) == 40

@@ -140,3 +140,17 @@ def test_nothing_is_gained_by_arranging_all_columns_anew():
         ratios.append(graph.cells / eliminated_at_once(domain, chosen))
     assert max(ratios) <= 1.2
     assert np.mean(ratios) <= 1.01
+
+
+@pytest.mark.parametrize("seed", [24, 25])
+def test_no_clique_is_left_inside_one_beside_what_was_arranged_anew(seed):
+    """Many columns of few codes: large cliques, of which a part can be all that is arranged."""
+    rng = np.random.default_rng(seed)
+    columns = int(rng.integers(20, 45))
+    codes = {f"c{i}": int(rng.integers(1, 3 if seed % 2 else 5)) for i in range(columns)}
+    graph = growing(cells=2 * 10**8, clique_cells=10**8, domain=Domain(sizes=codes))
+    for _ in range(120):
+        graph.join(tuple(f"c{i}" for i in rng.choice(columns, 2, replace=False)))
+        cliques = [set(clique) for clique in graph.cliques]
+        assert not any(one < other for one in cliques for other in cliques)
+    junction_tree(graph.cliques)

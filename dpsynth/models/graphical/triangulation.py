@@ -100,6 +100,9 @@ class GrowingGraph:
             else:
                 region = self._around(set().union(*map(self._between, parts.values())))
                 found = self._triangulated(region, wanted)
+                while found and (more := self._swallowing(region, found)):
+                    region |= more
+                    found = self._triangulated(region, wanted)
             if found is None or not self._fits(region, found):
                 return False
             self._replace(region, found)
@@ -196,6 +199,14 @@ class GrowingGraph:
             for node in region
             for neighbor in self._beside[node] - region
         ]
+
+    def _swallowing(self, region: set[int], cliques: Sequence[int]) -> set[int]:
+        """Return the nodes beside a region that hold all of one of its new cliques."""
+        return {
+            neighbor
+            for neighbor, _ in self._edge_of(region)
+            if any(not clique & ~self._held[neighbor] for clique in cliques)
+        }
 
     def _triangulated(self, region: set[int], wanted: int) -> list[int] | None:
         """Eliminate the columns of a region, the cheapest first; return the maximal cliques.
