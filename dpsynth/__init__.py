@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dpsynth.synthesizers.independent import Independent
     from dpsynth.synthesizers.mst import MST
     from dpsynth.synthesizers.plan import Plan
+    from dpsynth.synthesizers.prior import PublicPrior
     from dpsynth.synthesizers.privbayes import PrivBayes
 
 __version__ = "0.1.0"
@@ -41,6 +42,7 @@ _HOMES = {
     "Ledger": "dpsynth.privacy.ledger",
     "MST": "dpsynth.synthesizers.mst",
     "Plan": "dpsynth.synthesizers.plan",
+    "PublicPrior": "dpsynth.synthesizers.prior",
     "PrivBayes": "dpsynth.synthesizers.privbayes",
     "ReleaseOutcome": "dpsynth.release.pipeline",
     "Schema": "dpsynth.schema",
@@ -65,6 +67,7 @@ __all__ = [
     "Ledger",
     "Plan",
     "PrivBayes",
+    "PublicPrior",
     "ReleaseOutcome",
     "Schema",
     "__version__",

@@ -46,13 +46,18 @@ def check(plan: Mapping[str, Any], schema: "Schema | None", *, seed: int) -> lis
 
 
 def _synthesizer(named: Mapping[str, Any]) -> Any:
-    """Return the plan's synthesizer; its exact settings stand in the plan as text."""
+    """Return the plan's synthesizer; its exact settings stand in the plan as text.
+
+    Without a public prior, of which a plan holds a summary: no charge and no question follows from
+    it but by way of the model, and that is on trial here.
+    """
     import dpsynth
 
     usual = dpsynth.synthesizer(named["name"])
     settings = {
         key: Fraction(value) if isinstance(getattr(usual, key), Fraction) else value
         for key, value in named["settings"].items()
+        if key != "prior"
     }
     return dpsynth.synthesizer(named["name"], **settings)
 

@@ -101,7 +101,7 @@ class Suite:
         datasets: tables.
         contenders: synthesizers; the floor and independent columns are added where missing.
         epsilon: budgets, exact text.
-        delta: exact text.
+        delta: exact text; "0" asks for the pure form of our own.
         seeds: of noise and sampling; with ``fresh`` the numbers of the runs.
         fresh: noise from the operating system in place of the seeds.
         protocol: one of ``PROTOCOLS``.

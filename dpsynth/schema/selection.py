@@ -124,7 +124,8 @@ def between(column: ModeledColumn, low: float, high: float) -> Selection:
         raise ValueError(f"nothing asked of column {column.name!r} lies within its bounds")
     low, high = max(low, first), min(high, last)
     if not isinstance(column, ContinuousColumn):
-        low, high = math.ceil(low), math.floor(high)  # infinities are left to the grid
+        low = math.ceil(low) if math.isfinite(low) else low
+        high = math.floor(high) if math.isfinite(high) else high
         if low > high:
             raise ValueError(f"column {column.name!r} holds whole numbers, and none lies there")
     return Selection(intervals=((float(low), float(high)),))

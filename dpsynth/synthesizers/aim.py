@@ -21,6 +21,7 @@ from dpsynth.synthesizers.facade import Synthesizer
 from dpsynth.synthesizers.loom_columns import Known
 from dpsynth.synthesizers.loom_columns import known as describe
 from dpsynth.synthesizers.one_way import OneWayPhase, as_table
+from dpsynth.synthesizers.prior import PublicPrior, require_prior
 from dpsynth.synthesizers.rounding import root_below
 from dpsynth.synthesizers.rounds import RoundModel
 from dpsynth.synthesizers.workload import candidates, read_workload, workload_cliques
@@ -54,6 +55,7 @@ class AIM(Synthesizer):
         choices_per_column: how many tables are chosen for every column; by rho where not given.
         rake: whether tables outside the junction tree may be chosen; samples are then re-weighted
             to them.
+        prior: what was known before, from public data.
 
     Source:
         McKenna, Miklau, Mullins and Sheldon (2022), "AIM: An Adaptive and Iterative Mechanism for
@@ -71,6 +73,7 @@ class AIM(Synthesizer):
     selection_share: Fraction = Fraction(1, 10)
     choices_per_column: int | None = None
     rake: bool = True
+    prior: PublicPrior | None = None
 
     def __post_init__(self) -> None:
         counts = {
@@ -84,6 +87,7 @@ class AIM(Synthesizer):
         _validate.exact(**counts, **shares)
         _validate.positive(**counts)
         _validate.in_open_unit(**shares)
+        require_prior(self.prior)
         if self.workload is not None:
             object.__setattr__(self, "workload", read_workload(self.workload))
 
@@ -113,9 +117,11 @@ class AIM(Synthesizer):
         bill = self._bill(planned or curator.domain, curator.unit, rho)
         tables = bill.one_way.measure(curator)
         total = estimate_total(list(tables.values()))
-        known = _known_columns(curator.domain, tables, total, rho)
+        known = _known_columns(curator.domain, tables, total, rho, self.prior)
         coarse = curator.coarsened({name: each.coarsening.groups for name, each in known.items()})
-        model = RoundModel(coarse.domain, known, total=total, most_cells=self.most_cells)
+        model = RoundModel(
+            coarse.domain, known, total=total, most_cells=self.most_cells, prior=self.prior
+        )
         cliques = list(bill.candidates)
         rounds = len(bill.rounds)
         for at, choices in enumerate(bill.rounds, 1):
@@ -143,6 +149,8 @@ class AIM(Synthesizer):
 
     def _bill(self, domain: Domain, unit: PrivacyUnit, rho: Fraction) -> "_Bill":
         """Fix every scale. Rounding of the selections' epsilon is given to the tables."""
+        if self.prior is not None:
+            self.prior.require_fits(domain)
         columns = tuple(name for name in domain.columns if domain.sizes[name] > 1)
         found = candidates(
             domain,
@@ -184,7 +192,11 @@ class _Bill:
 
 
 def _known_columns(
-    domain: Domain, tables: Mapping[str, NoisyTable], total: float, rho: Fraction
+    domain: Domain,
+    tables: Mapping[str, NoisyTable],
+    total: float,
+    rho: Fraction,
+    prior: PublicPrior | None,
 ) -> dict[str, Known]:
     """Smooth every histogram and merge its rare codes."""
     return {
@@ -195,6 +207,7 @@ def _known_columns(
             rare=_rare_below(rho),
             levels=most_levels(domain),
             merging=alike(domain, name),
+            prior=prior,
         )
         for name, table in tables.items()
     }

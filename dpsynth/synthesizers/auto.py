@@ -13,9 +13,11 @@ from dpsynth import _validate
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.errors import UnknownNameError
 from dpsynth.models.graphical.convex import fit_cliques, pooled_by_clique
+from dpsynth.models.graphical.estimation import pooled
 from dpsynth.models.graphical.model import GraphicalModel
 from dpsynth.models.graphical.raking import Correction
 from dpsynth.models.graphical.tables import Array, NoisyTable, estimate_total
+from dpsynth.models.graphical.tree import Clique
 from dpsynth.models.graphical.triangulation import GrowingGraph
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.mechanisms import DiscreteGaussian
@@ -25,11 +27,17 @@ from dpsynth.synthesizers.compression import most_levels
 from dpsynth.synthesizers.facade import Synthesizer
 from dpsynth.synthesizers.gain import share_units, unit_levels
 from dpsynth.synthesizers.loom_columns import Known, known
-from dpsynth.synthesizers.loom_forecast import Forecast, best_resolutions, resolutions
+from dpsynth.synthesizers.loom_forecast import Forecast, best_resolutions, column_gains, resolutions
+from dpsynth.synthesizers.loom_margins import reconciled
 from dpsynth.synthesizers.one_way import OneWayPhase, as_table
+from dpsynth.synthesizers.prior import (
+    PublicPrior,
+    expected_pairs,
+    plant,
+    relations,
+    require_prior,
+)
 from dpsynth.zeros import alike
-
-Pair = tuple[str, str]
 
 _OUTSIDE_NOISE = 2.0  # by which the noise of a table outside the tree counts more
 # Chosen on seeds 0 to 9 of adult_discrete and RAND HIE; reported on others.
@@ -47,9 +55,10 @@ class Auto(Synthesizer):
 
     Three phases: a histogram of every column, smoothed, its rare codes merged; the distances of
     all pairs from independence, released at once; equal answers, each a noisy pair table, whose
-    number is fixed and whose questions the noisy distances decide: a table asked for m times is
-    known with an m-th of the noise. Tables that a junction tree of limited size can hold are
-    fitted by one convex program; samples are re-weighted to the others.
+    number is fixed and whose questions the noisy distances decide. A table asked for m times is
+    known with an m-th of the noise; neighboring codes of ordered columns are asked about in
+    blocks, and histograms once more, where that promises more. Tables that a junction tree of
+    limited size can hold are fitted by one convex program; samples are re-weighted to the others.
 
     Args:
         target: a column whose relations to the others count ``target_weight`` times.
@@ -58,7 +67,9 @@ class Auto(Synthesizer):
         one_way_share: share of the budget for the histograms, in (0, 1); by rho where not given.
         selection_share: share for the distances, in (0, 1); the tables get the rest.
         units_per_column: how many answers there are for every column that can vary.
-        rake: whether tables outside the junction tree may be asked for.
+        rake: whether tables outside the junction tree may be asked for, and samples are drawn to
+            follow all tables up to whole rows.
+        prior: what was known before, from public data.
     """
 
     name: ClassVar[str] = "auto"
@@ -69,6 +80,7 @@ class Auto(Synthesizer):
     selection_share: Fraction = Fraction(1, 32)
     units_per_column: int = 12
     rake: bool = True
+    prior: PublicPrior | None = None
 
     def __post_init__(self) -> None:
         counts = {
@@ -81,6 +93,7 @@ class Auto(Synthesizer):
         _validate.exact(**counts, **shares)
         _validate.positive(**counts)
         _validate.in_open_unit(**shares, both_shares=one_way + self.selection_share)
+        require_prior(self.prior)
 
     def steps(self, domain: Domain, *, unit: PrivacyUnit, rho: Fraction) -> tuple[Step, ...]:
         """List the charges of ``learn``, from public facts alone; they add up to ``rho``."""
@@ -115,6 +128,7 @@ class Auto(Synthesizer):
                 rare=rare,
                 levels=levels,
                 merging=alike(curator.domain, name),
+                prior=self.prior,
             )
             for name, table in histograms.items()
         }
@@ -124,25 +138,34 @@ class Auto(Synthesizer):
             best = best_resolutions(forecast, unit_levels(bill.units), units=bill.units)
             columns = {name: columns[name].merged(groups[name][at]) for name, at in best.items()}
         coarse = curator.coarsened({n: each.coarsening.groups for n, each in columns.items()})
-        base = {
-            name: columns[name].rows if name in columns else np.full(size, total / size)
-            for name, size in coarse.domain.sizes.items()
-        }
-        tables = [each.table for each in columns.values()]
         graph = GrowingGraph(
             coarse.domain,
             most_cells=max(self.most_cells, sum(coarse.domain.sizes.values())),
             most_clique_cells=max(self.most_cells // 5, max(coarse.domain.sizes.values())),
         )
+        plant(self.prior, graph)
         answers: list[NoisyTable] = []
         if forecast is not None and bill.measuring is not None:
-            chosen = self._choose(forecast, best, bill, graph)
-            queries = [
-                MarginalQuery(clique=pair, domain=coarse.domain)
-                for pair, units in chosen.items()
-                for _ in range(units)
-            ]
-            answers = [as_table(answer) for answer in coarse.measure(queries, bill.measuring)]
+            chosen = self._choose(forecast, best, bill, graph, columns, histograms)
+            again = _ask(curator, {who: n for who, n in chosen.items() if len(who) == 1}, bill)
+            answers = _ask(coarse, {who: n for who, n in chosen.items() if len(who) == 2}, bill)
+            histograms, answers = reconciled(
+                {
+                    name: pooled([table, *(more for more in again if more.clique == (name,))])
+                    for name, table in histograms.items()
+                },
+                _groups(columns),
+                pooled_by_clique(coarse.domain, answers),
+            )
+            columns = {
+                name: each.again(histograms[name], total, ordered=name in ordered, prior=self.prior)
+                for name, each in columns.items()
+            }
+        base = {
+            name: columns[name].rows if name in columns else np.full(size, total / size)
+            for name, size in coarse.domain.sizes.items()
+        }
+        tables = [each.table for each in columns.values()]
         pairs = pooled_by_clique(coarse.domain, answers)
         inside = [table for table in pairs if graph.holds(table.clique)]
         model = fit_cliques(
@@ -157,8 +180,9 @@ class Auto(Synthesizer):
             adapt=True,
             roughness=_ROUGHNESS,
             ordered={name: each.in_order for name, each in columns.items()},
+            relations=relations(self.prior, graph, coarse.domain, _groups(columns)),
         )
-        if len(inside) < len(pairs):
+        if pairs and self.rake:
             model = replace(model, corrections=_corrections(model, pairs, graph))
         return Learned(model=model, coarsenings={n: each.coarsening for n, each in columns.items()})
 
@@ -170,7 +194,10 @@ class Auto(Synthesizer):
         assert bill.measuring is not None
         coarse = curator.coarsened({n: each.coarsening.groups for n, each in columns.items()})
         pairs = list(combinations(bill.columns, 2))
-        expected = [np.outer(columns[a].rows, columns[b].rows) / total for a, b in pairs]
+        tables = {name: each.table for name, each in columns.items()}
+        expected = expected_pairs(
+            self.prior, pairs, tables, _groups(columns), coarse.domain, total=total
+        )
         query = MarginalErrorQuery(
             cliques=tuple(pairs),
             references=tuple(
@@ -196,30 +223,52 @@ class Auto(Synthesizer):
         return forecast, {name: [groups for groups, _ in each] for name, each in found.items()}
 
     def _choose(
-        self, forecast: Forecast, best: Mapping[str, int], bill: "_Bill", graph: GrowingGraph
-    ) -> dict[Pair, int]:
-        """Return how many units each pair gets, and let ``graph`` grow."""
+        self,
+        forecast: Forecast,
+        best: Mapping[str, int],
+        bill: "_Bill",
+        graph: GrowingGraph,
+        columns: Mapping[str, Known],
+        histograms: Mapping[str, NoisyTable],
+    ) -> dict[Clique, int]:
+        """Return how many units each pair and each column gets, and let ``graph`` grow."""
         levels = unit_levels(bill.units)
         even = int(np.searchsorted(levels, max(1, bill.units // max(len(bill.columns), 8)))) - 1
         pairs = forecast.pairs
         gains = forecast.gains_of(range(len(pairs)), best)
-        chosen: dict[int, Array] = {}
+        weights = dict.fromkeys(bill.columns, 0.0)
+        for pair, weight in zip(pairs, forecast.weights, strict=True):
+            for name in pair:
+                weights[name] += float(weight)
+        chosen: dict[Clique, Array] = {
+            (name,): column_gains(
+                columns[name],
+                histograms[name],
+                weight=weights[name],
+                variances=forecast.variances,
+            )
+            for name in bill.columns
+        }
         # There are no answers for more pairs than this.
-        for at in sorted(range(len(pairs)), key=lambda at: -gains[at][even])[: bill.units]:
-            if gains[at][even] <= 0 and chosen:
-                break
+        ranked = np.argsort(-gains[:, even], kind="stable")[: bill.units].tolist()
+        outside = []
+        for at in (at for at in ranked if gains[at, even] > 0):
             if graph.join(pairs[at]):
-                chosen[at] = gains[at]
-            elif self.rake or not chosen:
-                chosen[at] = forecast.gains(at, best, noise=_OUTSIDE_NOISE)
+                chosen[pairs[at]] = gains[at]
+            elif self.rake:
+                outside.append(at)
+        left = forecast.gains_of(outside, best, noise=_OUTSIDE_NOISE)
+        chosen.update(zip((pairs[at] for at in outside), left, strict=True))
         table = np.array([[0.0, *each] for each in chosen.values()])
         units = share_units(table, levels, units=bill.units)
-        return {pairs[at]: int(n) for at, n in zip(chosen, units, strict=True) if n}
+        return {who: int(n) for who, n in zip(chosen, units, strict=True) if n}
 
     def _bill(self, domain: Domain, unit: PrivacyUnit, rho: Fraction) -> "_Bill":
         """Fix every scale."""
         if self.target is not None and self.target not in domain.sizes:
             raise UnknownNameError(f"target names no column: {self.target!r}")
+        if self.prior is not None:
+            self.prior.require_fits(domain)
         columns = tuple(name for name in domain.columns if domain.sizes[name] > 1)
         pairs = len(columns) * (len(columns) - 1) // 2
         if not pairs:
@@ -241,6 +290,21 @@ class Auto(Synthesizer):
             measuring=DiscreteGaussian(sigma_squared=sensitivity * units / (2 * left)),
             units=units,
         )
+
+
+def _groups(columns: Mapping[str, Known]) -> dict[str, NDArray[np.int64]]:
+    return {name: each.coarsening.groups for name, each in columns.items()}
+
+
+def _ask(curator: Curator, units: Mapping[Clique, int], bill: "_Bill") -> list[NoisyTable]:
+    """Fill as many slots with each table as it has units."""
+    assert bill.measuring is not None
+    queries = [
+        MarginalQuery(clique=clique, domain=curator.domain)
+        for clique, count in units.items()
+        for _ in range(count)
+    ]
+    return [as_table(answer) for answer in curator.measure(queries, bill.measuring)]
 
 
 _ANCHOR = 0.1  # of the stddev of a table in the tree: the tree has drawn on all of them

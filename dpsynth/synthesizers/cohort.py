@@ -1,7 +1,9 @@
 """What a user asks all rows to hold: from values to parts of columns."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from dpsynth.errors import UnknownNameError, UsageError
 from dpsynth.schema.columns import BooleanColumn, LevelsColumn, ModeledColumn
@@ -15,6 +17,7 @@ from dpsynth.schema.selection import (
 )
 
 if TYPE_CHECKING:
+    from dpsynth.models.graphical.model import GraphicalModel
     from dpsynth.schema import Schema
 
 
@@ -43,8 +46,8 @@ def selections(schema: "Schema", given: Mapping[str, object]) -> dict[str, Selec
 
 def _selection(column: ModeledColumn, wanted: object) -> Selection:
     if isinstance(wanted, str) or not isinstance(wanted, Iterable):
-        return select(column, wanted)
-    listed = list(wanted)
+        return select(column, _plain(wanted))
+    listed = [_plain(each) for each in wanted]
     if isinstance(column, LevelsColumn | BooleanColumn):
         if not listed:
             raise ValueError(f"the list of values for column {column.name!r} is empty")
@@ -52,6 +55,18 @@ def _selection(column: ModeledColumn, wanted: object) -> Selection:
     if len(listed) != 2:
         raise ValueError(f"column {column.name!r} takes one value or an interval [least, most]")
     return select_range(column, *listed)
+
+
+def _plain(value: object) -> object:
+    """Return a cell of a table as a value of Python; None for any null."""
+    import pandas as pd
+
+    cell: Any = value
+    if pd.api.types.is_scalar(cell) and pd.isna(cell):
+        return None
+    if isinstance(value, np.datetime64):
+        return str(value)[: len("2020-01-31")]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def from_text(schema: "Schema", given: Iterable[str]) -> dict[str, object]:
@@ -76,6 +91,20 @@ def from_text(schema: "Schema", given: Iterable[str]) -> dict[str, object]:
         else:
             found[name] = value or None
     return found
+
+
+def check_held(likelihood: Iterable[tuple[str, ...]], model: "GraphicalModel") -> None:
+    """Refuse a condition that bears on more columns together than the model holds in a clique.
+
+    Raises:
+        UsageError: in one sentence.
+    """
+    for names in likelihood:
+        if not any(set(names) <= set(clique) for clique in model.cliques):
+            raise UsageError(
+                f"the rules order {', '.join(map(repr, names))} among each other, and the model "
+                "cannot weigh a part of a bin of one of them exactly: give whole bins, or none"
+            )
 
 
 def impossible(chosen: Mapping[str, Selection]) -> UsageError:

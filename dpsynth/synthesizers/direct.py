@@ -16,12 +16,14 @@ from dpsynth.models.graphical.estimation import project_to_simplex
 from dpsynth.models.graphical.model import GraphicalModel
 from dpsynth.models.graphical.tables import NoisyTable, estimate_total
 from dpsynth.models.graphical.tree import Clique
+from dpsynth.models.graphical.triangulation import GrowingGraph
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.mechanisms import DiscreteGaussian
 from dpsynth.privacy.queries import MarginalQuery
 from dpsynth.synthesizers.base import Learned, Step
 from dpsynth.synthesizers.facade import Synthesizer
 from dpsynth.synthesizers.one_way import as_table
+from dpsynth.synthesizers.prior import PublicPrior, informed, relations, require_prior
 
 # As for auto; chosen on few columns of adult_discrete, RAND HIE and flchain, seeds 0 to 2.
 _PENALTY = 0.7  # of the fit, in the unit of models/graphical/convex.py: tables of two and more
@@ -41,14 +43,17 @@ class Direct(Synthesizer):
 
     Args:
         most_cells: combinations of codes that the declared columns may have at most.
+        prior: what was known before, from public data.
     """
 
     name: ClassVar[str] = "direct"
     most_cells: int = 200_000
+    prior: PublicPrior | None = None
 
     def __post_init__(self) -> None:
         _validate.exact(most_cells=self.most_cells)
         _validate.positive(most_cells=self.most_cells)
+        require_prior(self.prior)
 
     def steps(self, domain: Domain, *, unit: PrivacyUnit, rho: Fraction) -> tuple[Step, ...]:
         """List the one charge of ``learn``, from public facts alone; it comes to ``rho``.
@@ -56,7 +61,7 @@ class Direct(Synthesizer):
         Raises:
             UsageError: the declared columns have too many combinations of codes.
         """
-        self._require_small(domain)
+        self._require_fit(domain)
         query = _query(domain)
         event = _mechanism(query, unit, rho).event(
             l2_sensitivity_squared=query.l2_sensitivity_squared(unit)
@@ -65,12 +70,12 @@ class Direct(Synthesizer):
 
     def learn(self, curator: Curator, *, rho: Fraction, planned: Domain | None = None) -> Learned:
         """Spend exactly ``rho``, as ``steps`` said, and return the fitted table."""
-        self._require_small(planned or curator.domain)
+        self._require_fit(planned or curator.domain)
         query = _query(curator.domain)
         (answer,) = curator.measure([query], _mechanism(query, curator.unit, rho))
-        return Learned(model=_fitted(curator.domain, as_table(answer)), coarsenings={})
+        return Learned(model=_fitted(curator.domain, as_table(answer), self.prior), coarsenings={})
 
-    def _require_small(self, domain: Domain) -> None:
+    def _require_fit(self, domain: Domain) -> None:
         cells = domain.size(domain.columns)
         if cells > self.most_cells:
             raise UsageError(
@@ -78,6 +83,8 @@ class Direct(Synthesizer):
                 f"declared columns have {cells}; leave columns out, declare coarser bins, or take "
                 "another synthesizer, such as auto"
             )
+        if self.prior is not None:
+            self.prior.require_fits(domain)
 
 
 def _query(domain: Domain) -> MarginalQuery:
@@ -90,10 +97,14 @@ def _mechanism(query: MarginalQuery, unit: PrivacyUnit, rho: Fraction) -> Discre
     return DiscreteGaussian(sigma_squared=query.l2_sensitivity_squared(unit) / (2 * rho))
 
 
-def _fitted(domain: Domain, joint: NoisyTable) -> GraphicalModel:
+def _fitted(domain: Domain, joint: NoisyTable, prior: PublicPrior | None) -> GraphicalModel:
     total = estimate_total([joint])
     columns = [
-        _smoothed(_onto(joint, (name,)), total, ordered=name in domain.ordered)
+        informed(
+            prior,
+            _smoothed(_onto(joint, (name,)), total, ordered=name in domain.ordered),
+            total=total,
+        )
         for name in joint.clique
     ]
     base = {name: np.full(size, total / size) for name, size in domain.sizes.items()}
@@ -112,7 +123,16 @@ def _fitted(domain: Domain, joint: NoisyTable) -> GraphicalModel:
         roughness=_ROUGHNESS,
         ordered={name: domain.sizes[name] for name in domain.ordered},
         precision=_PRECISION,
+        relations=relations(prior, _held(domain, joint.clique), domain, {}),
     )
+
+
+def _held(domain: Domain, clique: Clique) -> GrowingGraph:
+    """Return the graph in which these columns are all joined."""
+    cells = domain.size(clique) + sum(domain.sizes.values())
+    graph = GrowingGraph(domain, most_cells=cells, most_clique_cells=cells)
+    graph.join(clique)
+    return graph
 
 
 def _onto(table: NoisyTable, clique: Clique) -> NoisyTable:

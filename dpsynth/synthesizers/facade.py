@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dpsynth.schema import Schema
     from dpsynth.sources.frame import Prepared
     from dpsynth.synthesizers.fitted import FittedModel
+    from dpsynth.synthesizers.prior import PublicPrior
 
 BINS_SHARE = Fraction(1, 10)  # of rho, spent on bins where the schema leaves any to be learned
 PURE_BINS_SHARE = Fraction(1, 5)  # of epsilon, where delta is 0: costs then add up in epsilon
@@ -78,6 +79,7 @@ class Synthesizer(ABC):
     """
 
     name: ClassVar[str]
+    prior: "PublicPrior | None" = None
 
     @abstractmethod
     def steps(self, domain: Domain, *, unit: PrivacyUnit, rho: Fraction) -> tuple[Step, ...]:
@@ -111,10 +113,7 @@ class Synthesizer(ABC):
     @property
     def settings(self) -> dict[str, object]:
         """The public settings, JSON-able: the fields of the subclass."""
-        return {
-            name: str(value) if isinstance(value, Fraction) else value
-            for name, value in vars(self).items()
-        }
+        return {name: _told(value) for name, value in vars(self).items()}
 
     def plan(
         self, schema: "Schema", *, epsilon: Fraction | float | str, delta: Fraction | float | str
@@ -235,6 +234,8 @@ class Synthesizer(ABC):
 
         plan = self.plan(schema, epsilon=epsilon, delta=delta)
         check_columns(table.columns, schema)
+        if self.prior is not None:
+            self.prior.require_public(table)
         with open_ledger(ledger) as book:
             account = book.open_release(rho=plan.rho, reserved=plan.reserved_delta, seeded=False)
             prepared = prepare(table, schema, key=book.keyed, control=control_share(control))
@@ -296,6 +297,17 @@ class Synthesizer(ABC):
             ledger_extract=account.extract(),
             plan=plan.to_dict(),
         )
+
+
+def _told(value: object) -> object:
+    """Return a setting as a document says it."""
+    from dpsynth.synthesizers.prior import PublicPrior
+
+    if isinstance(value, PublicPrior):
+        return value.summary
+    if isinstance(value, tuple):
+        return [_told(each) for each in value]
+    return str(value) if isinstance(value, Fraction) else value
 
 
 def control_share(control: Fraction | float | str) -> Fraction:

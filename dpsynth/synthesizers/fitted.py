@@ -86,7 +86,7 @@ class FittedModel:
         """
         from dpsynth.encoding.table import decode_table
         from dpsynth.encoding.within import Within
-        from dpsynth.synthesizers.cohort import impossible, selections
+        from dpsynth.synthesizers.cohort import check_held, impossible, selections
 
         if rows is not None and rows < 0:
             raise UsageError("rows must be at least 0")
@@ -98,10 +98,8 @@ class FittedModel:
         rng = np.random.default_rng(seed)
         total, likelihood = self.total, within.likelihood()
         if chosen:
-            try:
-                chance = self.model.log_chance(likelihood)
-            except ValueError as error:
-                raise UsageError(str(error)) from error
+            check_held(likelihood, self.model)
+            chance = self.model.log_chance(likelihood)
             if not np.isfinite(chance):
                 raise impossible(chosen)
             total *= float(np.exp(chance))

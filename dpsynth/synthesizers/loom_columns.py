@@ -10,6 +10,7 @@ from dpsynth.models.graphical.denoise import smooth_histogram, smooth_ordered, s
 from dpsynth.models.graphical.estimation import project_to_simplex
 from dpsynth.models.graphical.tables import Array, NoisyTable, regrouped
 from dpsynth.synthesizers.compression import merge_rare
+from dpsynth.synthesizers.prior import PublicPrior, informed
 from dpsynth.zeros import Alike
 
 
@@ -21,11 +22,13 @@ class Known:
         coarsening: from the curator's codes to merged ones.
         table: the denoised histogram over merged codes.
         in_order: how many leading merged codes stand in order; 0 where codes have no order.
+        kept: share of the noise's variance that denoising left, about.
     """
 
     coarsening: Coarsening
     table: NoisyTable
     in_order: int
+    kept: float
 
     @property
     def rows(self) -> Array:
@@ -56,7 +59,20 @@ class Known:
             coarsening=self.coarsening.then(within),
             table=regrouped(self.table, groups),
             in_order=ordered,
+            kept=self.kept,
         )
+
+    def again(
+        self,
+        table: NoisyTable,
+        total: float,
+        *,
+        ordered: bool,
+        prior: PublicPrior | None = None,
+    ) -> "Known":
+        """Return the same codes with the rows that a better histogram tells."""
+        groups, in_order = self.coarsening.groups, self.in_order
+        return _over(groups, table, total, ordered=ordered, in_order=in_order, prior=prior)
 
 
 def known(
@@ -67,6 +83,7 @@ def known(
     rare: float,
     levels: int,
     merging: Alike | None = None,
+    prior: PublicPrior | None = None,
 ) -> Known:
     """Denoise a histogram and merge its rare codes.
 
@@ -77,18 +94,39 @@ def known(
         rare: standard deviations below which a code is rare.
         levels: merged codes that may be left.
         merging: which codes the declared rules let be merged; all where not given.
+        prior: what was known before, joined with the histogram.
     """
+    heard = informed(prior, table, total=total)
+    groups = merge_rare(heard, threshold=rare, levels=levels, alike=merging).groups
+    size = int(groups.max()) + 1
+    in_order = size - int(size < groups.size) if ordered and merging is None else 0
+    return _over(groups, table, total, ordered=ordered, in_order=in_order, prior=prior)
+
+
+def denoised(table: NoisyTable, total: float, *, ordered: bool) -> tuple[Array, float]:
+    """Return the rows of each code, and about which share of the noise's variance is left."""
     stddev = float(np.sqrt(table.variance.max()))
     raw = table.values
     smooth = smooth_ordered(raw, stddev) if ordered else smooth_histogram(raw, stddev)
-    factor = smoothing_factor(raw, smooth)
     rows = project_to_simplex(smooth, np.ones(raw.size), total=total)
-    groups = merge_rare(table, threshold=rare, levels=levels, alike=merging).groups
-    clean = NoisyTable(clique=table.clique, values=rows, variance=table.variance * factor)
-    merged = regrouped(clean, groups)
-    in_order = merged.values.size - int(merged.values.size < raw.size)
+    return rows, smoothing_factor(raw, smooth)
+
+
+def _over(
+    groups: NDArray[np.int64],
+    table: NoisyTable,
+    total: float,
+    *,
+    ordered: bool,
+    in_order: int,
+    prior: PublicPrior | None,
+) -> Known:
+    rows, kept = denoised(table, total, ordered=ordered)
+    clean = NoisyTable(clique=table.clique, values=rows, variance=table.variance * kept)
+    clean = informed(prior, clean, total=total)
     return Known(
-        coarsening=Coarsening(groups=groups, weights=rows),
-        table=merged,
-        in_order=in_order if ordered and merging is None else 0,
+        coarsening=Coarsening(groups=groups, weights=clean.values),
+        table=regrouped(clean, groups),
+        in_order=in_order,
+        kept=kept,
     )

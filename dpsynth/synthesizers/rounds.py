@@ -19,6 +19,7 @@ from dpsynth.models.graphical.triangulation import GrowingGraph
 from dpsynth.privacy.queries import MarginalErrorQuery
 from dpsynth.synthesizers.auto import _corrections
 from dpsynth.synthesizers.loom_columns import Known
+from dpsynth.synthesizers.prior import PublicPrior, plant, relations
 
 RESOLUTION = 64  # how finely a reference states fractions of a row
 # Chosen on seeds 0 to 7 of adult_discrete, RAND HIE, flchain and covid_testing; reported on others.
@@ -40,10 +41,17 @@ class RoundModel:
         known: what a histogram says of each column; one that is missing is taken as even.
         total: number of rows, estimated with noise.
         most_cells: of the junction tree's tables together.
+        prior: what was known of pairs before.
     """
 
     def __init__(
-        self, domain: Domain, known: Mapping[str, Known], *, total: float, most_cells: int
+        self,
+        domain: Domain,
+        known: Mapping[str, Known],
+        *,
+        total: float,
+        most_cells: int,
+        prior: PublicPrior | None = None,
     ) -> None:
         self._domain = domain
         self._columns = [each.table for each in known.values()]
@@ -58,6 +66,9 @@ class RoundModel:
             most_cells=max(most_cells, sum(domain.sizes.values())),
             most_clique_cells=max(most_cells // 5, max(domain.sizes.values())),
         )
+        plant(prior, self.graph)
+        groups = {name: each.coarsening.groups for name, each in known.items()}
+        self._relations = relations(prior, self.graph, domain, groups)
         self._refused: set[Clique] = set()
         self._answers: list[NoisyTable] = []
         self._references: dict[Clique, NDArray[np.int64]] = {}
@@ -141,6 +152,7 @@ class RoundModel:
             precision=_PRECISION if last else _ROUGH,
             start=start,
             most_steps=_MOST_STEPS if last else _FEW_STEPS,
+            relations=self._relations,
         )
 
     def _takes(self, clique: Clique) -> bool:

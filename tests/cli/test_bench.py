@@ -149,6 +149,14 @@ def test_a_seed_gives_the_same_numbers_and_fresh_noise_does_not(bench, folder):
     assert len({each["tvd2"] for each in noisy}) == len(noisy) == 4
 
 
+def test_pure_claims_are_made_where_there_is_a_pure_form(bench):
+    more = '[[synthesizers]]\nname = "mst"\n'
+    done = bench("--json", more=more, epsilon="10", delta="0", seeds="[100]")
+    status = {each["synthesizer"]: each["status"] for each in done.json["records"]}
+    assert status == {"resample": "ok", "independent": "ok", "mst": "failed"}
+    assert "no claim with delta 0" in done.json["records"][-1]["failure"]
+
+
 def test_halves_and_targets_are_held_out(bench, folder):
     suite = {"epsilon": "10", "seeds": '[100]\nprotocol = "half"'}
     half = bench("--json", **suite).json["records"]

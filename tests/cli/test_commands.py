@@ -189,6 +189,22 @@ def test_a_cohort_that_cannot_be_is_refused_in_one_sentence(world, given, said):
     assert not out.exists()
 
 
+def test_rules_that_no_model_can_hold_are_told_by_schema_check(world):
+    rules = "".join(
+        f'[[rules]]\nforbid = {{ sex = "{sex}", ill = {ill} }}\n'
+        for sex in "fm"
+        for ill in ("true", "false")
+    )
+    text = world.schema.read_text(encoding="utf-8")
+    world.schema.write_text(text + rules, encoding="utf-8")
+    done = world.run("schema", "check", world.schema)
+    assert (done.code, done.out) == (4, "")
+    assert "the declared rules together forbid every row" in done.err
+    one = "[[rules]]" + rules.split("[[rules]]")[1]
+    world.schema.write_text(text + one, encoding="utf-8")
+    assert world.run("schema", "check", world.schema).code == 0
+
+
 def test_fit_spends_what_plan_said(world):
     words = ["--synthesizer", "independent", "--epsilon", "1", "--delta", "1e-9"]
     planned = world.run("plan", "--schema", world.schema, *words, "--json").json

@@ -172,6 +172,12 @@ def test_several_values_missing_ones_and_other_spellings():
     same = MODEL.sample(50, seed=4, given={"in": pd.Timestamp(2020, 1, 5), "age": 30.0})
     again = MODEL.sample(50, seed=4, given={"age": np.float64(30), "in": "2020-01-05"})
     pd.testing.assert_frame_equal(same, again)
+    again = MODEL.sample(50, seed=4, given={"in": np.datetime64("2020-01-05", "ns"), "age": 30})
+    pd.testing.assert_frame_equal(same, again)
+    for null in (pd.NA, pd.NaT, np.nan):
+        assert MODEL.sample(5, seed=4, given={"dose": null})["dose"].isna().all()
+    assert MODEL.sample(5, seed=4, given={"ill": np.True_, "age": np.int64(7)})["ill"].all()
+    assert (MODEL.sample(50, seed=4, given={"age": [80, None]})["age"] >= 80).all()
     assert MODEL.sample(0, seed=4, given={"sex": "F"}).empty
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from dpsynth.domain import Domain
 from dpsynth.errors import IntegrityError
+from dpsynth.models.graphical import raking
 from dpsynth.models.graphical.model import GraphicalModel
 from dpsynth.models.graphical.raking import Correction
 
@@ -177,3 +178,11 @@ def test_few_rows_follow_a_correction_on_average():
     runs = [corrected.sample(7, np.random.default_rng(seed)) for seed in range(150)]
     found = np.mean([shares_of(drawn, ("a", "c")) for drawn in runs], axis=0)
     assert (1_050 * (found - wanted) ** 2 / wanted).sum() < 37.4
+
+
+def test_factors_fitted_to_some_of_the_rows_serve_for_all(monkeypatch):
+    wanted = outside(1.0)
+    corrected = model([Correction(clique=("a", "c"), shares=wanted, stddev=1e-6)])
+    monkeypatch.setattr(raking, "_FIRST_ROWS", 1_000)
+    drawn = corrected.sample(20_000, np.random.default_rng(0))
+    assert np.abs(shares_of(drawn, ("a", "c")) - wanted).sum() < 0.01

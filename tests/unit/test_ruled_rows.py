@@ -1,5 +1,6 @@
 """No synthetic row breaks a rule: every synthesizer, little and much budget, hard rows."""
 
+import datetime as dt
 import json
 
 import numpy as np
@@ -7,7 +8,8 @@ import pandas as pd
 import pytest
 
 import dpsynth
-from dpsynth.errors import IntegrityError
+from dpsynth.encoding import codecs
+from dpsynth.errors import IntegrityError, UsageError
 from dpsynth.models.graphical.zeros import keeps_zeros
 from dpsynth.privacy.ledger import Ledger
 from dpsynth.schema import Schema
@@ -196,3 +198,54 @@ def test_rules_cost_a_synthesizer_no_marginal():
         errors[bool(rules)] = exact.sub(found, fill_value=0).abs().sum() / 2
     assert errors[True] < 0.03
     assert errors[True] < errors[False] + 0.02
+
+
+DAY = {"kind": "date", "bounds": ["2020-01-01", "2020-12-31"], "bins": 12}
+STAR = Schema.from_dict(
+    {
+        "columns": [
+            *({"name": name, **DAY} for name in ("in", "scan", "surgery", "out")),
+            {"name": "drug", "kind": "categorical", "values": ["none"], "open": True},
+        ],
+        "rules": [
+            {"order": ["in", "scan"]},
+            {"order": ["in", "surgery"]},
+            {"order": ["in", "out"]},
+            {"forbid": {"drug": "none", "out": {"least": "2020-07-01"}}},
+        ],
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def star():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            name: pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 366, ROWS), unit="D")
+            for name in ("in", "scan", "surgery", "out")
+        }
+    ).assign(drug=rng.choice(["none", "a", "b"], ROWS))
+    ledger = Ledger.in_memory(cap_epsilon=100, cap_delta=0.5)
+    made = registry.get("independent")()
+    return made.fit(table, schema=STAR, epsilon=10, delta=1e-9, ledger=ledger)
+
+
+def test_one_day_before_several_and_an_open_column(star):
+    drawn = star.sample(20_000, seed=0)
+    for later in ("scan", "surgery", "out"):
+        assert (drawn["in"] <= drawn[later]).all()
+    assert max(map(len, star.model.cliques)) == 2
+    assert {"none", "a", "b"} <= set(drawn["drug"])
+    assert not ((drawn["drug"] == "none") & (drawn["out"] >= "2020-07-01")).any()
+
+
+def test_a_part_of_a_bin_among_several_orders_is_refused(star):
+    with pytest.raises(UsageError, match="cannot weigh a part of a bin of one of them exactly"):
+        star.sample(10, given={"in": "2020-02-10"})
+    tool = codecs(STAR)["in"].grid
+    ends = [dt.date.fromordinal(int(day)) for day in (tool.starts[2], tool.ends[3])]
+    drawn = star.sample(1_000, given={"in": ends, "drug": "a"})
+    assert drawn["in"].between(*map(pd.Timestamp, ends)).all()
+    for later in ("scan", "surgery", "out"):
+        assert (drawn["in"] <= drawn[later]).all()

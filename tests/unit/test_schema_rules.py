@@ -177,6 +177,19 @@ def test_rules_that_need_too_large_a_table_are_refused_before_anything_is_charge
     assert Independent().plan(made, epsilon=1, delta=1e-9).steps
 
 
+def test_a_rule_may_cut_a_range_without_bounds():
+    columns = [{"name": "n", "kind": "integer"}, {"name": "m", "kind": "integer"}, COLUMNS[1]]
+    made = schema(
+        {"forbid": {"n": {"least": 5}, "sex": "M"}}, {"order": ["n", "m"]}, columns=columns
+    )
+    grid = codecs(made)["n"].grid
+    (rule, order) = base_domain(made).zeros
+    assert grid.starts[min(dict(rule.codes)["n"])] == 5
+    assert max(dict(rule.codes)["n"]) == grid.size - 1
+    assert order.first_spans[-1] == (2.0**40, 2.0**40)
+    assert Independent().plan(made, epsilon=1, delta=1e-9).steps
+
+
 def test_a_range_is_a_value_of_python_too():
     rule = Rule(forbid={"age": Range(least=0, most=9), "sex": "M"})
     assert schema().model_copy(update={"rules": (rule,)}).rules[0].columns == ("age", "sex")

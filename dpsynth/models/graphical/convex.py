@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dpsynth.domain import Domain
 from dpsynth.models.graphical.estimation import pooled
@@ -58,6 +59,7 @@ def fit_cliques(
     ordered: Mapping[str, int] | None = None,
     precision: float = _PRECISION,
     adapt: bool = False,
+    relations: Mapping[Clique, Array] | None = None,
 ) -> GraphicalModel:
     """Return the model of ``fit_factors``."""
     return fit_factors(
@@ -72,6 +74,7 @@ def fit_cliques(
         ordered=ordered,
         precision=precision,
         adapt=adapt,
+        relations=relations,
     ).model
 
 
@@ -90,6 +93,7 @@ def fit_factors(
     start: Mapping[Clique, Array] | None = None,
     most_steps: int = _MOST_STEPS,
     adapt: bool = False,
+    relations: Mapping[Clique, Array] | None = None,
 ) -> CliqueFit:
     """Return the model over ``cliques`` that is fitted to ``tables``, and its factors.
 
@@ -108,12 +112,15 @@ def fit_factors(
         start: log-factors of an earlier fit to begin from; a table without one begins at 0.
         most_steps: of the solver, whatever the gradient.
         adapt: let every table over several columns say how much it is to be shrunk.
+        relations: log-factors of the base measure beyond its columns, each within one of
+            ``cliques`` and with its columns in canonical order.
     """
     measured = pooled_by_clique(domain, tables)
     prior = {(name,): np.log(_positive(base[name], total)) for name in domain.columns}
     barriers = log_barriers(domain)
-    fixed = [*prior.values(), *barriers.values()]
-    factors = [*prior, *barriers, *(table.clique for table in measured)]
+    further = relations or {}
+    fixed = [*prior.values(), *barriers.values(), *further.values()]
+    factors = [*prior, *barriers, *further, *(table.clique for table in measured)]
     asked = [table.clique for table in measured]
     tree = Propagation(domain, holding_zeros(domain, cliques), factors, asked)
     if barriers:
@@ -146,25 +153,15 @@ def fit_factors(
     _, _, margins = tree.run([*fixed, *parts(first)])
     expected = total * _flat(margins)
     curvature = np.maximum((expected + np.maximum(values, 0.0)) / 2, 0.25) + strength
-    smoothing = [
-        _Smoothing.of(table, ordered or {}, roughness) if len(table.clique) > 1 else None
-        for table in measured
-    ]
-    curvature = curvature + _flat(
-        [
-            np.zeros(table.values.shape) if each is None else each.curvature(table.values.shape)
-            for table, each in zip(measured, smoothing, strict=True)
-        ]
-    )
+    smoothing = _Smoothing.of(measured, ordered or {}, roughness)
+    curvature = curvature + smoothing.curvature()
     scale = 1 / np.sqrt(curvature)
 
     def objective(scaled: Array) -> tuple[float, Array]:
         theta = scaled * scale
         log_total, _, margins = tree.run([*fixed, *parts(theta)])
         pull = strength * theta
-        for part, pulled, each in zip(parts(theta), parts(pull), smoothing, strict=True):
-            if each is not None:
-                each.pull(part, pulled)
+        smoothing.pull(theta, pull)
         value = total * log_total - theta @ values + 0.5 * (pull @ theta)
         return float(value), (total * _flat(margins) - values + pull) * scale
 
@@ -207,40 +204,61 @@ def around_zeros(model: GraphicalModel) -> GraphicalModel:
     return replace(found, corrections=model.corrections)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class _Smoothing:
-    """A penalty on differences of neighbors along the ordered axes of one table."""
+    """A penalty on differences of neighbors along the ordered axes of all tables over columns.
 
-    strength: float
-    along: tuple[tuple[int, int], ...]  # axis and how many leading codes stand in order
+    Attributes:
+        steps: for one axis of every table at a time, so that no cell is twice behind or ahead:
+            places of cells in the vector of all tables, places of their neighbors, and how
+            strongly the two are held together.
+        size: of that vector.
+    """
+
+    steps: Sequence[tuple[NDArray[np.int64], NDArray[np.int64], Array]]
+    size: int
 
     @classmethod
     def of(
-        cls, table: NoisyTable, ordered: Mapping[str, int], roughness: float
-    ) -> "_Smoothing | None":
-        along = tuple(
-            (axis, ordered[name])
-            for axis, name in enumerate(table.clique)
-            if ordered.get(name, 0) > 1
-        )
-        if not along or not roughness:
-            return None
-        strength = roughness * float(np.sqrt(table.variance.mean()))
-        return cls(strength=strength, along=along)
+        cls, tables: Sequence[NoisyTable], ordered: Mapping[str, int], roughness: float
+    ) -> "_Smoothing":
+        found: dict[int, list[tuple[NDArray[np.int64], NDArray[np.int64], Array]]] = {}
+        start = 0
+        for table in tables:
+            places = start + np.arange(table.values.size).reshape(table.values.shape)
+            start += table.values.size
+            strength = roughness * float(np.sqrt(table.variance.mean()))
+            for axis, name in enumerate(table.clique):
+                codes = ordered.get(name, 0)
+                if len(table.clique) < 2 or codes < 2 or not roughness:
+                    continue
+                lined = np.moveaxis(places, axis, 0)[:codes]
+                ahead, behind = lined[1:].ravel(), lined[:-1].ravel()
+                found.setdefault(axis, []).append((behind, ahead, np.full(ahead.size, strength)))
+        steps = [
+            (
+                np.concatenate([each[0] for each in held]),
+                np.concatenate([each[1] for each in held]),
+                np.concatenate([each[2] for each in held]),
+            )
+            for held in found.values()
+        ]
+        return cls(steps=steps, size=start)
 
     def pull(self, theta: Array, pulled: Array) -> None:
         """Add the derivative of the penalty."""
-        for axis, codes in self.along:
-            ahead = (slice(None),) * axis + (slice(1, codes),)
-            behind = (slice(None),) * axis + (slice(0, codes - 1),)
-            steps = self.strength * (theta[ahead] - theta[behind])
-            pulled[ahead] += steps
-            pulled[behind] -= steps
+        for behind, ahead, strength in self.steps:
+            step = strength * (theta[ahead] - theta[behind])
+            pulled[ahead] += step
+            pulled[behind] -= step
 
-    def curvature(self, shape: tuple[int, ...]) -> Array:
-        found = np.zeros(shape)
-        for axis, codes in self.along:
-            found[(slice(None),) * axis + (slice(0, codes),)] += 2 * self.strength
+    def curvature(self) -> Array:
+        """Return a bound on the second derivatives, along each cell."""
+        found = np.zeros(self.size)
+        for behind, ahead, strength in self.steps:
+            along = np.zeros(self.size)
+            along[behind] = along[ahead] = 2 * strength  # of one table, where a cell is both
+            found += along
         return found
 
 

@@ -20,6 +20,8 @@ from dpsynth.models.graphical.tables import Array
 _PENALTY = 2.0
 _ROUNDS = 10
 _LEAST_MOVE = 0.003  # of what the first round moved, in squares, in a round that is worth another
+_FIRST_ROWS = 100_000  # that the factors of more than twice as many are first fitted to
+_LAST_ROUNDS = 3  # over all of them
 _COLUMN_ROUNDS = 2
 _NEWTON_STEPS = 5
 _LONGEST_STEP = 2.0  # of one factor in one round, on the log scale
@@ -130,15 +132,50 @@ def rake(
         columns: share of every code, by column, to be met exactly in the end.
         total: number of rows that the noise refers to.
     """
+    factors = [np.zeros(each.shares.size) for each in corrections]
     weights = np.full(tables.rows, total / tables.rows)
-    factor = np.empty(tables.rows)
+    rounds = _ROUNDS
+    if tables.rows > 2 * _FIRST_ROWS:
+        # The rows stand in random order: some of them tell most of what there is to tell.
+        some = np.full(_FIRST_ROWS, total / _FIRST_ROWS)
+        _scale(tables, corrections, factors, some, total=total, rounds=rounds)
+        logs = np.zeros(tables.cells)
+        for part, factor in zip(tables.slices, factors, strict=False):
+            logs[part] = factor
+        weights *= np.exp(tables.scores(logs, slice(0, tables.rows)))
+        rounds = _LAST_ROUNDS
+    _scale(tables, corrections, factors, weights, total=total, rounds=rounds)
+    growth = np.empty(tables.rows)
+    for _ in range(_COLUMN_ROUNDS):
+        for name, shares in columns.items():
+            found = summed(codes[name], weights, shares.size)
+            ratio = np.divide(total * shares, found, out=np.ones(shares.size), where=found > 0)
+            ratio.take(codes[name], out=growth, mode="clip")
+            weights *= growth
+    return np.asarray(weights * (total / weights.sum()))
+
+
+def _scale(
+    tables: FusedTables,
+    corrections: Sequence[Correction],
+    factors: Sequence[Array],
+    weights: Array,
+    *,
+    total: float,
+    rounds: int,
+) -> None:
+    """Fit the factors of the tables, one after another, and scale the weights by them, in place.
+
+    ``weights`` are those of the first rows, as many as there are.
+    """
     wanted = [total * each.shares.ravel() for each in corrections]
-    factors = [np.zeros(each.size) for each in wanted]
+    growth = np.empty(weights.size)
     first = 0.0
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         moved = 0.0
         for carrier in tables.carriers:
-            found = summed(carrier.places, weights, carrier.size)
+            row_places = carrier.places[: weights.size]
+            found = summed(row_places, weights, carrier.size)
             grown = np.ones(carrier.size)
             for number, cells in zip(carrier.members, carrier.cells, strict=True):
                 if number >= len(corrections):
@@ -149,21 +186,14 @@ def rake(
                 step = _step(here, wanted[number], factors[number], strength)
                 factors[number] += step
                 moved += float(here @ step**2)
-                growth = np.exp(step).take(places, mode="clip")
-                found *= growth
-                grown *= growth
-            grown.take(carrier.places, out=factor, mode="clip")
-            weights *= factor
+                up = np.exp(step).take(places, mode="clip")
+                found *= up
+                grown *= up
+            grown.take(row_places, out=growth, mode="clip")
+            weights *= growth
         first = first or moved
         if moved <= _LEAST_MOVE * first:
             break
-    for _ in range(_COLUMN_ROUNDS):
-        for name, shares in columns.items():
-            found = summed(codes[name], weights, shares.size)
-            ratio = np.divide(total * shares, found, out=np.ones(shares.size), where=found > 0)
-            ratio.take(codes[name], out=factor, mode="clip")
-            weights *= factor
-    return np.asarray(weights * (total / weights.sum()))
 
 
 def _step(found: Array, wanted: Array, factor: Array, strength: float) -> Array:

@@ -34,6 +34,7 @@ class GrowingGraph:
     def __init__(self, domain: Domain, *, most_cells: int, most_clique_cells: int) -> None:
         self._names = domain.columns
         self._place = {name: at for at, name in enumerate(self._names)}
+        self._size_of: dict[int, int] = {}
         self._sizes = [domain.sizes[name] for name in self._names]
         self._cells = sum(self._sizes)
         self._most_cells: float = most_cells
@@ -116,7 +117,10 @@ class GrowingGraph:
         return found
 
     def _size(self, columns: int) -> int:
-        return prod(self._sizes[at] for at in _bits(columns))
+        known = self._size_of.get(columns)
+        if known is None:
+            known = self._size_of[columns] = prod(self._sizes[at] for at in _bits(columns))
+        return known
 
     def _holder(self, columns: int) -> int | None:
         """Return the smallest node that holds all of ``columns``, if any does."""
