@@ -72,6 +72,7 @@ class Auto(Synthesizer):
     """
 
     name: ClassVar[str] = "auto"
+    solves: ClassVar[bool] = True
     target: str | None = None
     target_weight: int = 4
     most_cells: int = 100_000

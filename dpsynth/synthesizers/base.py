@@ -13,7 +13,7 @@ from dpsynth.privacy.accounting import zcdp_rho
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.events import Event
 
-MOST_CELLS = 5_000_000  # that a synthesizer may be allowed to hold: 40 MB a copy
+MOST_CELLS = 2_000_000  # that a synthesizer may be allowed: a fit then stays under a gibibyte
 
 
 @dataclass(frozen=True, kw_only=True)
