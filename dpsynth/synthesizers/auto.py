@@ -20,7 +20,7 @@ from dpsynth.models.graphical.triangulation import GrowingGraph
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.mechanisms import DiscreteGaussian
 from dpsynth.privacy.queries import MarginalErrorQuery, MarginalQuery
-from dpsynth.synthesizers.base import Learned, Step
+from dpsynth.synthesizers.base import MOST_CELLS, Learned, Step
 from dpsynth.synthesizers.compression import most_levels
 from dpsynth.synthesizers.facade import Synthesizer
 from dpsynth.synthesizers.gain import share_units, unit_levels
@@ -92,6 +92,8 @@ class Auto(Synthesizer):
         shares = {"one_way_share": one_way, "selection_share": self.selection_share}
         _validate.exact(**counts, **shares)
         _validate.positive(**counts)
+        _validate.at_most(MOST_CELLS, most_cells=self.most_cells)
+        _validate.flags(rake=self.rake)
         _validate.in_open_unit(**shares, both_shares=one_way + self.selection_share)
         require_prior(self.prior)
 
