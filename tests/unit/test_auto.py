@@ -153,9 +153,9 @@ def test_it_is_closer_than_the_tree(epsilon):
     assert ours < tree
 
 
-def test_a_target_draws_budget_to_its_pairs():
+def test_a_target_draws_budget_to_its_pairs_and_leaves_the_bill():
     rho = Fraction(1, 200)
-    counted = {}
+    counted, bills = {}, {}
     for target in (None, "c4"):
         curator = wide_world(rows=3_000, columns=10, categories=6, rho=rho)
         domain = Domain(sizes={name.replace("olumn_", ""): k for name, k in
@@ -164,7 +164,9 @@ def test_a_target_draws_budget_to_its_pairs():
         Auto(target=target, target_weight=20).learn(world, rho=rho)
         labels = [entry.label for entry in world.account.entries]
         counted[target] = sum("c4" in label and "," in label for label in labels)
+        bills[target] = [entry.event for entry in world.account.entries]
     assert counted["c4"] > counted[None]
+    assert bills["c4"] == bills[None]
 
 
 @pytest.mark.parametrize("cells", [100, 1_000])
