@@ -64,6 +64,7 @@ class AIM(Synthesizer):
     """
 
     name: ClassVar[str] = "aim"
+    solves: ClassVar[bool] = True
     workload: Sequence[Sequence[str]] | str | None = None
     degree: int = 2
     target: str | None = None

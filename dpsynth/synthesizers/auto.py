@@ -75,6 +75,7 @@ class Auto(Synthesizer):
     """
 
     name: ClassVar[str] = "auto"
+    solves: ClassVar[bool] = True
     target: str | None = None
     target_weight: int = 4
     effort: str | None = None

@@ -79,6 +79,7 @@ class Synthesizer(ABC):
     """
 
     name: ClassVar[str]
+    solves: ClassVar[bool] = False  # by iteration, with rows re-weighted: takes seconds more
     prior: "PublicPrior | None" = None
 
     @abstractmethod
@@ -163,7 +164,7 @@ class Synthesizer(ABC):
             unit=unit,
             unit_column=schema.unit.column,
             steps=steps,
-            estimate=_estimate(schema, domain),
+            estimate=_estimate(schema, domain, solves=self.solves),
         )
 
     def _pure_plan(self, schema: "Schema", epsilon: Fraction | float | str) -> Plan:
@@ -195,7 +196,7 @@ class Synthesizer(ABC):
             unit=unit,
             unit_column=schema.unit.column,
             steps=steps,
-            estimate=_estimate(schema, domain),
+            estimate=_estimate(schema, domain, solves=self.solves),
         )
 
     def fit(
@@ -385,13 +386,16 @@ def _pure_bins_epsilon(schema: "Schema", epsilon: Fraction) -> Fraction:
     return _bins_rho(schema, epsilon) / BINS_SHARE * PURE_BINS_SHARE
 
 
-def _estimate(schema: "Schema", domain: Domain) -> Estimate | None:
-    """Estimate `dpsynth fit`, by constants fitted to adult, diabetes130 and a million rows."""
+def _estimate(schema: "Schema", domain: Domain, *, solves: bool) -> Estimate | None:
+    """Estimate fit and sample, by constants fitted to adult, diabetes130 and a million rows."""
     if schema.expected_rows is None:
         return None
     columns = len(domain.columns)
     cells = schema.expected_rows * columns
-    seconds = 0.5 + 3.2e-7 * cells + 1e-4 * columns * (columns - 1) / 2
+    pairs = columns * (columns - 1) / 2
+    seconds = 0.5 + 3.2e-7 * cells + 1e-4 * pairs
+    if solves:
+        seconds += 0.8 + 2e-6 * schema.expected_rows + 2.5e-4 * pairs
     mebibytes = 165 + 48 * cells / 2**20
     return Estimate(
         rows=schema.expected_rows, minutes=round(seconds / 60, 3), mebibytes=round(mebibytes)

@@ -304,9 +304,11 @@ def _fit(
 ) -> tuple["FittedModel", tuple[Entry, ...]]:
     from dpsynth.sources.frame import prepare
 
-    # The cap is as wide as it must be: conversions round against the spender.
+    # The cap is as wide as it must be: conversions round against the spender, and half of a delta
+    # is what selections of values may spend.
     cap = epsilon_from_rho(2 * plan.rho, _CAP_DELTA)
-    with Ledger.in_memory(cap_epsilon=cap, cap_delta=_CAP_DELTA) as ledger:
+    cap_delta = 2 * max(plan.reserved_delta, _CAP_DELTA)
+    with Ledger.in_memory(cap_epsilon=cap, cap_delta=cap_delta) as ledger:
         account = ledger.open_release(rho=plan.rho, reserved=plan.reserved_delta, seeded=True)
         prepared: Prepared = prepare(table, schema, key=_key)
         source = wrapped(prepared.source, lambda: len(account.entries))

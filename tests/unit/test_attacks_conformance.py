@@ -122,6 +122,14 @@ def test_open_columns_pass_and_their_selection_is_tested(name):
     assert released[:2] == [(1,), (6,)], "what the crowd says is released"
 
 
+@pytest.mark.parametrize("delta", ["1/100000000", "1/2"])
+def test_open_columns_are_replayed_whatever_their_delta(delta):
+    # The replay of a release runs after its budget is spent: it must be able to pay by itself.
+    found = replay(dpsynth.Independent(), OPENED, epsilon="1", delta=delta)
+    assert [pair.diverged for pair in found] == [None] * 3
+    assert all(pair.same_model for pair in found)
+
+
 def selecting(**changed):
     found = next(s["event"] for s in plan(OPENED)["steps"] if s["phase"] == "values")
     return {**found, **changed}
