@@ -87,10 +87,7 @@ class Auto(Synthesizer):
     prior: PublicPrior | None = None
 
     def __post_init__(self) -> None:
-        counts = {
-            "target_weight": self.target_weight,
-            "units_per_column": self.units_per_column,
-        }
+        counts = {"target_weight": self.target_weight, "units_per_column": self.units_per_column}
         if self.most_cells is not None:
             counts["most_cells"] = self.most_cells
         if self.effort is not None:
