@@ -14,7 +14,7 @@ from dpsynth.models.graphical.tree import Clique
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.mechanisms import DiscreteGaussian, ExponentialSelection
 from dpsynth.privacy.queries import MarginalQuery
-from dpsynth.synthesizers.base import Learned, Step
+from dpsynth.synthesizers.base import MOST_CELLS, Learned, Step
 from dpsynth.synthesizers.compression import most_levels
 from dpsynth.synthesizers.facade import Synthesizer
 from dpsynth.synthesizers.loom_bill import default_one_way_share
@@ -87,6 +87,8 @@ class AIM(Synthesizer):
         shares = {"one_way_share": one_way, "selection_share": self.selection_share}
         _validate.exact(**counts, **shares)
         _validate.positive(**counts)
+        _validate.at_most(MOST_CELLS, most_cells=self.most_cells)
+        _validate.flags(rake=self.rake)
         _validate.in_open_unit(**shares)
         require_prior(self.prior)
         if self.workload is not None:

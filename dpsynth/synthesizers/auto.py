@@ -19,7 +19,7 @@ from dpsynth.models.graphical.tree import Clique
 from dpsynth.models.graphical.triangulation import GrowingGraph
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.queries import MarginalErrorQuery, MarginalQuery
-from dpsynth.synthesizers.base import Learned, Step
+from dpsynth.synthesizers.base import MOST_CELLS, Learned, Step
 from dpsynth.synthesizers.compression import most_levels
 from dpsynth.synthesizers.facade import Synthesizer
 from dpsynth.synthesizers.gain import share_units, unit_levels
@@ -64,8 +64,7 @@ class Auto(Synthesizer):
         effort: "fast", "default" or "thorough": how large the junction tree may grow, and whether
             tables outside it are asked for. By the declared columns and rho where not given. The
             bill is the same.
-        most_cells: of the junction tree's tables together; time grows with it. By the effort
-            where not given.
+        most_cells: of the junction tree's tables together; the effort's where not given.
         one_way_share: share of the budget for the histograms, in (0, 1); by rho where not given.
         selection_share: share for the distances, in (0, 1); the tables get the rest.
         units_per_column: how many answers there are for every column that can vary.
@@ -96,6 +95,8 @@ class Auto(Synthesizer):
         shares = {"one_way_share": one_way, "selection_share": self.selection_share}
         _validate.exact(**counts, **shares)
         _validate.positive(**counts)
+        _validate.at_most(MOST_CELLS, most_cells=counts.get("most_cells", 1))
+        _validate.flags(rake=self.rake)
         _validate.in_open_unit(**shares, both_shares=one_way + self.selection_share)
         require_prior(self.prior)
 

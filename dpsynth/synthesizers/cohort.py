@@ -28,6 +28,8 @@ def selections(schema: "Schema", given: Mapping[str, object]) -> dict[str, Selec
         UnknownNameError: no column to learn is called so, or it has no such value.
         UsageError: what is asked for is no value of the column's kind, or outside its bounds.
     """
+    if not isinstance(given, Mapping):
+        raise UsageError('given takes values by column, as in {"sex": "F"}')
     columns = {column.name: column for column in schema.modeled}
     found = {}
     for name, wanted in given.items():

@@ -20,7 +20,7 @@ from dpsynth.models.graphical.triangulation import GrowingGraph
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.mechanisms import DiscreteGaussian
 from dpsynth.privacy.queries import MarginalQuery
-from dpsynth.synthesizers.base import Learned, Step
+from dpsynth.synthesizers.base import MOST_CELLS, Learned, Step
 from dpsynth.synthesizers.facade import Synthesizer
 from dpsynth.synthesizers.one_way import as_table
 from dpsynth.synthesizers.prior import PublicPrior, informed, relations, require_prior
@@ -53,6 +53,7 @@ class Direct(Synthesizer):
     def __post_init__(self) -> None:
         _validate.exact(most_cells=self.most_cells)
         _validate.positive(most_cells=self.most_cells)
+        _validate.at_most(MOST_CELLS, most_cells=self.most_cells)
         require_prior(self.prior)
 
     def steps(self, domain: Domain, *, unit: PrivacyUnit, rho: Fraction) -> tuple[Step, ...]:

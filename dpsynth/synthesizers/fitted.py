@@ -80,18 +80,15 @@ class FittedModel:
             breaks a declared rule.
 
         Raises:
-            UsageError: ``rows`` or ``seed`` is negative, a column has no such value, or the model
-                holds what is given impossible.
+            UsageError: ``rows`` or ``seed`` is negative or not whole, a column has no such value,
+                or the model holds what is given impossible.
             UnknownNameError: no column to learn is called so.
         """
         from dpsynth.encoding.table import decode_table
         from dpsynth.encoding.within import Within
         from dpsynth.synthesizers.cohort import check_held, impossible, selections
 
-        if rows is not None and rows < 0:
-            raise UsageError("rows must be at least 0")
-        if seed is not None and seed < 0:
-            raise UsageError("seed must be at least 0")
+        _require_counts(rows=rows, seed=seed)
         schema = self.full_schema
         chosen = selections(schema, given or {})
         within = Within(schema=schema, coarsenings=self.coarsenings, given=chosen)
@@ -206,3 +203,13 @@ class FittedModel:
         if not keeps_zeros(ruled):
             raise ValueError("the model breaks a rule of its schema")
         return ruled
+
+
+def _require_counts(**values: object) -> None:
+    for name, value in values.items():
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | np.integer):
+            raise UsageError(f"{name} must be a whole number")
+        if value < 0:
+            raise UsageError(f"{name} must be at least 0")

@@ -7,7 +7,7 @@ from dpsynth.domain import Domain
 
 # Chosen on seeds 0 to 9 of adult_discrete, RAND HIE, flchain and diabetes130.
 _FEW_COLUMNS = 20  # time grows with columns times cells: a large tree is for up to so many
-_MANY_COLUMNS = 400  # from which on even the default takes a minute
+_MANY_COLUMNS = 400  # time of the default grows with the square of their number: 10 s at 300
 _FAINT = Fraction(1, 1_000)  # rho below which a larger tree gains nothing
 _LOUD = Fraction(1, 8)  # rho above which it gains little and takes longest
 
@@ -39,7 +39,7 @@ def effort_called(name: str) -> Effort:
     Raises:
         ValueError: there is no such effort.
     """
-    if name not in EFFORTS:
+    if name not in tuple(EFFORTS):
         raise ValueError(f"effort must be one of: {', '.join(EFFORTS)}")
     return EFFORTS[name]
 

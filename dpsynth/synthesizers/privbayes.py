@@ -17,7 +17,7 @@ from dpsynth.models.graphical.triangulation import GrowingGraph
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.mechanisms import DiscreteGaussian, DiscreteLaplace, ExponentialSelection
 from dpsynth.privacy.queries import DependenceQuery, MarginalQuery
-from dpsynth.synthesizers.base import Learned, Step
+from dpsynth.synthesizers.base import MOST_CELLS, Learned, Step
 from dpsynth.synthesizers.compression import most_levels
 from dpsynth.synthesizers.facade import Synthesizer
 from dpsynth.synthesizers.known import KnownColumn
@@ -88,6 +88,7 @@ class PrivBayes(Synthesizer):
         _validate.exact(**shares, **counts, usefulness=self.usefulness)
         _validate.in_open_unit(**shares, both_shares=self.one_way_share + self.selection_share)
         _validate.positive(**counts, usefulness=self.usefulness)
+        _validate.at_most(MOST_CELLS, most_cells=self.most_cells)
 
     def steps(self, domain: Domain, *, unit: PrivacyUnit, rho: Fraction) -> tuple[Step, ...]:
         """List the charges of ``learn``, from public facts alone; they add up to ``rho``."""

@@ -184,6 +184,14 @@ def test_samples_are_checked(ledger):
         model.sample(-1)
     with pytest.raises(UsageError, match="seed"):
         model.sample(1, seed=-1)
+    for wrong in (2.5, "3", True):
+        with pytest.raises(UsageError, match="rows must be a whole number"):
+            model.sample(wrong)
+        with pytest.raises(UsageError, match="seed must be a whole number"):
+            model.sample(1, seed=wrong)
+    with pytest.raises(UsageError, match="given takes values by column"):
+        model.sample(1, given="sex")
+    assert len(model.sample(np.int64(3), seed=np.int64(1))) == 3
 
 
 @pytest.mark.parametrize("epsilon", ["0", "-1", "nan", "inf", "one", "1/0", None])
@@ -303,6 +311,21 @@ def test_a_synthesizer_is_found_by_name_with_its_settings_as_a_plan_writes_them(
     with pytest.raises(UsageError, match="mst cannot have these settings: rare_below must be abo"):
         dpsynth.synthesizer("mst", rare_below=0)
     assert dpsynth.synthesizer("auto", one_way_share="1/3").one_way_share == Fraction(1, 3)
+
+
+@pytest.mark.parametrize("name", ["auto", "aim"])
+def test_a_setting_of_two_values_takes_no_word(name):
+    # Any text counts as true, also "no".
+    with pytest.raises(UsageError, match="rake must be true or false"):
+        dpsynth.synthesizer(name, rake="no")
+
+
+@pytest.mark.parametrize("name", ["auto", "aim", "direct", "privbayes"])
+def test_no_setting_asks_for_more_memory_than_there_may_be(name):
+    # A larger limit ended in MemoryError or OverflowError, after the ledger had been charged.
+    with pytest.raises(UsageError, match="most_cells must be at most 2000000"):
+        dpsynth.synthesizer(name, most_cells=2_000_001)
+    assert dpsynth.synthesizer(name, most_cells=2_000_000).most_cells == 2_000_000
 
 
 def test_a_method_that_iterates_is_estimated_to_take_longer():

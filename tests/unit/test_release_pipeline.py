@@ -253,3 +253,21 @@ def test_without_a_gate_nothing_starts(world, monkeypatch):
     with pytest.raises(UnfitEnvironmentError, match="no gate"):
         world.release()
     assert world.spent == 0
+
+
+def test_a_trial_that_stops_costs_nothing(world, monkeypatch):
+    def stopped(gate, plan, schema):
+        raise UnfitEnvironmentError("no trial today")
+
+    monkeypatch.setattr(type(pipeline.find_gate()), "conform", stopped)
+    with pytest.raises(UnfitEnvironmentError, match="no trial"):
+        world.release()
+    assert world.spent == 0
+    assert not (world.folder / "release").exists()
+
+
+def test_open_columns_are_certified_at_a_larger_delta(tmp_path):
+    world = World(tmp_path, visits(60))
+    world.ledger.unlink()
+    dpsynth.Ledger.create(world.ledger, cap_epsilon=8, cap_delta="1e-5").close()
+    assert world.release(delta="1e-6").public_verdict == "PASS"
