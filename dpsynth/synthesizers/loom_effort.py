@@ -6,7 +6,7 @@ from fractions import Fraction
 from dpsynth.domain import Domain
 
 # Chosen on seeds 0 to 9 of adult_discrete, RAND HIE, flchain and diabetes130.
-_FEW_COLUMNS = 20  # time grows with columns times cells: a large tree is for up to so many
+_FEW_COLUMNS = 12  # time grows with columns times cells: a large tree is for up to so many
 _MANY_COLUMNS = 400  # time of the default grows with the square of their number: 10 s at 300
 _FAINT = Fraction(1, 1_000)  # rho below which a larger tree gains nothing
 _LOUD = Fraction(1, 8)  # rho above which it gains little and takes longest
@@ -47,7 +47,7 @@ def effort_called(name: str) -> Effort:
 def effort_for(domain: Domain, *, rho: Fraction) -> Effort:
     """Return the effort that a table of these columns is worth at this budget.
 
-    Thorough for up to 20 columns at a rho in [1/1000, 1/8), which is epsilon 0.3 to 3.5 at delta
+    Thorough for up to 12 columns at a rho in [1/1000, 1/8), which is epsilon 0.3 to 3.5 at delta
     1e-9; fast from 400 columns on; the default otherwise.
 
     Args:

@@ -246,10 +246,10 @@ def test_a_limit_of_cells_goes_before_the_effort():
 @pytest.mark.parametrize(
     ("columns", "rho", "effort"),
     [
-        (20, "1/1000", "thorough"),
-        (20, "1/1001", "default"),
-        (20, "1/8", "default"),
-        (21, "1/100", "default"),
+        (12, "1/1000", "thorough"),
+        (12, "1/1001", "default"),
+        (12, "1/8", "default"),
+        (13, "1/100", "default"),
         (399, "1/100", "default"),
         (400, "1/100", "fast"),
     ],
