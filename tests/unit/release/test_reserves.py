@@ -108,3 +108,23 @@ def test_a_selection_that_protects_less_is_refused(documents, monkeypatch, field
         item["event"][field] = str(max(smaller, Fraction(2)) if field == "threshold" else smaller)
     with pytest.raises(IntegrityError):
         claim_of(plan, ledger, SCHEMA)
+
+
+def test_values_that_were_paid_for_by_another_mechanism_are_refused(documents, monkeypatch):
+    """Also where all sums were made to fit: the delta of the selection would be missing."""
+    plan, ledger = documents
+    monkeypatch.setattr(dpsynth, "check_chain", lambda entries: None)
+    for step, entry in zip(plan["steps"], ledger["entries"], strict=True):
+        if step["event"]["kind"] == "partition_selection/v1":
+            event = {
+                "kind": "discrete_gaussian/v1",
+                "sigma_squared": str(2 * Fraction(step["event"]["sigma_squared"])),
+                "l2_sensitivity_squared": "4",
+            }
+            assert dpsynth.total_rho([event]) == Fraction(step["rho"])
+            step["event"] = entry["event"] = event
+    del plan["reserved_delta"]
+    ledger["reserved_delta_release"] = "0"
+    ledger["reserved_delta_after"] = ledger["reserved_delta_before"]
+    with pytest.raises(IntegrityError, match="was learnt by"):
+        claim_of(plan, ledger, SCHEMA)
