@@ -62,8 +62,8 @@ class Auto(Synthesizer):
         target: a column whose relations to the others count ``target_weight`` times.
         target_weight: how many times.
         effort: "fast", "default" or "thorough": how large the junction tree may grow, and whether
-            tables outside it are asked for. By the declared columns and rho where not given. The
-            bill is the same.
+            tables outside it are asked for. "fast" from 400 declared columns on, else "default",
+            where not given. The bill is the same.
         most_cells: of the junction tree's tables together; the effort's where not given.
         one_way_share: share of the budget for the histograms, in (0, 1); by rho where not given.
         selection_share: share for the distances, in (0, 1); the tables get the rest.
@@ -108,7 +108,7 @@ class Auto(Synthesizer):
         """Spend exactly ``rho``, as ``steps`` said, and return the fitted model."""
         declared = planned or curator.domain
         bill = self._bill(declared, curator.unit, rho)
-        effort = self._effort(declared, rho)
+        effort = self._effort(declared)
         histograms = bill.one_way.measure(curator)
         total = estimate_total(list(histograms.values()))
         levels = most_levels(curator.domain)
@@ -261,9 +261,9 @@ class Auto(Synthesizer):
         units = share_units(table, levels, units=bill.units)
         return {who: int(n) for who, n in zip(chosen, units, strict=True) if n}
 
-    def _effort(self, domain: Domain, rho: Fraction) -> Effort:
+    def _effort(self, domain: Domain) -> Effort:
         """Return what public facts and settings allow a fit."""
-        found = effort_called(self.effort) if self.effort else effort_for(domain, rho=rho)
+        found = effort_called(self.effort) if self.effort else effort_for(domain)
         return Effort(
             most_cells=self.most_cells or found.most_cells, outside=found.outside and self.rake
         )
