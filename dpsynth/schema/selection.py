@@ -20,6 +20,8 @@ from dpsynth.schema.values import is_number, key
 Interval = tuple[float, float]
 
 _FLAGS = {"true": "True", "yes": "True", "false": "False", "no": "False"}
+# A boolean column takes what its cells may hold.
+_SHORT = {"t": "True", "y": "True", "1": "True", "f": "False", "n": "False", "0": "False"}
 _SHOWN = 5
 
 
@@ -144,6 +146,7 @@ def near(name: str, known: Iterable[str]) -> str:
 def _level(column: LevelsColumn | BooleanColumn, text: str) -> int:
     if isinstance(column, BooleanColumn):
         levels: tuple[bool | int | float | str, ...] = (False, True)
+        text = _SHORT.get(text.lower(), text)
     else:
         levels = column.levels
     places = {key(level): place for place, level in enumerate(levels)}

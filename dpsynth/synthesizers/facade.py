@@ -137,8 +137,11 @@ class Synthesizer(ABC):
         """
         from dpsynth.encoding.bins import PrivateBins
         from dpsynth.encoding.values import PrivateValues
+        from dpsynth.schema import Schema
         from dpsynth.synthesizers.ruled import check_rules
 
+        if not isinstance(schema, Schema):
+            raise UsageError("schema must be a dpsynth.Schema, as Schema.from_dict makes one")
         schema.require_closed()
         check_rules(schema)
         if is_pure(delta):
@@ -231,9 +234,13 @@ class Synthesizer(ABC):
             DataError: the table lacks a declared column, repeats one, or has one more.
             BudgetExceededError: the ledger cannot pay; nothing was spent.
         """
+        import pandas as pd
+
         from dpsynth.sources.frame import check_columns, prepare
 
         plan = self.plan(schema, epsilon=epsilon, delta=delta)
+        if not isinstance(table, pd.DataFrame):
+            raise UsageError("table must be a pandas DataFrame, as dpsynth.read_table returns one")
         check_columns(table.columns, schema)
         if self.prior is not None:
             self.prior.require_public(table)

@@ -223,6 +223,9 @@ def test_text_of_the_command_line():
         "dose": None,
     }
     assert len(MODEL.sample(5, given=from_text(SCHEMA, ["age=40..60", "ill=yes"]))) == 5
+    for word, flag in {"1": True, "T": True, "0": False, "n": False}.items():
+        assert (MODEL.sample(5, given=from_text(SCHEMA, [f"ill={word}"]))["ill"] == flag).all()
+        assert (MODEL.sample(5, given={"ill": int(flag)})["ill"] == flag).all()
     with pytest.raises(UsageError, match="must be COLUMN=VALUE"):
         from_text(SCHEMA, ["sex"])
     with pytest.raises(UsageError, match="names the column 'sex' twice"):
