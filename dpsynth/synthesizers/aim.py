@@ -14,11 +14,11 @@ from dpsynth.models.graphical.tree import Clique
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.mechanisms import DiscreteGaussian, ExponentialSelection
 from dpsynth.privacy.queries import MarginalQuery
-from dpsynth.synthesizers.auto import _one_way_share, _rare_below
 from dpsynth.synthesizers.base import MOST_CELLS, Learned, Step
 from dpsynth.synthesizers.compression import most_levels
 from dpsynth.synthesizers.facade import Synthesizer
-from dpsynth.synthesizers.loom_columns import Known
+from dpsynth.synthesizers.loom_bill import default_one_way_share
+from dpsynth.synthesizers.loom_columns import Known, rare_below
 from dpsynth.synthesizers.loom_columns import known as describe
 from dpsynth.synthesizers.one_way import OneWayPhase, as_table
 from dpsynth.synthesizers.prior import PublicPrior, require_prior
@@ -168,7 +168,7 @@ class AIM(Synthesizer):
         if not pairs:
             one_way = OneWayPhase.split(domain, unit=unit, rho=rho)
             return _Bill(one_way=one_way, candidates={}, rounds=())
-        share = self.one_way_share or _one_way_share(rho)
+        share = self.one_way_share or default_one_way_share(rho)
         wanted = (self.choices_per_column or _choices_per_column(rho)) * len(columns)
         rounds = _rounds(min(wanted, _ROUNDS * pairs))
         slot = rho * (1 - share) / sum(rounds)
@@ -207,7 +207,7 @@ def _known_columns(
             table,
             total,
             ordered=name in domain.ordered,
-            rare=_rare_below(rho),
+            rare=rare_below(rho),
             levels=most_levels(domain),
             merging=alike(domain, name),
             prior=prior,

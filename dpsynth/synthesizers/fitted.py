@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dpsynth.encoding.coarsening import Coarsening
 from dpsynth.encoding.values import read_values
-from dpsynth.errors import DpsynthError, IntegrityError, UsageError
+from dpsynth.errors import DataError, DpsynthError, IntegrityError, UsageError
 from dpsynth.models.graphical.model import GraphicalModel
 from dpsynth.schema import Schema
 
@@ -104,6 +104,41 @@ class FittedModel:
         drawn = self.model.sample(wanted, rng, likelihood=likelihood)
         codes, values = within.draw(drawn, rng)
         return decode_table(codes, schema, rng, rows=wanted, values=values)
+
+    def log_likelihood(self, table: "pd.DataFrame") -> NDArray[np.float64]:
+        """Return the natural logarithm of the probability of every row's declared codes.
+
+        Of a number or date the probability is that of its cell of the declared grid. Corrections
+        outside the model's tree do not bear on it, and neither does what an order among columns
+        rules out within one bin.
+
+        Args:
+            table: rows with the columns of the schema, in any order; others are left aside.
+
+        Privacy:
+            Free of charge on rows that are no secret. On private rows the result is computed from
+            them, and outside the guarantee.
+
+        Returns:
+            Shape ``(rows,)``, float64; minus infinity where the model holds a row impossible.
+
+        Raises:
+            DataError: a column of the schema is missing.
+        """
+        from dpsynth.encoding import codecs
+
+        held = codecs(self.full_schema)
+        absent = [name for name in held if name not in table.columns]
+        if absent:
+            raise DataError(f"the table has no column {absent[0]!r}, which the model has learned")
+        found = np.zeros(len(table))
+        coarse = {}
+        for name, codec in held.items():
+            codes = codec.encode(table[name]).codes
+            coarse[name] = self.coarsenings[name].groups[codes]
+            with np.errstate(divide="ignore"):
+                found += np.log(self.coarsenings[name].weights[codes])
+        return np.asarray(found + self.model.log_likelihood(coarse))
 
     def save(self, folder: Path | str) -> None:
         """Write the model into ``folder``: JSON and plain arrays, nothing executable."""

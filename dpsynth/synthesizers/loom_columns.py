@@ -1,6 +1,7 @@
 """What a noisy histogram says of one column: which codes to tell apart, and the rows of each."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,6 +102,11 @@ def known(
     size = int(groups.max()) + 1
     in_order = size - int(size < groups.size) if ordered and merging is None else 0
     return _over(groups, table, total, ordered=ordered, in_order=in_order, prior=prior)
+
+
+def rare_below(rho: Fraction) -> float:
+    """Return the standard deviations below which a code is rare."""
+    return 1.0 if rho < Fraction(1, 1000) else 3.0
 
 
 def denoised(table: NoisyTable, total: float, *, ordered: bool) -> tuple[Array, float]:

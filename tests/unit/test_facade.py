@@ -341,3 +341,34 @@ def test_a_method_that_iterates_is_estimated_to_take_longer():
              for name in ("mst", "auto", "aim")}  # fmt: skip
     minutes = {name: plan.estimate.minutes for name, plan in plans.items()}
     assert minutes["mst"] + 0.9 / 60 < minutes["auto"] == minutes["aim"] < 0.1
+
+
+def test_rows_have_the_probability_that_the_model_gives_them(ledger):
+    columns = [
+        {"name": "sex", "kind": "categorical", "values": ["F", "M"]},
+        {"name": "ill", "kind": "boolean", "nullable": True},
+        {"name": "age", "kind": "integer", "bounds": [0, 19], "bins": 4},
+    ]
+    schema = dpsynth.Schema.from_dict({"columns": columns})
+    rng = np.random.default_rng(3)
+    table = pd.DataFrame(
+        {
+            "sex": rng.choice(["F", "M"], ROWS, p=[0.7, 0.3]),
+            "ill": rng.random(ROWS) < 0.2,
+            "age": rng.integers(0, 20, ROWS),
+        }
+    )
+    model = dpsynth.Auto().fit(table, schema=schema, epsilon=5, delta=1e-9, ledger=ledger)
+    every = pd.MultiIndex.from_product([["F", "M"], [False, True, None], [2, 7, 12, 17]])
+    rows = pd.DataFrame(every.to_list(), columns=["sex", "ill", "age"])
+    chance = np.exp(model.log_likelihood(rows))
+    assert chance.shape == (24,)  # one age a declared bin
+    assert chance.sum() == pytest.approx(1)
+    assert chance[rows["sex"] == "F"].sum() == pytest.approx(0.7, abs=0.05)
+    drawn = model.sample(rows=20_000, seed=1)
+    seen = (drawn["sex"] == "M") & drawn["age"].between(5, 9)
+    assert chance[(rows["sex"] == "M") & (rows["age"] == 7)].sum() == pytest.approx(
+        seen.mean(), abs=0.01
+    )
+    with pytest.raises(DataError, match="no column 'ill', which the model has learned"):
+        model.log_likelihood(rows[["sex", "age"]])
