@@ -27,7 +27,13 @@ from dpsynth.synthesizers.loom_bill import RESOLUTION, SCORES, Bill
 from dpsynth.synthesizers.loom_columns import Known, known, rare_below
 from dpsynth.synthesizers.loom_corrections import corrections
 from dpsynth.synthesizers.loom_effort import Effort, effort_called, effort_for
-from dpsynth.synthesizers.loom_forecast import Forecast, best_resolutions, column_gains, resolutions
+from dpsynth.synthesizers.loom_forecast import (
+    Forecast,
+    best_resolutions,
+    column_gains,
+    likely_distances,
+    resolutions,
+)
 from dpsynth.synthesizers.loom_margins import reconciled
 from dpsynth.synthesizers.one_way import as_table
 from dpsynth.synthesizers.prior import (
@@ -207,7 +213,7 @@ class Auto(Synthesizer):
         found = {name: resolutions(columns[name]) for name in bill.columns}
         forecast = Forecast(
             pairs=pairs,
-            distances=np.clip(noisy - noise / 2, 0.0, 2 * total),
+            distances=likely_distances(noisy, noise, total=total, answers=bill.units),
             weights=np.array(
                 [self.target_weight if self.target in pair else 1 for pair in pairs],
                 dtype=np.float64,

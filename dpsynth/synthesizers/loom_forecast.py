@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from dpsynth.models.graphical.denoise import smooth_histogram
 from dpsynth.models.graphical.tables import Array, NoisyTable
 from dpsynth.synthesizers.gain import left_over, price_of, spread_over
 from dpsynth.synthesizers.loom_columns import Known
@@ -47,6 +48,20 @@ class Profile:
         starts = np.linspace(0, ascending.size, count + 1).astype(np.int64)
         codes = np.diff(starts).astype(np.float64)
         return cls(rows=np.add.reduceat(ascending, starts[:-1]) / codes, codes=codes, lost=lost)
+
+
+def likely_distances(noisy: Array, stddev: float, *, total: float, answers: int) -> Array:
+    """Return how far the pairs are from independence, as far as their noise lets tell.
+
+    Args:
+        noisy: released distances, in rows.
+        stddev: of their noise.
+        total: number of rows.
+        answers: how many tables can be asked for. Of more pairs than that, those that look
+            farthest owe it to luck in part; what all of them look like tells by how much.
+    """
+    likely = smooth_histogram(noisy, stddev) if noisy.size > answers else noisy - stddev / 2
+    return np.clip(likely, 0.0, 2 * total)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

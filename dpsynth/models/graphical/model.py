@@ -143,10 +143,27 @@ class GraphicalModel:
             return self._draw(rows, rng, tables)
         candidates = self._draw(candidates_for(rows), rng, tables)
         columns = {name: self.marginal((name,)) / self.total for name in self.domain.columns}
+        held, others = self._held_first()
         taken = corrected(
-            candidates, self.domain, self.corrections, columns, total=self.total, rows=rows, rng=rng
+            candidates,
+            self.domain,
+            [*held, *others],
+            columns,
+            total=self.total,
+            rows=rows,
+            rng=rng,
+            held=len(held),
         )
         return {name: codes[taken] for name, codes in candidates.items()}
+
+    def _held_first(self) -> tuple[list[Correction], list[Correction]]:
+        """Return the corrections that some clique holds, and the others."""
+        held: list[Correction] = []
+        others: list[Correction] = []
+        for each in self.corrections:
+            inside = any(set(each.clique) <= set(node.clique) for node in self._nodes)
+            (held if inside else others).append(each)
+        return held, others
 
     def _draw(self, rows: int, rng: np.random.Generator, tables: Sequence[Array]) -> Codes:
         """Draw from the tree, node by node; ``tables`` holds weights over each node's clique."""

@@ -31,6 +31,7 @@ _TIMES = 4  # as many candidates as rows, where that is not too many
 _MOST_CANDIDATES = 200_000
 _OTHERS = 1  # pairs to hold where weighting leaves them, for every correction, at most
 _PART_OF_NOISE = 0.05  # that the error of drawing whole rows may be, in squares
+_LOOKED_AT = 50  # pairs of columns, to find out what noise weights add
 _COLUMN_IMPORTANCE = 0.1  # of a code of a single column; that of a cell of n rows is 1 / sqrt(n)
 
 
@@ -72,8 +73,13 @@ def corrected(
     total: float,
     rows: int,
     rng: np.random.Generator,
+    held: int = 0,
 ) -> NDArray[np.intp]:
     """Return which rows to take, some more than once, in random order.
+
+    Weighting moves the tables that are asked for, and adds noise to all others: the fewer rows
+    carry the weight, the more. Where it does not pay, only the tables that the model itself holds
+    are followed.
 
     Args:
         codes: rows drawn from a model.
@@ -84,12 +90,12 @@ def corrected(
         total: number of rows that the noise refers to.
         rows: how many to take, at least 1.
         rng: post-processing randomness.
+        held: how many of the corrections, the first ones, some clique of the model holds.
     """
-    cliques = [each.clique for each in corrections]
-    cliques += _other_pairs(cliques, domain)
-    cliques += [(name,) for name in columns]
-    tables = FusedTables(cliques, codes, domain)
-    weights = rake(tables, corrections, codes, columns, total=total)
+    tables, weights = _weighted(codes, domain, corrections, columns, total=total)
+    if held < len(corrections) and not pays(tables, weights, corrections, codes, domain, rng):
+        corrections = corrections[:held]
+        tables, weights = _weighted(codes, domain, corrections, columns, total=total)
     times = rounded(codes, weights, rows, domain, rng)
     wanted = tables.summed(weights) * (rows / total)
     importance = 1 / np.sqrt(np.maximum(wanted, 1.0))
@@ -103,6 +109,56 @@ def corrected(
     times = refine(tables, wanted, importance, times, rng, enough=_PART_OF_NOISE * noise)
     taken: NDArray[np.intp] = rng.permutation(np.repeat(np.arange(times.size), times))
     return taken
+
+
+def pays(
+    tables: FusedTables,
+    weights: Array,
+    corrections: Sequence[Correction],
+    codes: Codes,
+    domain: Domain,
+    rng: np.random.Generator,
+) -> bool:
+    """Tell whether weights move the corrected tables by more than the noise they add to pairs.
+
+    What is moved is the distance of these tables from what they were, in all. The noise of a pair
+    of columns is seen where two halves of the rows disagree, once weighted and once not; some
+    pairs stand for all.
+    """
+    even = np.full(weights.size, weights.sum() / weights.size)
+    after, before = tables.summed(weights), tables.summed(even)
+    cells = [part for part, _ in zip(tables.slices, corrections, strict=False)]
+    moved = sum(float(np.abs(after[part] - before[part]).sum()) for part in cells)
+    pairs = list(combinations([name for name in domain.columns if domain.sizes[name] > 1], 2))
+    some = rng.choice(len(pairs), size=min(_LOOKED_AT, len(pairs)), replace=False)
+    noise = 0.0
+    for first, second in (pairs[at] for at in some.tolist()):
+        place = codes[first].astype(np.int64) * domain.sizes[second] + codes[second]
+        size = domain.sizes[first] * domain.sizes[second]
+        noise += _disagreement(place, weights, size) - _disagreement(place, even, size)
+    return moved > noise / len(some) * len(pairs)
+
+
+def _disagreement(place: NDArray[np.int64], weights: Array, size: int) -> float:
+    """Return how far two halves of the rows are apart, halved: about the noise of them all."""
+    one, other = (summed(place[at::2], weights[at::2], size) for at in (0, 1))
+    apart = one / max(one.sum(), 1e-300) - other / max(other.sum(), 1e-300)
+    return float(np.abs(apart).sum() * weights.sum()) / 2
+
+
+def _weighted(
+    codes: Codes,
+    domain: Domain,
+    corrections: Sequence[Correction],
+    columns: Mapping[str, Array],
+    *,
+    total: float,
+) -> tuple[FusedTables, Array]:
+    cliques = [each.clique for each in corrections]
+    cliques += _other_pairs(cliques, domain)
+    cliques += [(name,) for name in columns]
+    tables = FusedTables(cliques, codes, domain)
+    return tables, rake(tables, corrections, codes, columns, total=total)
 
 
 def _other_pairs(cliques: Sequence[tuple[str, ...]], domain: Domain) -> list[tuple[str, ...]]:
