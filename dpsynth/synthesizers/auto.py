@@ -183,7 +183,7 @@ class Auto(Synthesizer):
             roughness=_ROUGHNESS,
             ordered={name: each.in_order for name, each in columns.items()},
             relations=relations(self.prior, graph, coarse.domain, _groups(columns)),
-        )
+        ).model
         if pairs and effort.outside:
             model = replace(model, corrections=corrections(model, pairs, graph))
         return Learned(model=model, coarsenings={n: each.coarsening for n, each in columns.items()})

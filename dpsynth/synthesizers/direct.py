@@ -125,7 +125,7 @@ def _fitted(domain: Domain, joint: NoisyTable, prior: PublicPrior | None) -> Gra
         ordered={name: domain.sizes[name] for name in domain.ordered},
         precision=_PRECISION,
         relations=relations(prior, _held(domain, joint.clique), domain, {}),
-    )
+    ).model
 
 
 def _held(domain: Domain, clique: Clique) -> GrowingGraph:

@@ -15,7 +15,6 @@ from dpsynth.privacy.curator import Curator
 from dpsynth.synthesizers.base import Learned, Step
 from dpsynth.synthesizers.facade import Synthesizer
 from dpsynth.synthesizers.one_way import OneWayPhase
-from dpsynth.synthesizers.pure_one_way import PureOneWayPhase
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +63,9 @@ class Independent(Synthesizer):
         self._require_known(domain)
         return OneWayPhase.split(domain, unit=unit, rho=rho, weights=self.weights)
 
-    def _pure_phase(self, domain: Domain, unit: PrivacyUnit, epsilon: Fraction) -> PureOneWayPhase:
+    def _pure_phase(self, domain: Domain, unit: PrivacyUnit, epsilon: Fraction) -> OneWayPhase:
         self._require_known(domain)
-        return PureOneWayPhase.split(domain, unit=unit, epsilon=epsilon, weights=self.weights)
+        return OneWayPhase.split_pure(domain, unit=unit, epsilon=epsilon, weights=self.weights)
 
     def _require_known(self, domain: Domain) -> None:
         unknown = sorted(set(self.weights) - set(domain.columns))

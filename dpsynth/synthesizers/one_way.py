@@ -1,6 +1,6 @@
 """The first phase of every marginal method: one noisy histogram a column."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isqrt
@@ -11,7 +11,7 @@ import numpy as np
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.models.graphical.tables import NoisyTable
 from dpsynth.privacy.curator import Curator
-from dpsynth.privacy.mechanisms import DiscreteGaussian
+from dpsynth.privacy.mechanisms import DiscreteGaussian, DiscreteLaplace
 from dpsynth.privacy.queries import MarginalQuery, Measurement
 from dpsynth.synthesizers.base import Step
 
@@ -20,16 +20,16 @@ PHASE = "one-way"
 
 @dataclass(frozen=True, kw_only=True)
 class OneWayPhase:
-    """Histograms of all columns that can vary, with a noise scale a column.
+    """Histograms of all columns that can vary, with noise of a scale a column.
 
     Attributes:
         domain: the columns.
-        scales: squared noise parameter by measured column, exact, in the order of measuring.
+        noise: by measured column, in the order of measuring.
         unit: whose data one guarantee covers.
     """
 
     domain: Domain
-    scales: Mapping[str, Fraction]
+    noise: Mapping[str, DiscreteGaussian | DiscreteLaplace]
     unit: PrivacyUnit
 
     @classmethod
@@ -43,9 +43,8 @@ class OneWayPhase:
     ) -> Self:
         """Share ``rho`` out so that the total error of all histograms is least.
 
-        The L1 error of a histogram of k cells is proportional to k times its noise, so its best
-        share is proportional to ``k**(2/3)``. A column of one code cannot vary and is not asked
-        about, unless there is no other.
+        The L1 error of a histogram of k cells is proportional to k times its noise, and Gaussian
+        noise to the root of one over its share, so the best share is proportional to ``k**(2/3)``.
 
         Args:
             domain: the columns.
@@ -54,40 +53,51 @@ class OneWayPhase:
             weights: how many times its usual share a column gets, positive integers; 1 where not
                 named.
         """
-        named = {} if weights is None else weights
-        measured = [name for name in domain.columns if domain.sizes[name] > 1]
-        measured = measured or list(domain.columns[:1])
-        shares = {name: named.get(name, 1) * _share(domain.sizes[name]) for name in measured}
-        total = sum(shares.values())
-        scales = {}
-        # Columns of one scale stand together: they are charged and measured at once.
-        for name in sorted(measured, key=lambda name: -shares[name]):
-            query = MarginalQuery(clique=(name,), domain=domain)
-            cost = rho * shares[name] / total
-            scales[name] = query.l2_sensitivity_squared(unit) / (2 * cost)
-        return cls(domain=domain, scales=scales, unit=unit)
+        noise = {}
+        for query, part in _shares(domain, _two_thirds_power, weights):
+            squared = query.l2_sensitivity_squared(unit) / (2 * rho * part)
+            noise[query.clique[0]] = DiscreteGaussian(sigma_squared=squared)
+        return cls(domain=domain, noise=noise, unit=unit)
+
+    @classmethod
+    def split_pure(
+        cls,
+        domain: Domain,
+        *,
+        unit: PrivacyUnit,
+        epsilon: Fraction,
+        weights: Mapping[str, int] | None = None,
+    ) -> Self:
+        """Share a budget without a delta out, by discrete Laplace noise; else as ``split``.
+
+        Laplace noise is proportional to one over its share, so the best share is proportional to
+        the root of k.
+        """
+        noise = {}
+        for query, part in _shares(domain, _root, weights):
+            scale = query.l1_sensitivity(unit) / (epsilon * part)
+            noise[query.clique[0]] = DiscreteLaplace(scale=scale)
+        return cls(domain=domain, noise=noise, unit=unit)
 
     def steps(self) -> tuple[Step, ...]:
         """List the charges of ``measure``, in order."""
         steps = []
-        for name, sigma_squared in self.scales.items():
+        for name, mechanism in self.noise.items():
             query = MarginalQuery(clique=(name,), domain=self.domain)
-            event = DiscreteGaussian(sigma_squared=sigma_squared).event(
-                l2_sensitivity_squared=query.l2_sensitivity_squared(self.unit)
-            )
+            event = query.event(mechanism, self.unit)
             steps.append(Step(phase=PHASE, label=query.label, event=event))
         return tuple(steps)
 
     def measure(self, curator: Curator) -> dict[str, NoisyTable]:
         """Ask for every histogram; return them by column."""
-        batches: dict[Fraction, list[MarginalQuery]] = {}
-        for name, sigma_squared in self.scales.items():
+        batches: dict[DiscreteGaussian | DiscreteLaplace, list[MarginalQuery]] = {}
+        for name, mechanism in self.noise.items():
             query = MarginalQuery(clique=(name,), domain=curator.domain)
-            batches.setdefault(sigma_squared, []).append(query)
+            batches.setdefault(mechanism, []).append(query)
         answers = [
             answer
-            for sigma_squared, queries in batches.items()
-            for answer in curator.measure(queries, DiscreteGaussian(sigma_squared=sigma_squared))
+            for mechanism, queries in batches.items()
+            for answer in curator.measure(queries, mechanism)
         ]
         return {answer.clique[0]: as_table(answer) for answer in answers}
 
@@ -100,7 +110,32 @@ def as_table(measurement: Measurement) -> NoisyTable:
     return NoisyTable(clique=query.clique, values=values, variance=variance)
 
 
-def _share(cells: int) -> int:
+def _shares(
+    domain: Domain, power: Callable[[int], int], weights: Mapping[str, int] | None
+) -> list[tuple[MarginalQuery, Fraction]]:
+    """Return the histograms to ask for, each with its part of the budget.
+
+    A column of one code cannot vary and is not asked about, unless there is no other. Columns of
+    one scale stand together: they are charged and measured at once.
+    """
+    named = {} if weights is None else weights
+    measured = [name for name in domain.columns if domain.sizes[name] > 1]
+    measured = measured or list(domain.columns[:1])
+    shares = {name: named.get(name, 1) * power(domain.sizes[name]) for name in measured}
+    total = sum(shares.values())
+    ordered = sorted(measured, key=lambda name: -shares[name])
+    return [
+        (MarginalQuery(clique=(name,), domain=domain), Fraction(shares[name], total))
+        for name in ordered
+    ]
+
+
+def _root(cells: int) -> int:
+    """Return 16 times the root, rounded down, by integers: the same on every machine."""
+    return isqrt(256 * cells)
+
+
+def _two_thirds_power(cells: int) -> int:
     """Return 16 times ``cells**(2/3)``, rounded down, by integers: the same on every machine."""
     return _cube_root(4096 * cells**2)
 

@@ -302,7 +302,7 @@ def expected_pairs(
         base=even | {name: table.values for name, table in columns.items()},
         total=total,
         relations=relations(prior, graph, domain, groups),
-    )
+    ).model
     found = expected_tables(model, pairs)
     return [found[pair] for pair in pairs]
 

@@ -20,10 +20,9 @@ from dpsynth.privacy.queries import DependenceQuery, MarginalQuery
 from dpsynth.synthesizers.base import MOST_CELLS, Learned, Step
 from dpsynth.synthesizers.compression import most_levels
 from dpsynth.synthesizers.facade import Synthesizer
-from dpsynth.synthesizers.known import KnownColumn
+from dpsynth.synthesizers.loom_columns import Known, known
 from dpsynth.synthesizers.network import Family, Network, candidates
 from dpsynth.synthesizers.one_way import OneWayPhase, as_table
-from dpsynth.synthesizers.pure_one_way import PureOneWayPhase
 from dpsynth.synthesizers.rounding import root_below, whole_shares
 from dpsynth.zeros import alike
 
@@ -134,14 +133,14 @@ class PrivBayes(Synthesizer):
         columns = _varied(domain)
         rounds = len(columns) - 1
         if rounds < 1:
-            alone = PureOneWayPhase.split(domain, unit=unit, epsilon=epsilon)
+            alone = OneWayPhase.split_pure(domain, unit=unit, epsilon=epsilon)
             return _Bill(columns=columns, unit=unit, one_way=alone)
         share, choosing = self.one_way_share, self.selection_share
         moved = MarginalQuery(clique=columns[:1], domain=domain).l1_sensitivity(unit)
         return _Bill(
             columns=columns,
             unit=unit,
-            one_way=PureOneWayPhase.split(domain, unit=unit, epsilon=epsilon * share),
+            one_way=OneWayPhase.split_pure(domain, unit=unit, epsilon=epsilon * share),
             selection=ExponentialSelection(epsilon=epsilon * choosing / rounds),
             noise=DiscreteLaplace(scale=moved * rounds / (epsilon * (1 - share - choosing))),
         )
@@ -150,29 +149,29 @@ class PrivBayes(Synthesizer):
         histograms = bill.one_way.measure(curator)
         total = estimate_total(list(histograms.values()))
         levels = most_levels(curator.domain)
-        known = {
-            name: KnownColumn.of(
+        columns = {
+            name: known(
                 table,
                 total,
                 ordered=name in curator.domain.ordered,
-                rare_below=self.rare_below,
+                rare=float(self.rare_below),
                 levels=levels,
-                alike=alike(curator.domain, name),
+                merging=alike(curator.domain, name),
             )
             for name, table in histograms.items()
         }
-        coarse = curator.coarsened({name: each.coarsening.groups for name, each in known.items()})
+        coarse = curator.coarsened({name: each.coarsening.groups for name, each in columns.items()})
         base = {
-            name: known[name].rows if name in known else np.full(size, total / size)
+            name: columns[name].rows if name in columns else np.full(size, total / size)
             for name, size in coarse.domain.sizes.items()
         }
-        tables = [each.table for each in known.values()]
+        tables = [each.table for each in columns.values()]
         if bill.selection is not None and bill.noise is not None:
             families = self._choose(coarse, bill, bill.selection, base, total=total)
             queries = [MarginalQuery(clique=each, domain=coarse.domain) for each in families]
             tables += [as_table(answer) for answer in coarse.measure(queries, bill.noise)]
-        model = self._fitted(coarse.domain, tables, base=base, total=total, known=known)
-        return Learned(model=model, coarsenings={n: each.coarsening for n, each in known.items()})
+        model = self._fitted(coarse.domain, tables, base=base, total=total, columns=columns)
+        return Learned(model=model, coarsenings={n: each.coarsening for n, each in columns.items()})
 
     def _choose(
         self,
@@ -208,7 +207,7 @@ class PrivBayes(Synthesizer):
         *,
         base: Mapping[str, Array],
         total: float,
-        known: Mapping[str, KnownColumn],
+        columns: Mapping[str, Known],
     ) -> GraphicalModel:
         """Fit all tables at once. Families always find room; structural zeros may take some."""
         cells = self.most_cells + sum(domain.sizes.values())
@@ -227,10 +226,8 @@ class PrivBayes(Synthesizer):
             column_penalty=_COLUMN_PENALTY,
             precision=_PRECISION,
             roughness=_ROUGHNESS,
-            ordered={
-                n: known[n].in_order for n in domain.columns if n in domain.ordered & {*known}
-            },
-        )
+            ordered={name: each.in_order for name, each in columns.items()},
+        ).model
 
 
 def _varied(domain: Domain) -> tuple[str, ...]:
@@ -244,7 +241,7 @@ class _Bill:
 
     columns: tuple[str, ...]
     unit: PrivacyUnit
-    one_way: OneWayPhase | PureOneWayPhase
+    one_way: OneWayPhase
     selection: ExponentialSelection | None = None
     noise: DiscreteGaussian | DiscreteLaplace | None = None
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dpsynth.domain import Domain
 from dpsynth.models.graphical.answers import expected_tables
-from dpsynth.models.graphical.convex import CliqueFit, fit_factors, pooled_by_clique
+from dpsynth.models.graphical.convex import CliqueFit, fit_cliques, pooled_by_clique
 from dpsynth.models.graphical.model import GraphicalModel
 from dpsynth.models.graphical.propagation import canonical_order
 from dpsynth.models.graphical.tables import Array, NoisyTable
@@ -139,7 +139,7 @@ class RoundModel:
 
     def _fit(self, *, last: bool, start: Mapping[Clique, Array] | None) -> CliqueFit:
         inside = [table for table in self._pooled() if self.graph.holds(table.clique)]
-        return fit_factors(
+        return fit_cliques(
             self._domain,
             [*self._columns, *inside],
             cliques=self.graph.cliques,

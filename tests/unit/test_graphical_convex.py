@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dpsynth.domain import Domain
-from dpsynth.models.graphical.convex import _Smoothing, fit_cliques, fit_factors
+from dpsynth.models.graphical.convex import _Smoothing, fit_cliques
 from dpsynth.models.graphical.minimize import minimize
 from dpsynth.models.graphical.penalties import shrinkage
 from dpsynth.models.graphical.tables import NoisyTable
@@ -41,7 +41,7 @@ def test_tables_without_noise_are_met():
         cliques=[("a", "b", "c")],
         base=base_of(truth),
         total=ROWS,
-    )
+    ).model
     for pair in pairs:
         assert model.marginal(pair) == pytest.approx(margin(truth, pair), abs=0.05)
 
@@ -51,10 +51,10 @@ def test_a_fit_may_begin_where_an_earlier_one_ended():
     truth = joint()
     tables = [noisy(pair, margin(truth, pair), 5.0) for pair in combinations("cba", 2)]
     asked = {"cliques": [("a", "b", "c")], "base": base_of(truth), "total": ROWS}
-    cold = fit_factors(DOMAIN, tables, precision=1e-6, **asked)
-    part = fit_factors(DOMAIN, tables[:1], precision=1e-2, **asked)
-    warm = fit_factors(DOMAIN, tables, precision=1e-6, start=part.factors, **asked)
-    again = fit_factors(DOMAIN, tables, start=cold.factors, most_steps=0, **asked)
+    cold = fit_cliques(DOMAIN, tables, precision=1e-6, **asked)
+    part = fit_cliques(DOMAIN, tables[:1], precision=1e-2, **asked)
+    warm = fit_cliques(DOMAIN, tables, precision=1e-6, start=part.factors, **asked)
+    again = fit_cliques(DOMAIN, tables, start=cold.factors, most_steps=0, **asked)
     for pair in combinations("abc", 2):
         assert warm.model.marginal(pair) == pytest.approx(cold.model.marginal(pair), abs=1e-3)
         assert again.model.marginal(pair) == pytest.approx(cold.model.marginal(pair), abs=1e-9)
@@ -71,7 +71,7 @@ def test_tables_of_nothing_but_noise_are_shrunk_toward_the_base():
         cliques=[("a", "b"), ("c",)],
         base=base_of(truth),
         total=ROWS,
-    )
+    ).model
     moved = np.abs(model.marginal(("a", "b")) - product).sum()
     assert moved < 0.4 * np.abs(noise).sum()
 
@@ -83,7 +83,7 @@ def test_a_table_measured_twice_counts_twice():
     once = noisy(("a", "b"), values, 10.0 / np.sqrt(2))
     settings = {"cliques": [("a", "b"), ("c",)], "base": base_of(truth), "total": ROWS}
     one, two = (
-        fit_cliques(DOMAIN, tables, **settings, precision=1e-6) for tables in ([once], twice)
+        fit_cliques(DOMAIN, tables, **settings, precision=1e-6).model for tables in ([once], twice)
     )
     assert one.marginal(("a", "b")) == pytest.approx(two.marginal(("a", "b")), rel=1e-6)
 
@@ -92,7 +92,7 @@ def test_without_any_table_the_base_is_the_model():
     truth = joint()
     model = fit_cliques(
         DOMAIN, [], cliques=[("a",), ("b",), ("c",)], base=base_of(truth), total=ROWS
-    )
+    ).model
     for name, rows in base_of(truth).items():
         assert model.marginal((name,)) == pytest.approx(rows)
 
@@ -144,7 +144,7 @@ def test_roughness_smooths_along_ordered_codes_alone():
             total=ROWS,
             roughness=50.0,
             ordered=ordered,
-        ).marginal(("a", "b"))
+        ).model.marginal(("a", "b"))
         for ordered in ({}, {"b": 4}, {"a": 3})
     )
     assert smooth.std() < 0.5 * model.std()

@@ -9,7 +9,7 @@ import pytest
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.errors import UnknownNameError
 from dpsynth.models.graphical.tables import NoisyTable
-from dpsynth.privacy.accounting import rho_from_epsilon, total_rho
+from dpsynth.privacy.accounting import pure_epsilon, rho_from_epsilon, total_rho
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.events import DiscreteGaussianEvent, ExponentialSelectionEvent
 from dpsynth.privacy.ledger import Ledger
@@ -85,6 +85,16 @@ def test_larger_histograms_get_larger_shares():
     steps = OneWayPhase.split(domain, unit=ROW, rho=Fraction(1)).steps()
     assert [step.label for step in steps] == ["marginal(large)", "marginal(small)"]
     assert steps[0].rho == 4 * steps[1].rho
+
+
+def test_without_a_delta_shares_follow_the_root():
+    """64 cells get the root of 4 times what 16 get, and all epsilons add up exactly."""
+    domain = Domain(sizes={"small": 16, "large": 64, "constant": 1})
+    unit = PrivacyUnit(max_rows=3, name="person")
+    steps = OneWayPhase.split_pure(domain, unit=unit, epsilon=Fraction(1, 7)).steps()
+    costs = [pure_epsilon(step.event) for step in steps]
+    assert costs == [Fraction(2, 21), Fraction(1, 21)]
+    assert all(step.event.l1_sensitivity == 3 for step in steps)
 
 
 def test_a_constant_column_costs_nothing_and_is_reproduced():

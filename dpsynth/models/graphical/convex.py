@@ -58,38 +58,6 @@ def fit_cliques(
     roughness: float = ROUGHNESS,
     ordered: Mapping[str, int] | None = None,
     precision: float = _PRECISION,
-    adapt: bool = False,
-    relations: Mapping[Clique, Array] | None = None,
-) -> GraphicalModel:
-    """Return the model of ``fit_factors``."""
-    return fit_factors(
-        domain,
-        tables,
-        cliques=cliques,
-        base=base,
-        total=total,
-        penalty=penalty,
-        column_penalty=column_penalty,
-        roughness=roughness,
-        ordered=ordered,
-        precision=precision,
-        adapt=adapt,
-        relations=relations,
-    ).model
-
-
-def fit_factors(
-    domain: Domain,
-    tables: Sequence[NoisyTable],
-    *,
-    cliques: Sequence[Clique],
-    base: Mapping[str, Array],
-    total: float,
-    penalty: float = PENALTY,
-    column_penalty: float = COLUMN_PENALTY,
-    roughness: float = ROUGHNESS,
-    ordered: Mapping[str, int] | None = None,
-    precision: float = _PRECISION,
     start: Mapping[Clique, Array] | None = None,
     most_steps: int = _MOST_STEPS,
     adapt: bool = False,
@@ -200,7 +168,7 @@ def around_zeros(model: GraphicalModel) -> GraphicalModel:
         inside = graph.join(clique)
         tables += [table] if inside else [table.onto(name) for name in clique]
     base = {name: model.marginal((name,)) for name in domain.columns}
-    found = fit_cliques(domain, tables, cliques=graph.cliques, base=base, total=model.total)
+    found = fit_cliques(domain, tables, cliques=graph.cliques, base=base, total=model.total).model
     return replace(found, corrections=model.corrections)
 
 
