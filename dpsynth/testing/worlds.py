@@ -92,6 +92,35 @@ class UnreadableSource:
         raise AssertionError(f"rows were read: {', '.join(groups)}")
 
 
+def curator_over(
+    codes: Codes,
+    domain: Domain,
+    rho: Fraction,
+    *,
+    source: Callable[[Codes, Domain], TableSource] = GeneratedSource,
+    unit: PrivacyUnit | None = None,
+    seed: int = 1,
+) -> Curator:
+    """Return a curator over made-up rows.
+
+    Args:
+        codes: the rows, by column.
+        domain: the columns.
+        rho: what its account may spend.
+        source: what holds the rows.
+        unit: one row where not given.
+        seed: of the noise.
+    """
+    # The cap takes in a little more than rho: conversions round against the spender.
+    ledger = Ledger.in_memory(cap_epsilon=epsilon_from_rho(2 * rho, _DELTA), cap_delta=_DELTA)
+    return Curator(
+        source(codes, domain),
+        unit=unit or PrivacyUnit(),
+        account=ledger.open_release(rho=rho, seeded=True),
+        rng=SeededRandom(seed),
+    )
+
+
 def small_world(
     *,
     rho: Fraction,
@@ -111,14 +140,8 @@ def small_world(
         unit: one row where not given.
         seed: of the rows and of the noise.
     """
-    # The cap takes in a little more than rho: conversions round against the spender.
-    ledger = Ledger.in_memory(cap_epsilon=epsilon_from_rho(2 * rho, _DELTA), cap_delta=_DELTA)
-    return Curator(
-        source(chain_codes(domain, rows=rows, seed=seed), domain),
-        unit=unit or PrivacyUnit(),
-        account=ledger.open_release(rho=rho, seeded=True),
-        rng=SeededRandom(seed),
-    )
+    codes = chain_codes(domain, rows=rows, seed=seed)
+    return curator_over(codes, domain, rho, source=source, unit=unit, seed=seed)
 
 
 def wide_world(

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from fractions import Fraction
-from itertools import combinations
 
 import numpy as np
 import pytest
@@ -10,24 +9,15 @@ import pytest
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.errors import UnknownNameError, UsageError
 from dpsynth.privacy.accounting import rho_from_epsilon, total_rho
-from dpsynth.privacy.curator import Curator
-from dpsynth.privacy.ledger import Ledger
 from dpsynth.privacy.queries import MarginalErrorQuery
-from dpsynth.privacy.randomness import SeededRandom
 from dpsynth.synthesizers.aim import AIM
 from dpsynth.synthesizers.mst import MST
 from dpsynth.synthesizers.rounds import RoundModel
 from dpsynth.synthesizers.workload import candidates, workload_cliques
-from dpsynth.testing.worlds import SMALL, GeneratedSource, chain_codes, small_world
+from dpsynth.testing.closeness import pair_distance
+from dpsynth.testing.worlds import SMALL, chain_codes, curator_over, small_world
 
 ROW = PrivacyUnit()
-
-
-def curator_over(codes, domain, rho, seed=1):
-    ledger = Ledger.in_memory(cap_epsilon=Fraction(10**6), cap_delta=Fraction(1, 10**9))
-    account = ledger.open_release(rho=rho, seeded=True)
-    source = GeneratedSource(codes, domain)
-    return Curator(source, unit=ROW, account=account, rng=SeededRandom(seed))
 
 
 def entangled(rows=20_000, columns=10):
@@ -283,29 +273,12 @@ def test_raking_reaches_pairs_beyond_the_limit():
     assert any(frozenset(each.clique) not in held for each in learned.model.corrections)
 
 
-def distance(learned, domain, real):
-    rng = np.random.default_rng(0)
-    rows = next(iter(real.values())).size
-    drawn = learned.model.sample(rows, rng)
-    for name, coarsening in learned.coarsenings.items():
-        drawn[name] = coarsening.expand(drawn[name], rng)
-    found = []
-    for a, b in combinations(domain.columns, 2):
-        shape, cells = domain.shape((a, b)), domain.size((a, b))
-        tables = [
-            np.bincount(np.ravel_multi_index((each[a], each[b]), shape), minlength=cells)
-            for each in (real, drawn)
-        ]
-        found.append(np.abs(tables[0] - tables[1]).sum() / (2 * rows))
-    return np.mean(found)
-
-
 @pytest.mark.parametrize("epsilon", ["1", "10"])
 def test_it_is_closer_than_the_tree(epsilon):
     codes, domain = entangled()
     rho = rho_from_epsilon(Fraction(epsilon), Fraction(1, 10**9))
     tree, ours = (
-        distance(synthesizer.learn(curator_over(codes, domain, rho), rho=rho), domain, codes)
+        pair_distance(synthesizer.learn(curator_over(codes, domain, rho), rho=rho), domain, codes)
         for synthesizer in (MST(), AIM())
     )
     assert ours < tree

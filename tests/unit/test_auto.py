@@ -9,24 +9,21 @@ import pytest
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.errors import UnknownNameError, UsageError
 from dpsynth.privacy.accounting import rho_from_epsilon, total_rho
-from dpsynth.privacy.curator import Curator
-from dpsynth.privacy.ledger import Ledger
-from dpsynth.privacy.randomness import SeededRandom
 from dpsynth.public import synthesizer
 from dpsynth.synthesizers.auto import Auto
 from dpsynth.synthesizers.gain import Deviations, share_units
 from dpsynth.synthesizers.loom_effort import EFFORTS, effort_for
 from dpsynth.synthesizers.mst import MST
-from dpsynth.testing.worlds import SMALL, GeneratedSource, chain_codes, small_world, wide_world
+from dpsynth.testing.closeness import pair_distance
+from dpsynth.testing.worlds import (
+    SMALL,
+    chain_codes,
+    curator_over,
+    small_world,
+    wide_world,
+)
 
 ROW = PrivacyUnit()
-
-
-def curator_over(codes, domain, rho):
-    ledger = Ledger.in_memory(cap_epsilon=Fraction(10**6), cap_delta=Fraction(1, 10**9))
-    account = ledger.open_release(rho=rho, seeded=True)
-    source = GeneratedSource(codes, domain)
-    return Curator(source, unit=ROW, account=account, rng=SeededRandom(1))
 
 
 # -- the bill -----------------------------------------------------------------------------------
@@ -127,23 +124,6 @@ def test_triangles_of_relations_are_kept():
         assert np.abs(real - made).sum() < 0.03 * rows
 
 
-def distance(learned, domain, real):
-    rng = np.random.default_rng(0)
-    rows = next(iter(real.values())).size
-    drawn = learned.model.sample(rows, rng)
-    for name, coarsening in learned.coarsenings.items():
-        drawn[name] = coarsening.expand(drawn[name], rng)
-    found = []
-    for a, b in combinations(domain.columns, 2):
-        shape, cells = domain.shape((a, b)), domain.size((a, b))
-        tables = [
-            np.bincount(np.ravel_multi_index((each[a], each[b]), shape), minlength=cells)
-            for each in (real, drawn)
-        ]
-        found.append(np.abs(tables[0] - tables[1]).sum() / (2 * rows))
-    return np.mean(found)
-
-
 @pytest.mark.parametrize("epsilon", ["1", "10"])
 def test_it_is_closer_than_the_tree(epsilon):
     """Not on a mere chain, where the tree is the truth and all other pairs follow from it."""
@@ -153,7 +133,7 @@ def test_it_is_closer_than_the_tree(epsilon):
     for at in range(2, 10):
         real[f"c{at}"][::3] = (real[f"c{at - 1}"][::3] + real[f"c{at - 2}"][::3]) % 6
     tree, ours = (
-        distance(method.learn(curator_over(real, domain, rho), rho=rho), domain, real)
+        pair_distance(method.learn(curator_over(real, domain, rho), rho=rho), domain, real)
         for method in (MST(), Auto())
     )
     assert ours < tree
@@ -233,7 +213,7 @@ def test_more_effort_holds_more_and_is_closer():
             assert cells_of(learned) <= cap.most_cells
             assert bool(learned.model.corrections) == (effort != "fast")
             cells[effort] += cells_of(learned)
-            wrong[effort] += distance(learned, HARD, real)
+            wrong[effort] += pair_distance(learned, HARD, real)
     assert cells["fast"] < cells["default"] < cells["thorough"]
     assert wrong["thorough"] <= wrong["default"] * 1.02
     assert wrong["default"] < wrong["fast"]

@@ -1,6 +1,7 @@
 """Re-weighting, conditional samples and likelihoods."""
 
 import json
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -186,3 +187,70 @@ def test_factors_fitted_to_some_of_the_rows_serve_for_all(monkeypatch):
     monkeypatch.setattr(raking, "_FIRST_ROWS", 1_000)
     drawn = corrected.sample(20_000, np.random.default_rng(0))
     assert np.abs(shares_of(drawn, ("a", "c")) - wanted).sum() < 0.01
+
+
+WIDE = Domain(sizes={f"c{at}": 4 for at in range(12)})
+
+
+def unrelated(corrections):
+    even = np.full(4, 0.25)
+    return GraphicalModel(
+        domain=WIDE,
+        total=20_000.0,
+        probabilities={(name,): even for name in WIDE.columns},
+        corrections=corrections,
+    )
+
+
+def twisted(seed, size):
+    """A table with even margins and a relation of this size; with noise it could look like it."""
+    noise = np.random.default_rng(seed).normal(size=(4, 4))
+    noise -= noise.mean(0)
+    noise -= noise.mean(1, keepdims=True)
+    return np.maximum(1 / 16 + size * noise / np.abs(noise).max() / 16, 1e-4)
+
+
+PAIRS = list(combinations(WIDE.columns, 2))
+
+
+def pair_error(drawn, wanted, pairs=PAIRS):
+    """Mean distance of pair tables from what they should be: even, where nothing is wanted."""
+    found = []
+    for pair in pairs:
+        place = np.ravel_multi_index(tuple(drawn[name] for name in pair), (4, 4))
+        shares = np.bincount(place, minlength=16).reshape(4, 4) / place.size
+        found.append(np.abs(shares - wanted.get(pair, np.full((4, 4), 1 / 16))).sum() / 2)
+    return np.mean(found)
+
+
+def test_weights_that_add_more_noise_than_they_move_are_not_used(monkeypatch):
+    """Far more relations than so few rows can carry: all other pairs would pay for them."""
+    asked, others = PAIRS[::2], PAIRS[1::2]
+    given = [
+        Correction(clique=pair, shares=twisted(at, 0.9), stddev=1e-6)
+        for at, pair in enumerate(asked)
+    ]
+    drawn = unrelated(given).sample(3_000, np.random.default_rng(0))
+    plain = pair_error(unrelated([]).sample(3_000, np.random.default_rng(0)), {}, others)
+    assert pair_error(drawn, {}, others) < 1.3 * plain
+    monkeypatch.setattr(raking, "pays", lambda *_: True)
+    forced = unrelated(given).sample(3_000, np.random.default_rng(0))
+    assert pair_error(forced, {}, others) > 2 * plain
+
+
+def test_weights_that_move_more_than_they_add_are_used():
+    wanted = {("c0", "c1"): twisted(0, 0.9), ("c4", "c7"): twisted(1, 0.9)}
+    asked = [Correction(clique=c, shares=s, stddev=1e-6) for c, s in wanted.items()]
+    drawn = unrelated(asked).sample(20_000, np.random.default_rng(0))
+    plain = unrelated([]).sample(20_000, np.random.default_rng(0))
+    assert pair_error(drawn, wanted) < 0.6 * pair_error(plain, wanted)
+
+
+def test_what_a_clique_holds_is_followed_whether_or_not_weights_pay(monkeypatch):
+    inside = Correction(clique=("a", "b"), shares=tables()[0], stddev=1e-6)
+    beyond = Correction(clique=("a", "c"), shares=outside(1.0), stddev=1e-6)
+    monkeypatch.setattr(raking, "pays", lambda *_: False)
+    refused = model([beyond, inside]).sample(5_000, np.random.default_rng(0))
+    alone = model([inside]).sample(5_000, np.random.default_rng(0))
+    for name in DOMAIN.columns:
+        assert (refused[name] == alone[name]).all()

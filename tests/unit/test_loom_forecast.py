@@ -13,7 +13,13 @@ from dpsynth.privacy.randomness import SeededRandom
 from dpsynth.synthesizers.auto import Auto
 from dpsynth.synthesizers.gain import unit_levels
 from dpsynth.synthesizers.loom_columns import Known, known
-from dpsynth.synthesizers.loom_forecast import BLOCKS, Forecast, best_resolutions, resolutions
+from dpsynth.synthesizers.loom_forecast import (
+    BLOCKS,
+    Forecast,
+    best_resolutions,
+    likely_distances,
+    resolutions,
+)
 from dpsynth.testing.worlds import GeneratedSource
 
 
@@ -155,3 +161,23 @@ def test_profiles_that_are_the_same_are_worked_out_once():
     for number in range(len(BLOCKS) + 1):
         made.table({"a": 0, "b": number, "c": 0})
     assert len(made._known) == 3
+
+
+def test_of_more_pairs_than_answers_the_luckiest_are_not_believed():
+    """4,000 pairs at distance 0 and 20 at 900, with noise of 200: the largest comes to 700."""
+    rng = np.random.default_rng(0)
+    real = np.zeros(4_020)
+    real[:20] = 900.0
+    noisy = real + rng.normal(0, 200.0, real.size)
+    assert noisy[20:].max() > 600
+    likely = likely_distances(noisy, 200.0, total=10_000.0, answers=100)
+    assert likely[20:].mean() < 10
+    assert np.abs(likely[:20] - 900).mean() < 200
+    assert np.sqrt(((likely - real) ** 2).mean()) < 30
+    few = likely_distances(noisy[:50], 200.0, total=10_000.0, answers=100)
+    assert few == pytest.approx(np.clip(noisy[:50] - 100.0, 0, 20_000))
+
+
+def test_no_distance_is_beyond_what_a_distance_can_be():
+    noisy = np.array([-500.0, 50_000.0])
+    assert likely_distances(noisy, 10.0, total=1_000.0, answers=9).tolist() == [0.0, 2_000.0]

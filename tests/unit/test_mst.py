@@ -10,16 +10,20 @@ from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.errors import UnknownNameError
 from dpsynth.models.graphical.tables import NoisyTable
 from dpsynth.privacy.accounting import pure_epsilon, rho_from_epsilon, total_rho
-from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.events import DiscreteGaussianEvent, ExponentialSelectionEvent
-from dpsynth.privacy.ledger import Ledger
-from dpsynth.privacy.randomness import SeededRandom
 from dpsynth.synthesizers import registry
 from dpsynth.synthesizers.compression import MOST_CELLS, merge_rare, most_levels
 from dpsynth.synthesizers.independent import Independent
 from dpsynth.synthesizers.mst import MST
 from dpsynth.synthesizers.one_way import OneWayPhase
-from dpsynth.testing.worlds import SMALL, GeneratedSource, chain_codes, small_world, wide_world
+from dpsynth.testing.worlds import (
+    SMALL,
+    GeneratedSource,
+    chain_codes,
+    curator_over,
+    small_world,
+    wide_world,
+)
 
 ROW = PrivacyUnit()
 
@@ -27,13 +31,6 @@ ROW = PrivacyUnit()
 def histogram(counts, stddev):
     values = np.asarray(counts, dtype=np.float64)
     return NoisyTable(clique=("a",), values=values, variance=np.full(values.shape, stddev**2))
-
-
-def curator_over(codes, domain, rho):
-    ledger = Ledger.in_memory(cap_epsilon=Fraction(10**6), cap_delta=Fraction(1, 10**9))
-    account = ledger.open_release(rho=rho, seeded=True)
-    source = GeneratedSource(codes, domain)
-    return Curator(source, unit=ROW, account=account, rng=SeededRandom(1))
 
 
 # -- the bill -----------------------------------------------------------------------------------

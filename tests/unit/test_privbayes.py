@@ -11,37 +11,22 @@ from attacks import conformance
 from dpsynth.bench.metrics import distances
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.privacy.accounting import (
-    epsilon_from_rho,
     rho_from_epsilon,
     total_pure_epsilon,
     total_rho,
 )
-from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.events import DiscreteGaussianEvent, DiscreteLaplaceEvent
-from dpsynth.privacy.ledger import Ledger
 from dpsynth.privacy.mechanisms import ExponentialSelection
 from dpsynth.privacy.queries import DependenceQuery
-from dpsynth.privacy.randomness import SeededRandom
 from dpsynth.synthesizers import network as networks
 from dpsynth.synthesizers.independent import Independent
 from dpsynth.synthesizers.network import Network, candidates
 from dpsynth.synthesizers.privbayes import PrivBayes
 from dpsynth.synthesizers.rounding import root_below, whole_shares
-from dpsynth.testing.worlds import GeneratedSource
+from dpsynth.testing.worlds import curator_over
 from dpsynth.zeros import Forbidden
 
 DELTA = Fraction(1, 10**9)
-
-
-def curator_over(codes, sizes, *, rho, seed=0, unit=None, zeros=()):
-    domain = Domain(sizes=sizes, zeros=zeros)
-    ledger = Ledger.in_memory(cap_epsilon=epsilon_from_rho(2 * rho, DELTA), cap_delta=DELTA)
-    return Curator(
-        GeneratedSource(codes, domain),
-        unit=unit or PrivacyUnit(),
-        account=ledger.open_release(rho=rho, seeded=True),
-        rng=SeededRandom(seed),
-    )
 
 
 def learned_from(codes, sizes, *, epsilon, delta, seed=0, method=None, zeros=()):
@@ -51,12 +36,12 @@ def learned_from(codes, sizes, *, epsilon, delta, seed=0, method=None, zeros=())
     if delta:
         rho = rho_from_epsilon(epsilon, Fraction(delta))
         planned = method.steps(domain, unit=unit, rho=rho)
-        curator = curator_over(codes, sizes, rho=rho, seed=seed, zeros=zeros)
+        curator = curator_over(codes, domain, rho, seed=seed)
         learned = method.learn(curator, rho=rho)
     else:
         planned = method.pure_steps(domain, unit=unit, epsilon=epsilon)
         rho = total_rho(step.event for step in planned)
-        curator = curator_over(codes, sizes, rho=rho, seed=seed, zeros=zeros)
+        curator = curator_over(codes, domain, rho, seed=seed)
         learned = method.pure_learn(curator, epsilon=epsilon)
     assert [entry.event for entry in curator.account.entries] == [step.event for step in planned]
     return learned, curator.account.entries
@@ -118,11 +103,12 @@ def test_scales_follow_from_what_was_planned_and_from_no_answer(delta):
     sizes = {"a": 2, "b": 2, "c": 2}
     if delta:
         steps = method.steps(planned, unit=PrivacyUnit(), rho=rho)
-        curator = curator_over(codes, sizes, rho=rho)
+        curator = curator_over(codes, Domain(sizes=sizes), rho)
         method.learn(curator, rho=rho, planned=planned)
     else:
         steps = method.pure_steps(planned, unit=PrivacyUnit(), epsilon=epsilon)
-        curator = curator_over(codes, sizes, rho=total_rho(step.event for step in steps))
+        rho = total_rho(step.event for step in steps)
+        curator = curator_over(codes, Domain(sizes=sizes), rho)
         method.pure_learn(curator, epsilon=epsilon, planned=planned)
     assert [entry.event for entry in curator.account.entries] == [step.event for step in steps]
 
@@ -283,7 +269,7 @@ def test_selection_follows_the_law_of_its_sensitivity():
         domain=domain,
     )
     epsilon, draws = Fraction(2), 4_000
-    curator = curator_over(codes, domain.sizes, rho=draws * epsilon**2 / 8, unit=unit)
+    curator = curator_over(codes, domain, draws * epsilon**2 / 8, unit=unit)
     picks = curator.select(
         query, ExponentialSelection(epsilon=epsilon), rounds=draws, label="choice"
     )
