@@ -128,9 +128,10 @@ def _require_spelling(plan: Document, ledger: Document) -> None:
         _require_event(step, "plan.json")
     for entry in ledger["entries"]:
         _require_event(entry, "ledger.json")
-    for where, delta in (("plan.json", plan["delta"]), ("the cap", ledger["cap"]["delta"])):
-        if not 0 < Fraction(delta) < 1:
-            raise IntegrityError(f"delta of {where} must lie between 0 and 1")
+    if not Fraction(plan["delta"]) < 1:
+        raise IntegrityError("delta of plan.json must be below 1")
+    if not 0 < Fraction(ledger["cap"]["delta"]) < 1:
+        raise IntegrityError("delta of the cap must lie between 0 and 1")
 
 
 def _require_event(item: Document, where: str) -> None:
@@ -243,4 +244,6 @@ def _accounted(events: Sequence[Mapping[str, str]], delta: str) -> Fraction:
     except ArithmeticError as error:
         raise IntegrityError("ledger.json holds a cost that no accountant can state") from error
     except ValueError as error:
-        raise IntegrityError("ledger.json holds a cost or delta that is out of range") from error
+        raise IntegrityError(
+            f"ledger.json holds a cost or delta that is out of range: {error}"
+        ) from error

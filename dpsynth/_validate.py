@@ -1,5 +1,6 @@
 """Checks at construction; the keyword is the name in the message."""
 
+from collections.abc import Iterable
 from fractions import Fraction
 
 import numpy as np
@@ -44,6 +45,13 @@ def exact(**values: object) -> None:
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, Fraction | int):
             raise TypeError(f"{name} must be an exact number (fractions.Fraction or int)")
+
+
+def whole(**values: Iterable[object]) -> None:
+    """Raise TypeError unless every sequence holds plain integers."""
+    for name, held in values.items():
+        if any(isinstance(value, bool) or not isinstance(value, int) for value in held):
+            raise TypeError(f"{name} must be whole numbers (int)")
 
 
 def in_open_unit(**values: Fraction | float) -> None:

@@ -78,9 +78,10 @@ def claimed_epsilon(documents: Sequence[Mapping[str, str]], delta: str | Fractio
 
     Raises:
         UnsupportedEventError: an event is unknown or malformed.
-        ValueError: ``delta`` is not in (0, 1).
+        ValueError: ``delta`` is not in [0, 1), or is 0 and an event needs one.
     """
-    return accounting.epsilon_from_rho(total_rho(documents), Fraction(delta))
+    charged = [events.event_from_dict(document) for document in documents]
+    return accounting.least_epsilon(charged, Fraction(delta))
 
 
 def rho_of(epsilon: str | Fraction, delta: str | Fraction) -> Fraction:

@@ -1,41 +1,84 @@
-"""Renew the tables and plots of docs/benchmarks/index.md from the recorded results, with --write.
+"""Renew the tables and plots of docs/benchmarks from the recorded results, with --write.
 
-A table stands between a line ``<!-- results: FILE.jsonl -->`` and a line ``<!-- end -->``; the file
-is in benchmarks/results/. Plots are drawn for the file in a line ``<!-- plots: FILE.jsonl -->``.
+Without it, the first page is printed. What is made stands between a line that says so and a line
+``<!-- end -->``; FILE is in benchmarks/results/:
+
+    <!-- results: FILE -->                                 means over runs, a table a data set
+    <!-- plots: FILE METRIC -->                            error against epsilon and CPU seconds
+    <!-- verdicts: FILE CHALLENGER COMPARATORS METRICS -->  never above? lists by commas
+    <!-- growth: FILE AXIS -->                             cost by rows, columns, values or epsilon
+
+A data set whose every run failed has no plot.
 """
 
 import re
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from dpsynth.bench import records, table
+from dpsynth.bench import compare, growth, plots, records, table
+from dpsynth.bench.growth import Axis
 
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "benchmarks" / "index.md"
+PAGES = sorted((ROOT / "docs" / "benchmarks").glob("*.md"))
 RESULTS = ROOT / "benchmarks" / "results"
-TABLE = re.compile(r"(<!-- results: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
-PLOTS = re.compile(r"<!-- plots: (\S+) -->")
+MADE = re.compile(
+    r"(<!-- (results|plots|verdicts|growth): ([^>]+) -->\n).*?(<!-- end -->)", re.DOTALL
+)
+AGAINST = {"epsilon": "epsilon", "cpu": "CPU seconds"}
 
 
-def renewed(page: str) -> str:
-    """Return the page with its tables as the recorded results are now."""
-    return TABLE.sub(lambda found: f"{found[1]}{_table(found[2])}{found[3]}", page)
+def renewed(page: str, folder: Path) -> str:
+    """Return the page with what is made as the recorded results are now; draw in a folder."""
+
+    def make(found: re.Match[str]) -> str:
+        name, *words = found[3].split()
+        held, prefix = records.read([RESULTS / name]), f"{Path(name).stem}-"
+        if found[2] == "results":
+            text = table.markdown(held)
+        elif found[2] == "plots":
+            text = _plots(held, folder, prefix, *words)
+        elif found[2] == "verdicts":
+            text = _verdicts(held, *words)
+        else:
+            text = _growth(held, folder, prefix, *words)
+        return f"{found[1]}\n{text}\n{found[4]}"
+
+    return MADE.sub(make, page)
 
 
-def _table(name: str) -> str:
-    return "\n" + table.markdown(records.read([RESULTS / name])) + "\n"
+def _plots(held: list[records.Record], folder: Path, prefix: str, metric: str) -> str:
+    lines = []
+    for path in plots.error_plots(held, folder, metric=metric, prefix=prefix):
+        name, _, kind = path.stem.removeprefix(prefix).rsplit("-", 2)
+        lines.append(f"![{metric} against {AGAINST[kind]}, {name}]({path.name})\n")
+    return "".join(lines)
+
+
+def _verdicts(held: list[records.Record], challenger: str, comparators: str, metrics: str) -> str:
+    return compare.markdown(
+        held,
+        challenger=challenger,
+        comparators=comparators.split(","),
+        metrics=metrics.split(","),
+    )
+
+
+def _growth(held: list[records.Record], folder: Path, prefix: str, axis: str) -> str:
+    size = Axis[axis.upper()]
+    drawn = plots.growth_plots(held, folder, size, prefix=prefix)
+    shown = "".join(f"![{path.stem}]({path.name})\n" for path in drawn)
+    return f"{shown}\n{growth.markdown(held, size)}"
 
 
 def main() -> None:
     """Print, or write."""
-    page = PAGE.read_text(encoding="utf-8")
     if "--write" not in sys.argv:
-        sys.stdout.write(renewed(page))
+        with TemporaryDirectory() as folder:
+            sys.stdout.write(renewed(PAGES[0].read_text(encoding="utf-8"), Path(folder)))
         return
-    PAGE.write_text(renewed(page), encoding="utf-8")
-    for name in PLOTS.findall(page):
-        prefix = f"{Path(name).stem}-"
-        table.plots(records.read([RESULTS / name]), PAGE.parent, prefix=prefix)
+    for path in PAGES:
+        path.write_text(renewed(path.read_text(encoding="utf-8"), path.parent), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -104,10 +104,13 @@ def claim_of(claim: dict[str, Any], plan: dict[str, Any]) -> dict[str, Any]:
     if epsilon is not None and epsilon < 50:
         factor = f"a factor of {number(exp(epsilon), digits=3)}"
     whose = f"any one {unit}{rows}"
+    but = "without exception"
+    if delta != 0:
+        but = f"but for a chance of at most {power_of_ten(delta)}"
     return {
         "epsilon": number(epsilon),
         "delta": power_of_ten(delta),
-        "delta_odds": wording.one_in(delta),
+        "delta_odds": wording.one_in(delta) if delta != 0 else "no exception",
         "rho": number(claim.get("rho")),
         "unit": unit,
         "max_rows": int(most),
@@ -117,8 +120,7 @@ def claim_of(claim: dict[str, Any], plan: dict[str, Any]) -> dict[str, Any]:
         "factor": factor,
         "sentence": (
             f"This release protects the presence of {whose}: {change} that {unit} changes how "
-            f"likely any outcome is by at most {factor}, but for a chance of at most "
-            f"{power_of_ten(delta)}."
+            f"likely any outcome is by at most {factor}, {but}."
         ),
         "seeded": bool(claim.get("seeded")),
     }

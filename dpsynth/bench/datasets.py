@@ -2,22 +2,22 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dpsynth.errors import UnfitEnvironmentError, UsageError
+from dpsynth.bench import made
+from dpsynth.bench.coded import CodedTable, coded
+from dpsynth.bench.packaged import from_package
+from dpsynth.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from dpsynth.schema import Schema
-
-Codes = Mapping[str, NDArray[np.integer[Any]]]
 
 FOLDER_VARIABLE = "DPSYNTH_DATA"
 _READ_OFF = "read off this public table"
@@ -29,8 +29,12 @@ class Dataset:
     """Where a table comes from and how it is coded; all of it public.
 
     Args:
-        name: for people, and the file name in a metadata folder.
+        name: for people, and what the table is called in its package or metadata folder.
+        table: what it is called there, where that is something else.
         package: take the table that this Python package ships.
+        made: make the table up: "chain" or "survey"; with ``rows``.
+        columns: of a chain.
+        values: of each column of a chain.
         codes: Parquet file of codes from 0, one column each.
         sizes: JSON file of the number of codes of each column; with ``codes``.
         ordered: columns whose neighboring codes mean similar things; with ``codes``.
@@ -38,11 +42,17 @@ class Dataset:
         positive: its code that counts as positive; that of the metadata where not given.
         bins: bins of equal width for numbers whose metadata names none.
         drop: columns to leave out.
-        rows: draw this many rows with replacement, always the same ones.
+        only: "COLUMN=LABEL" of the metadata: take those rows alone, and leave the column out.
+        rows: draw this many rows with replacement, always the same ones; of a table that is made
+            up, how many there are.
     """
 
     name: str
+    table: str | None = None
     package: str | None = None
+    made: str | None = None
+    columns: int | None = None
+    values: int | None = None
     codes: str | None = None
     sizes: str | None = None
     ordered: tuple[str, ...] = ()
@@ -50,54 +60,34 @@ class Dataset:
     positive: int | None = None
     bins: int = 32
     drop: tuple[str, ...] = ()
+    only: str | None = None
     rows: int | None = None
 
     def __post_init__(self) -> None:
         if (self.codes is None) != (self.sizes is None):
             raise UsageError(f"data set {self.name!r} needs both codes and sizes, or neither")
-        if self.package is not None and self.codes is not None:
-            raise UsageError(f"data set {self.name!r} comes from a package or a file, not both")
-        for name in ("bins", "rows"):
+        places = [self.package, self.codes, self.made]
+        if len(places) - places.count(None) > 1:
+            raise UsageError(
+                f"data set {self.name!r} comes from one place: a package, a file, or made up"
+            )
+        if self.made is not None and self.rows is None:
+            raise UsageError(f"data set {self.name!r} is made up: say how many rows")
+        if self.made is None and (self.columns, self.values) != (None, None):
+            raise UsageError(f"data set {self.name!r}: columns and values belong to made = 'chain'")
+        if self.only is not None and places.count(None) < len(places):
+            raise UsageError(f"data set {self.name!r}: only needs a table with metadata")
+        if self.table is not None and (self.codes is not None or self.made is not None):
+            raise UsageError(f"data set {self.name!r}: a table is named in a package or folder")
+        for name in ("bins", "rows", "columns", "values"):
             held = getattr(self, name)
             if held is not None and held < 1:
                 raise UsageError(f"data set {self.name!r}: {name} must be at least 1")
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class CodedTable:
-    """A table in codes.
-
-    Attributes:
-        codes: by column, shape ``(rows,)``, the narrowest unsigned type.
-        sizes: number of codes by column.
-        ordered: columns whose neighboring codes mean similar things.
-        target: column to predict, if any.
-        positive: its code that counts as positive, if any.
-        split: rows to learn from and rows to test on, where the source says which.
-    """
-
-    codes: Codes = field(repr=False)
-    sizes: Mapping[str, int]
-    ordered: tuple[str, ...] = ()
-    target: str | None = None
-    positive: int | None = None
-    split: tuple[range, range] | None = None
-
     @property
-    def rows(self) -> int:
-        """Number of rows."""
-        return len(next(iter(self.codes.values())))
-
-    def take(self, rows: NDArray[np.integer[Any]] | range) -> "CodedTable":
-        """Return some of the rows."""
-        chosen = np.asarray(rows, dtype=np.int64)
-        return CodedTable(
-            codes={name: held[chosen] for name, held in self.codes.items()},
-            sizes=self.sizes,
-            ordered=self.ordered,
-            target=self.target,
-            positive=self.positive,
-        )
+    def title(self) -> str:
+        """What the table is called where it comes from."""
+        return self.name if self.table is None else self.table
 
 
 def load(dataset: Dataset, *, folder: Path) -> CodedTable:
@@ -111,11 +101,16 @@ def load(dataset: Dataset, *, folder: Path) -> CodedTable:
         UsageError: there is no such table, or its codes leave its domain.
         UnfitEnvironmentError: a package that ships it is not installed.
     """
-    if dataset.package is not None:
-        table = _from_package(dataset)
+    if dataset.made is not None:
+        assert dataset.rows is not None
+        table = made.make(
+            dataset.made, rows=dataset.rows, columns=dataset.columns, values=dataset.values
+        )
+    elif dataset.package is not None:
+        table = from_package(dataset.package, dataset.title, bins=dataset.bins)
     elif dataset.codes is not None and dataset.sizes is not None:
         sizes = _json(folder / dataset.sizes)
-        table = _coded(_parquet(folder / dataset.codes), sizes, ordered=dataset.ordered)
+        table = coded(_parquet(folder / dataset.codes), sizes, ordered=dataset.ordered)
     else:
         table = _from_metadata(dataset)
     return _adjusted(table, dataset)
@@ -125,7 +120,8 @@ def _adjusted(table: CodedTable, dataset: Dataset) -> CodedTable:
     unknown = sorted({*dataset.drop, *filter(None, [dataset.target])} - set(table.codes))
     if unknown:
         raise UsageError(f"data set {dataset.name!r} has no column {unknown[0]!r}")
-    kept = [name for name in table.codes if name not in dataset.drop]
+    left_out = {*dataset.drop, (dataset.only or "").partition("=")[0]}
+    kept = [name for name in table.codes if name not in left_out]
     target = dataset.target if dataset.target is not None else table.target
     positive = dataset.positive if dataset.positive is not None else table.positive
     adjusted = CodedTable(
@@ -136,38 +132,10 @@ def _adjusted(table: CodedTable, dataset: Dataset) -> CodedTable:
         positive=positive,
         split=table.split if dataset.rows is None else None,
     )
-    if dataset.rows is None:
+    if dataset.rows is None or dataset.made is not None:
         return adjusted
     rng = np.random.default_rng(_SEED_OF_RESAMPLING)
     return adjusted.take(rng.integers(0, adjusted.rows, dataset.rows))
-
-
-def _coded(
-    frame: "pd.DataFrame",
-    sizes: Mapping[str, Any],
-    *,
-    ordered: tuple[str, ...] = (),
-    target: str | None = None,
-    positive: int | None = None,
-    split: tuple[range, range] | None = None,
-) -> CodedTable:
-    if set(frame.columns) != set(sizes):
-        raise UsageError("the table and its sizes must name the same columns")
-    codes = {}
-    for name, size in sizes.items():
-        held = frame[name].to_numpy()
-        whole = np.issubdtype(held.dtype, np.integer)
-        if not (whole and held.size and held.min() >= 0 and held.max() < size):
-            raise UsageError(f"column {name!r} must hold codes from 0 to {int(size) - 1}")
-        codes[name] = held.astype(np.min_scalar_type(int(size) - 1))
-    return CodedTable(
-        codes=codes,
-        sizes={name: int(size) for name, size in sizes.items()},
-        ordered=tuple(name for name in sizes if name in ordered),
-        target=target,
-        positive=positive,
-        split=split,
-    )
 
 
 def _from_metadata(dataset: Dataset) -> CodedTable:
@@ -176,18 +144,20 @@ def _from_metadata(dataset: Dataset) -> CodedTable:
     if not home:
         raise UsageError(
             f"data set {dataset.name!r} names no package and no file: "
-            f"set {FOLDER_VARIABLE} to a folder that holds {dataset.name}.json"
+            f"set {FOLDER_VARIABLE} to a folder that holds {dataset.title}.json"
         )
-    path = Path(home) / f"{dataset.name}.json"
+    path = Path(home) / f"{dataset.title}.json"
     about = _json(path)
     if not isinstance(about.get("file"), str) or not isinstance(about.get("columns"), list):
         raise UsageError(f"{path} does not describe a single table")
     frame = _parquet(path.parent / about["file"])
-    split = about.get("official_split")
+    split = about.get("official_split") if dataset.only is None else None
     parts = None if split is None else (range(*split["train"]), range(*split["test"]))
+    if dataset.only is not None:
+        frame = _only(frame, dataset)
     if isinstance(about.get("domain"), dict):
         positive = about.get("positive_value")
-        return _coded(
+        return coded(
             frame,
             about["domain"],
             ordered=tuple(each["name"] for each in about["columns"] if each["type"] == "ordinal"),
@@ -196,6 +166,16 @@ def _from_metadata(dataset: Dataset) -> CodedTable:
             split=parts,
         )
     return _encoded(frame, about, path, dataset, parts)
+
+
+def _only(frame: "pd.DataFrame", dataset: Dataset) -> "pd.DataFrame":
+    column, _, label = (dataset.only or "").partition("=")
+    if column not in frame.columns:
+        raise UsageError(f"data set {dataset.name!r} has no column {column!r}")
+    kept = frame[frame[column].astype(str) == label]
+    if not len(kept):
+        raise UsageError(f"data set {dataset.name!r} has no row with {dataset.only}")
+    return kept.reset_index(drop=True)
 
 
 def _encoded(
@@ -248,61 +228,6 @@ def _positive(schema: "Schema", target: str | None, value: object) -> int | None
         return None
     labels = codecs(schema)[target].labels()
     return labels.index(str(value)) if str(value) in labels else None
-
-
-def _from_package(dataset: Dataset) -> CodedTable:
-    if dataset.package not in _PACKAGED:
-        known = ", ".join(sorted(_PACKAGED))
-        raise UsageError(f"no table is known from package {dataset.package!r}; there are: {known}")
-    tables = _PACKAGED[dataset.package]
-    if dataset.name not in tables:
-        raise UsageError(
-            f"package {dataset.package!r} has no table {dataset.name!r} that we know how to code; "
-            f"there are: {', '.join(sorted(tables))}"
-        )
-    try:
-        return tables[dataset.name](dataset.bins)
-    except ImportError as error:
-        raise UnfitEnvironmentError(
-            f"data set {dataset.name!r} needs the package {dataset.package}: "
-            "pip install 'dpsynth[bench]'"
-        ) from error
-
-
-_VISITS = 32  # levels of randhie's visits: 31 stands for 31 and more
-_FEW_VALUES = 40  # a column of randhie with at most this many values has a code for each
-
-
-def _randhie(bins: int) -> CodedTable:
-    """Code the RAND health insurance experiment as its ten columns ship with statsmodels.
-
-    Values and ranges are read off this public table. Visits are cut at 31; a column of few values
-    has a code for each; the others are cut in bins of equal width over their range.
-    """
-    import pandas as pd
-    from statsmodels.datasets import randhie
-
-    frame = randhie.load_pandas().data
-    codes, sizes = {}, {}
-    for name in frame.columns:
-        held = frame[name].to_numpy(dtype=np.float64)
-        values, places = np.unique(held, return_inverse=True)
-        if name == "mdvis":
-            places, size = np.minimum(held, _VISITS - 1).astype(np.int64), _VISITS
-        elif values.size <= _FEW_VALUES:
-            size = int(values.size)
-        else:
-            width = (held.max() - held.min()) / bins
-            places = np.minimum((held - held.min()) // width, bins - 1).astype(np.int64)
-            size = bins
-        codes[name], sizes[name] = places, size
-    ordered = tuple(name for name, size in sizes.items() if size > 2)
-    return _coded(pd.DataFrame(codes), sizes, ordered=ordered)
-
-
-_PACKAGED: dict[str, dict[str, Callable[[int], CodedTable]]] = {
-    "statsmodels": {"randhie": _randhie}
-}
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dpsynth.bench import datasets, metrics, peers, records
-from dpsynth.bench.datasets import CodedTable, Dataset
+from dpsynth.bench.coded import CodedTable
+from dpsynth.bench.datasets import Dataset
 from dpsynth.bench.records import FAILED, OK, Record
 from dpsynth.bench.suite import Cell, Suite
 from dpsynth.errors import DpsynthError
@@ -199,6 +200,7 @@ def _record(
         "dataset": cell.dataset.name,
         "rows": part.fitted.rows,
         "columns": len(part.fitted.codes),
+        "codes": sum(part.fitted.sizes.values()),
         "synthesizer": cell.contender.label,
         "name": cell.contender.name,
         "peer": cell.contender.peer,

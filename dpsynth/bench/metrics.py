@@ -10,7 +10,7 @@ from math import comb, prod
 import numpy as np
 from numpy.typing import NDArray
 
-from dpsynth.bench.datasets import CodedTable, Codes
+from dpsynth.bench.coded import CodedTable, Codes
 
 MOST_TRIPLES = 1_000
 _SEED_OF_TRIPLES = 0

@@ -34,6 +34,7 @@ class Contender:
         settings: given to it.
         epsilon: budgets, where not those of the suite.
         seeds: seeds, where not those of the suite.
+        datasets: names of data sets, where not all of the suite.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Contender:
     settings: Mapping[str, Any] = field(default_factory=dict)
     epsilon: tuple[str, ...] | None = None
     seeds: tuple[int, ...] | None = None
+    datasets: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if not self.label:
@@ -138,6 +140,10 @@ class Suite:
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise UsageError(f"{what} {twice[0]!r} is listed twice in the suite")
+        named = {name for contender in self.contenders for name in contender.datasets or ()}
+        unknown = sorted(named - {dataset.name for dataset in self.datasets})
+        if unknown:
+            raise UsageError(f"the suite has no data set {unknown[0]!r}")
 
     def cells(self) -> Iterator[Cell]:
         """Yield every run, table by table and seed by seed, so that a part compares as well."""
@@ -152,6 +158,8 @@ class Suite:
 
     def _cells(self, dataset: Dataset, contender: Contender, seed: int) -> Iterator[Cell]:
         if seed not in (self.seeds if contender.seeds is None else contender.seeds):
+            return
+        if contender.datasets is not None and dataset.name not in contender.datasets:
             return
         floor = contender.peer is None and contender.name == RESAMPLE
         budgets = self.epsilon if contender.epsilon is None else contender.epsilon
@@ -222,8 +230,10 @@ def _suite(data: dict[str, Any], *, default_name: str) -> Suite:
 _Made = TypeVar("_Made", Dataset, Contender)
 _KINDS: dict[str, tuple[type, ...]] = {
     "bins": (int,),
+    "columns": (int,),
     "positive": (int,),
     "rows": (int,),
+    "values": (int,),
     "settings": (dict,),
 }
 
@@ -239,9 +249,9 @@ def _table(kind: type[_Made], given: Mapping[str, Any], where: str) -> _Made:
             made[name] = _budgets(value, f"epsilon of {given['name']!r}")
         elif name == "seeds":
             made[name] = _seeds(value)
-        elif name in ("drop", "ordered"):
+        elif name in ("datasets", "drop", "ordered"):
             if not (_is(value, list) and all(_is(each, str) for each in value)):
-                raise UsageError(f"{name} of {given['name']!r} must be a list of column names")
+                raise UsageError(f"{name} of {given['name']!r} must be a list of names")
             made[name] = tuple(value)
         elif not _is(value, *_KINDS.get(name, (str,))):
             raise UsageError(f"{name} of {given['name']!r} is of the wrong kind")

@@ -1,23 +1,15 @@
-"""Results for readers: a Markdown table, and plots as SVG that are the same on every run."""
+"""Results for readers: means over runs as Markdown tables."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import floor, log10, sqrt
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dpsynth.bench.records import METRICS, OK, Record
 from dpsynth.errors import UsageError
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 FLOOR = "resample"
-_COLORS = ("#1b6ca8", "#c8553d", "#3a7d44", "#8d5fa8", "#b58b00", "#4f5d75", "#d1495b", "#2a9d8f")
-_MARKS = "osD^vP<>"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +45,7 @@ def groups(records: Sequence[Record]) -> list[Group]:
         found.setdefault(place, []).append(each)
     tables = list(dict.fromkeys(place[0] for place in found))
     order = list(dict.fromkeys(place[2] for place in found))
-    ranked = sorted(found, key=lambda p: (tables.index(p[0]), _budget(p[1]), order.index(p[2])))
+    ranked = sorted(found, key=lambda p: (tables.index(p[0]), budget(p[1]), order.index(p[2])))
     return [_group(place, found[place]) for place in ranked]
 
 
@@ -75,7 +67,8 @@ def _group(place: tuple[str, str | None, str], runs: Sequence[Record]) -> Group:
     )
 
 
-def _budget(epsilon: str | None) -> Fraction:
+def budget(epsilon: str | None) -> Fraction:
+    """Return a budget as a number to sort by; the floor, which has none, comes first."""
     return Fraction(-1) if epsilon is None else Fraction(epsilon)
 
 
@@ -139,123 +132,3 @@ def _provenance(records: Sequence[Record]) -> str:
     span = f"{runs[0]} to {runs[-1]}" if len(runs) > 1 else str(runs[0])
     seeds = f"fresh noise, runs {span}" if fresh else f"seeds {span}"
     return f"delta {deltas}; {seeds}; commit {commits}; {machines}."
-
-
-def plots(
-    records: Sequence[Record], folder: Path, *, metric: str = "tvd2", prefix: str = ""
-) -> list[Path]:
-    """Write, for every table, error against epsilon and error against CPU seconds as SVG.
-
-    Args:
-        records: of runs; failed ones are left out.
-        folder: where to; files of the same name are replaced.
-        metric: a name in ``METRICS``.
-        prefix: of every file name.
-
-    Raises:
-        UsageError: no record has the metric.
-    """
-    if metric not in METRICS:
-        raise UsageError(f"no metric is called {metric!r}; there are: {', '.join(METRICS)}")
-    made = [group for group in groups(records) if metric in group.means]
-    if not made:
-        raise UsageError(f"no result has {metric}")
-    written = []
-    for dataset in dict.fromkeys(group.dataset for group in made):
-        here = [group for group in made if group.dataset == dataset]
-        for kind, draw in (("epsilon", _against_epsilon), ("cpu", _against_cpu)):
-            path = folder / f"{prefix}{dataset}-{metric}-{kind}.svg"
-            _write(path, here, metric, draw)
-            written.append(path)
-    return written
-
-
-def _write(path: Path, here: Sequence[Group], metric: str, draw: Any) -> None:
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    # Identifiers from a fixed salt, no date, and text as text: the same bytes for the same numbers.
-    with mpl.rc_context({"svg.hashsalt": path.stem, "svg.fonttype": "none", "font.size": 9}):
-        figure = Figure(figsize=(5.6, 3.6), layout="constrained")
-        axes = figure.add_subplot()
-        draw(axes, here, metric)
-        axes.set_title(here[0].dataset, loc="left")
-        axes.set_ylabel(f"{metric} ({METRICS[metric].unit})")
-        axes.grid(visible=True, which="major", color="#dddddd", linewidth=0.6)
-        axes.set_axisbelow(True)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
-        axes.legend(frameon=False, fontsize=8)
-        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        figure.savefig(path, format="svg", metadata=nothing)
-
-
-def _against_epsilon(axes: "Axes", here: Sequence[Group], metric: str) -> None:
-    floor = [group for group in here if group.epsilon is None]
-    for place, (label, runs) in enumerate(_series(here)):
-        axes.errorbar(
-            [float(Fraction(group.epsilon or "1")) for group in runs],
-            [group.means[metric] for group in runs],
-            yerr=[_error(group, metric) for group in runs],
-            label=label,
-            color=_COLORS[place % len(_COLORS)],
-            marker=_MARKS[place % len(_MARKS)],
-            markersize=4,
-            linewidth=1.2,
-            capsize=2,
-        )
-    for group in floor:
-        axes.axhline(
-            group.means[metric],
-            color="#777777",
-            linestyle=":",
-            label=f"{group.synthesizer}, not private",
-        )
-    budgets = sorted({_budget(group.epsilon) for group in here if group.epsilon is not None})
-    axes.set_xscale("log")
-    axes.set_xticks([float(budget) for budget in budgets], [f"{float(b):g}" for b in budgets])
-    axes.minorticks_off()
-    axes.set_xlabel("epsilon")
-    axes.set_ylim(bottom=0)
-
-
-def _against_cpu(axes: "Axes", here: Sequence[Group], metric: str) -> None:
-    budgeted = [group for group in here if group.epsilon is not None]
-    several = len({group.epsilon for group in budgeted}) > 1
-    decades = [log10(max(group.means["cpu_seconds"], 0.001)) for group in budgeted]
-    for place, (label, runs) in enumerate(_series(here)):
-        axes.plot(
-            [group.means["cpu_seconds"] for group in runs],
-            [group.means[metric] for group in runs],
-            label=label,
-            color=_COLORS[place % len(_COLORS)],
-            marker=_MARKS[place % len(_MARKS)],
-            markersize=5,
-            linestyle="none",
-        )
-        for group in runs if several else ():
-            axes.annotate(
-                f"ε {group.epsilon}",
-                (group.means["cpu_seconds"], group.means[metric]),
-                xytext=(5, 3),
-                textcoords="offset points",
-                fontsize=7,
-                color="#555555",
-            )
-    axes.set_xscale("log")
-    axes.xaxis.set_major_formatter("{x:g}")
-    if decades:  # whole decades, so that there are at least two numbers on the axis
-        axes.set_xlim(10 ** floor(min(decades)), 10 ** (floor(max(decades)) + 1))
-    axes.set_xlabel("CPU seconds of accounting, plan, fit and sample")
-    axes.set_ylim(bottom=0)
-
-
-def _series(here: Sequence[Group]) -> Iterator[tuple[str, list[Group]]]:
-    """Yield the groups of each synthesizer that has a budget, in order of appearance."""
-    for label in dict.fromkeys(group.synthesizer for group in here if group.epsilon is not None):
-        yield label, [group for group in here if group.synthesizer == label]
-
-
-def _error(group: Group, metric: str) -> float:
-    """Return one standard error of the mean."""
-    return group.spreads[metric] / sqrt(max(group.runs - 1, 1))

@@ -96,10 +96,12 @@ def compare(
     challenger: Annotated[
         str, typer.Option("--challenger", metavar="NAME", help="The synthesizer on trial.")
     ],
-    comparator: Annotated[
-        str,
+    comparators: Annotated[
+        list[str],
         typer.Option(
-            "--comparator", metavar="NAME", help="The one that it must not be worse than."
+            "--comparator",
+            metavar="NAME",
+            help="The one that it must not be worse than; of several, the best at each budget.",
         ),
     ],
     metric: MetricName = "tvd2",
@@ -134,7 +136,7 @@ def compare(
     found = comparing.compare(
         read(results),
         challenger=challenger,
-        comparator=comparator,
+        comparators=comparators,
         metric=metric,
         tolerance=tolerance,
         least_pairs=least_seeds,
@@ -145,13 +147,14 @@ def compare(
         return "" if value is None else f"{value:.{digits}f}"
 
     def text() -> str:
-        header = ["table", "epsilon", "seeds", challenger, comparator, "difference"]
+        header = ["table", "epsilon", "seeds", challenger, "against", "its mean", "difference"]
         rows = [
             [
                 each.dataset,
                 each.epsilon or "none",
                 str(each.pairs),
                 number(each.challenger),
+                each.against,
                 number(each.comparator),
                 f"{each.difference:+.{digits}f}",
                 f"{number(each.low)} to {number(each.high)}",
@@ -159,12 +162,12 @@ def compare(
             ]
             for each in found
         ]
-        return console.table([*header, "95 % interval", "verdict"], rows, right=(1, 2, 3, 4, 5))
+        return console.table([*header, "95 % interval", "verdict"], rows, right=(1, 2, 3, 5, 6))
 
     console.emit(
         {
             "challenger": challenger,
-            "comparator": comparator,
+            "comparators": comparators,
             "metric": metric,
             "tolerance": tolerance,
             "least_seeds": least_seeds,
@@ -196,6 +199,7 @@ def table(
     Plots of the same name are replaced, and have the same bytes for the same numbers.
     """
     from dpsynth.bench import table as tables
+    from dpsynth.bench.plots import error_plots
     from dpsynth.bench.records import read
 
     records = read(results)
@@ -203,7 +207,7 @@ def table(
     drawn = []
     if plots is not None:
         plots.mkdir(parents=True, exist_ok=True)
-        drawn = tables.plots(records, plots, metric=metric)
+        drawn = error_plots(records, plots, metric=metric)
     console.emit(
         {
             "groups": [asdict(group) for group in tables.groups(records)],

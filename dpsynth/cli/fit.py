@@ -35,7 +35,7 @@ def fit(
 ) -> None:
     """Fit a private model to TABLE, charge the ledger, and write the model to a new folder."""
     wanted_epsilon = parse.above_zero("--epsilon", epsilon)
-    wanted_delta = parse.between_zero_and_one("--delta", delta)
+    wanted_delta = parse.from_zero_to_one("--delta", delta)
     console.refuse_existing(out)
 
     import dpsynth

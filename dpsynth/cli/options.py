@@ -27,7 +27,7 @@ Epsilon = Annotated[
     str, typer.Option("--epsilon", metavar="E", help="Above 0; exact: 1, 0.5, 1e-1 or 1/3.")
 ]
 Delta = Annotated[
-    str, typer.Option("--delta", metavar="D", help="Between 0 and 1; exact, such as 1e-9.")
+    str, typer.Option("--delta", metavar="D", help="From 0 to below 1; exact, such as 1e-9.")
 ]
 LedgerFile = Annotated[
     Path,

@@ -41,6 +41,17 @@ def between_zero_and_one(name: str, text: str) -> Fraction:
     return value
 
 
+def from_zero_to_one(name: str, text: str) -> Fraction:
+    """Return ``text`` as an exact number from 0, where nothing may ever fail, to below 1."""
+    value = _fraction(text)
+    if value is None or not 0 <= value < 1:
+        raise UsageError(
+            f"{name} must be a number from 0 to below 1, such as 1e-9, or 0 where every "
+            f"mechanism is pure, not {_quote(text)}"
+        )
+    return value
+
+
 def share(name: str, text: str) -> Fraction:
     """Return ``text`` as an exact number from 0 up to, but not including, 1."""
     value = _fraction(text)

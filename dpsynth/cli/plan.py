@@ -1,7 +1,9 @@
 """``dpsynth plan``: the full bill, before any row is read."""
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +17,9 @@ from dpsynth.cli.options import (
     Settings,
     SynthesizerName,
 )
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +40,7 @@ def plan(
 ) -> None:
     """Print every charge a fit would make, from public facts alone; spends nothing."""
     wanted_epsilon = parse.above_zero("--epsilon", epsilon)
-    wanted_delta = parse.between_zero_and_one("--delta", delta)
+    wanted_delta = parse.from_zero_to_one("--delta", delta)
     if out is not None:
         console.refuse_existing(out)
 
@@ -57,16 +62,19 @@ def render(document: dict[str, Any]) -> str:
     """Return the bill of a plan document as text."""
     from fractions import Fraction
 
-    total = Fraction(document["rho"])
-    rows = [
-        [
-            step["label"],
-            step["phase"],
-            f"{float(Fraction(step['rho'])):.6f}",
-            f"{100 * float(Fraction(step['rho']) / total):.1f} %",
-        ]
-        for step in document["steps"]
-    ]
+    pure = Fraction(document["delta"]) == 0
+    costs = [_pure_epsilon(step) if pure else Fraction(step["rho"]) for step in document["steps"]]
+    total = sum(costs, Fraction(0))
+    rows = []
+    for run in _runs(document["steps"], costs):
+        (first, cost), last = run[0], run[-1][0]
+        label = first["label"]
+        if len(run) > 1:
+            label = f"{_NUMBER.sub('', label)} {_number(label)} to {_number(last['label'])}, each"
+        part = f"{100 * float(cost / total):.1f} %"
+        if len(run) > 1:
+            part += f", in all {100 * float(len(run) * cost / total):.1f} %"
+        rows.append([label, first["phase"], f"{float(cost):.6f}", part])
     rows.append(["total", "", f"{float(total):.6f}", "100.0 %"])
     unit = document["unit"]
     who = f"one {unit['name']}"
@@ -74,22 +82,58 @@ def render(document: dict[str, Any]) -> str:
         rows_each = "1 row" if unit["max_rows"] == 1 else f"{unit['max_rows']} rows"
         who += f" (column {unit['column']!r}, at most {rows_each})"
     estimate = document["estimate"]
-    cost = "not estimated: the schema declares no expected_rows"
+    takes = "not estimated: the schema declares no expected_rows"
     if estimate and estimate.get("minutes") is not None:
-        cost = (
+        takes = (
             f"about {_duration(estimate['minutes'])} and {estimate['mebibytes']:.0f} MiB "
             f"for the declared {estimate['rows']} rows"
         )
     return "\n".join(
         [
-            console.table(["asked", "phase", "rho", "share"], rows, right=(2, 3)),
+            console.table(
+                ["asked", "phase", "epsilon" if pure else "rho", "share"], rows, right=(2, 3)
+            ),
             "",
             f"claim  (epsilon {_shown(document['epsilon'])}, delta {_shown(document['delta'])})-DP "
             f"under adding or removing {who}",
-            f"takes  {cost}",
+            *([f"costs  rho {float(Fraction(document['rho'])):.6f} of the ledger"] if pure else []),
+            f"takes  {takes}",
             "No row was read and nothing was spent.",
         ]
     )
+
+
+def _pure_epsilon(step: dict[str, Any]) -> "Fraction":
+    import dpsynth
+
+    return dpsynth.claimed_epsilon([step["event"]], "0")
+
+
+_NUMBER = re.compile(r" ([0-9]+) of [0-9]+$")
+
+
+def _number(label: str) -> str:
+    found = _NUMBER.search(label)
+    return found.group(1) if found else ""
+
+
+def _runs(
+    steps: Sequence[dict[str, Any]], costs: Sequence["Fraction"]
+) -> list[list[tuple[dict[str, Any], "Fraction"]]]:
+    """Put steps together that follow each other and differ in their number alone."""
+    runs: list[list[tuple[dict[str, Any], Fraction]]] = []
+    for step, cost in zip(steps, costs, strict=True):
+        before = runs[-1][-1][0] if runs else None
+        numbered = _NUMBER.search(step["label"]) is not None
+        if before is not None and numbered and _kind(before) == _kind(step):
+            runs[-1].append((step, cost))
+        else:
+            runs.append([(step, cost)])
+    return runs
+
+
+def _kind(step: dict[str, Any]) -> tuple[str, str, str]:
+    return _NUMBER.sub(" of", step["label"]), step["phase"], str(step["event"])
 
 
 def _duration(minutes: float) -> str:

@@ -69,7 +69,7 @@ def release(
     follows the public verdict, which no computation on real rows outside the mechanism can touch.
     """
     wanted_epsilon = parse.above_zero("--epsilon", epsilon)
-    wanted_delta = parse.between_zero_and_one("--delta", delta)
+    wanted_delta = parse.from_zero_to_one("--delta", delta)
     wanted_control = parse.share("--control", control)
     console.refuse_existing(out)
 

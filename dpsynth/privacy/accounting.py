@@ -1,7 +1,8 @@
-"""What events cost: zCDP rho in exact fractions, and rho as (epsilon, delta) rounded up.
+"""What events cost: zCDP rho and pure epsilon in exact fractions, and rho as (epsilon, delta).
 
-A claim is stated from rho alone. The conversion holds for every order alpha > 1, so floats may
-choose the order; the bound itself is then evaluated with 60 decimal digits and rounded upward.
+A claim with a delta above 0 is stated from rho. The conversion holds for every order alpha > 1, so
+floats may choose the order; the bound itself is then evaluated with 60 decimal digits and rounded
+upward. A claim with delta 0 is the exact sum of pure epsilons, and needs one of every event.
 See docs/proofs/accounting.md.
 """
 
@@ -53,6 +54,59 @@ def _(event: ExponentialSelectionEvent) -> Fraction:
 def total_rho(events: Iterable[object]) -> Fraction:
     """Sum the zCDP costs of ``events``: composition holds for adaptively chosen ones as well."""
     return sum((zcdp_rho(event) for event in events), Fraction(0))
+
+
+@singledispatch
+def pure_epsilon(event: object) -> Fraction | None:
+    """Return the epsilon for which ``event`` is (epsilon, 0)-DP, exact; None where there is none.
+
+    Fails closed on an event it does not know.
+    """
+    raise UnsupportedEventError(f"no pure-DP analysis for {type(event).__name__}")
+
+
+# The privacy loss of Gaussian noise has no bound: the tails of two shifted ones drift apart.
+pure_epsilon.register(DiscreteGaussianEvent, lambda _: None)
+
+
+@pure_epsilon.register
+def _(event: DiscreteLaplaceEvent) -> Fraction:
+    """Ghosh, Roughgarden and Sundararajan (2009), arXiv:0811.2841; the triangle inequality."""
+    return Fraction(event.l1_sensitivity) / event.scale
+
+
+@pure_epsilon.register
+def _(event: ExponentialSelectionEvent) -> Fraction:
+    """McSherry and Talwar (2007), Theorem 6: twice the sensitivity times epsilon / (2 * it)."""
+    return Fraction(event.epsilon)
+
+
+def total_pure_epsilon(events: Iterable[object]) -> Fraction | None:
+    """Sum the pure epsilons of ``events``, adaptively chosen ones as well; None if one has none."""
+    costs = [pure_epsilon(event) for event in events]
+    known = [cost for cost in costs if cost is not None]
+    return sum(known, Fraction(0)) if len(known) == len(costs) else None
+
+
+def least_epsilon(events: Iterable[object], delta: Fraction) -> Fraction:
+    """Return the least epsilon that is proven here for ``events`` at ``delta``, never too small.
+
+    Args:
+        events: in the order of their charges; all kinds may be mixed.
+        delta: in [0, 1), exact. At 0 only pure events have an epsilon.
+
+    Raises:
+        ValueError: ``delta`` is 0 and an event is not pure.
+    """
+    _validate.exact(delta=delta)
+    charged = list(events)
+    pure = total_pure_epsilon(charged)
+    if delta == 0:
+        if pure is None:
+            raise ValueError("delta is 0, and an event has no epsilon without a delta")
+        return pure
+    epsilon = epsilon_from_rho(total_rho(charged), delta)
+    return epsilon if pure is None else min(epsilon, pure)
 
 
 def _epsilon_at(log_order: float, *, rho: float, log_inverse_delta: float) -> float:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.privacy.ledger import Account, Charge
-from dpsynth.privacy.mechanisms import DiscreteGaussian, ExponentialSelection
+from dpsynth.privacy.mechanisms import DiscreteGaussian, DiscreteLaplace, ExponentialSelection
 from dpsynth.privacy.queries import MarginalErrorQuery, MarginalQuery, Measurement
 from dpsynth.privacy.randomness import RandomSource
 from dpsynth.privacy.source import TableSource
@@ -41,6 +41,7 @@ class Curator(_Sealed):
             raise ValueError("the account must say whether the noise is seeded, and truthfully")
         self.__source = source
         self.__rng = rng
+        self.__distances: dict[tuple[tuple[str, ...], int], tuple[NDArray[np.int64], int]] = {}
         self.unit = unit
         self.account = account
 
@@ -52,7 +53,7 @@ class Curator(_Sealed):
     def measure(
         self,
         queries: Sequence[MarginalQuery],
-        mechanism: DiscreteGaussian,
+        mechanism: DiscreteGaussian | DiscreteLaplace,
         *,
         labels: Sequence[str] | None = None,
     ) -> tuple[Measurement, ...]:
@@ -69,10 +70,7 @@ class Curator(_Sealed):
         names = [query.label for query in queries] if labels is None else list(labels)
         for query in queries:
             self.__check(query.domain)
-        events = [
-            mechanism.event(l2_sensitivity_squared=query.l2_sensitivity_squared(self.unit))
-            for query in queries
-        ]
+        events = [query.event(mechanism, self.unit) for query in queries]
         # Charge, then read, then release. A charge is never refunded: a failure below may depend
         # on the rows, and is then itself something that an observer learned about them.
         entries = self.account.charge(
@@ -144,8 +142,18 @@ class Curator(_Sealed):
         )
 
     def __scores(self, query: MarginalErrorQuery) -> NDArray[np.int64]:
-        counted = enumerate(map(self.__source.count, query.cliques))
-        return np.array([query.score(index, counts) for index, counts in counted], dtype=np.int64)
+        distances = [self.__distance(query, index) for index in range(len(query.cliques))]
+        scores = [query.score(index, distance) for index, distance in enumerate(distances)]
+        return np.array(scores, dtype=np.int64)
+
+    def __distance(self, query: MarginalErrorQuery, index: int) -> int:
+        """Count a candidate only where its reference is another array than it was last time."""
+        key, reference = (query.cliques[index], query.resolution), query.references[index]
+        known = self.__distances.get(key)
+        if known is None or known[0] is not reference:
+            known = reference, query.distance(index, self.__source.count(query.cliques[index]))
+            self.__distances[key] = known
+        return known[1]
 
     def __check(self, domain: Domain) -> None:
         if domain != self.domain:

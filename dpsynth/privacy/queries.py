@@ -11,8 +11,10 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from dpsynth import _validate
 from dpsynth.domain import Domain, NeighboringRelation, PrivacyUnit
-from dpsynth.privacy.events import DiscreteGaussianEvent
+from dpsynth.privacy.events import DiscreteGaussianEvent, DiscreteLaplaceEvent
+from dpsynth.privacy.mechanisms import DiscreteGaussian, DiscreteLaplace
 
 
 def _rows_moved(unit: PrivacyUnit) -> Fraction:
@@ -50,26 +52,39 @@ class MarginalQuery:
         """Worst where all of a person's rows fall into one cell."""
         return _rows_moved(unit) ** 2
 
+    def event(
+        self, mechanism: DiscreteGaussian | DiscreteLaplace, unit: PrivacyUnit
+    ) -> DiscreteGaussianEvent | DiscreteLaplaceEvent:
+        """Describe one answer with this noise, in the norm that the noise is made for."""
+        if isinstance(mechanism, DiscreteLaplace):
+            return mechanism.event(l1_sensitivity=self.l1_sensitivity(unit))
+        return mechanism.event(l2_sensitivity_squared=self.l2_sensitivity_squared(unit))
+
 
 @dataclass(frozen=True, kw_only=True)
 class MarginalErrorQuery:
     """How far, in rows, the table over each candidate clique is from a public reference.
 
-    The score of candidate ``i`` is ``sum(abs(resolution * counts_i - references[i]))``, an exact
-    integer in units of ``1 / resolution`` rows.
+    The distance of candidate ``i`` is ``sum(abs(resolution * counts_i - references[i]))``, an exact
+    integer in units of ``1 / resolution`` rows; its score is ``weights[i]`` times that, plus
+    ``offsets[i]``.
 
     Args:
         cliques: the candidates, at least one.
         references: what a public model expects, one int64 vector of ``resolution`` times the
-            expected counts a candidate, row-major over its clique.
+            expected counts a candidate, row-major over its clique; made read-only.
         resolution: a positive integer: how finely a reference may state fractions of a row.
         domain: the codes that a column may hold.
+        weights: public, positive integers, one a candidate; all 1 where not given.
+        offsets: public integers, one a candidate, in the unit of scores; all 0 where not given.
     """
 
     cliques: tuple[tuple[str, ...], ...]
     references: tuple[NDArray[np.int64], ...]
     resolution: int
     domain: Domain
+    weights: tuple[int, ...] = ()
+    offsets: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.cliques or len(self.cliques) != len(self.references):
@@ -80,18 +95,31 @@ class MarginalErrorQuery:
             _check_clique(clique, self.domain)
             if reference.dtype != np.int64 or reference.shape != (self.domain.size(clique),):
                 raise ValueError("a reference must be an int64 vector over the cells of its clique")
+            reference.setflags(write=False)
+        object.__setattr__(self, "weights", self.weights or (1,) * len(self.cliques))
+        object.__setattr__(self, "offsets", self.offsets or (0,) * len(self.cliques))
+        if not len(self.weights) == len(self.offsets) == len(self.cliques):
+            raise ValueError("weights and offsets must have one integer a candidate")
+        _validate.whole(weights=self.weights, offsets=self.offsets)
+        if min(self.weights) < 1:
+            raise ValueError("weights must be positive integers")
 
     def sensitivity(self, unit: PrivacyUnit) -> Fraction:
-        """The triangle inequality: a score moves no further than its counts do in L1."""
-        return self.resolution * _rows_moved(unit)
+        """The triangle inequality: a distance moves no further than its counts do in L1."""
+        return max(self.weights) * self.resolution * _rows_moved(unit)
 
     def l2_sensitivity_squared(self, unit: PrivacyUnit) -> Fraction:
         """All scores together: one row can move every one of them by as much as it can move one."""
-        return len(self.cliques) * self.sensitivity(unit) ** 2
+        moved = self.resolution * _rows_moved(unit)
+        return sum(weight**2 for weight in self.weights) * moved**2
 
-    def score(self, candidate: int, counts: NDArray[np.int64]) -> int:
-        """Return the score of one candidate from its exact counts."""
+    def distance(self, candidate: int, counts: NDArray[np.int64]) -> int:
+        """Return how far one candidate's exact counts are from its reference."""
         return int(np.abs(self.resolution * counts - self.references[candidate]).sum())
+
+    def score(self, candidate: int, distance: int) -> int:
+        """Return the score of one candidate from its distance."""
+        return self.weights[candidate] * distance + self.offsets[candidate]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +135,7 @@ class Measurement:
 
     query: MarginalQuery
     values: NDArray[np.int64]
-    event: DiscreteGaussianEvent
+    event: DiscreteGaussianEvent | DiscreteLaplaceEvent
     entry: int
 
     @property
@@ -118,6 +146,8 @@ class Measurement:
     @property
     def stddev(self) -> float:
         """Standard deviation of the noise in one cell, in rows (an upper bound, tight above 1)."""
+        if isinstance(self.event, DiscreteLaplaceEvent):
+            return sqrt(2) * float(self.event.scale)
         return sqrt(self.event.sigma_squared)
 
 

@@ -27,6 +27,7 @@ from dpsynth.synthesizers.compression import merge_rare, most_levels
 from dpsynth.synthesizers.facade import Synthesizer
 from dpsynth.synthesizers.gain import Deviations, share_units, unit_levels
 from dpsynth.synthesizers.one_way import OneWayPhase, as_table
+from dpsynth.zeros import Alike, alike
 
 Pair = tuple[str, str]
 
@@ -107,7 +108,14 @@ class Auto(Synthesizer):
         ordered = curator.domain.ordered
         rare = _rare_below(rho)
         known: dict[str, Known] = {
-            name: _known(table, total, ordered=name in ordered, rare=rare, levels=levels)
+            name: _known(
+                table,
+                total,
+                ordered=name in ordered,
+                rare=rare,
+                levels=levels,
+                merging=alike(curator.domain, name),
+            )
             for name, table in histograms.items()
         }
         groups = {name: each.coarsening.groups for name, each in known.items()}
@@ -268,13 +276,21 @@ class Known:
     in_order: int
 
 
-def _known(table: NoisyTable, total: float, *, ordered: bool, rare: float, levels: int) -> Known:
+def _known(
+    table: NoisyTable,
+    total: float,
+    *,
+    ordered: bool,
+    rare: float,
+    levels: int,
+    merging: Alike | None = None,
+) -> Known:
     stddev = float(np.sqrt(table.variance.max()))
     raw = table.values
     smooth = smooth_ordered(raw, stddev) if ordered else smooth_histogram(raw, stddev)
     factor = smoothing_factor(raw, smooth)
     rows = project_to_simplex(smooth, np.ones(raw.size), total=total)
-    groups = merge_rare(table, threshold=rare, levels=levels).groups
+    groups = merge_rare(table, threshold=rare, levels=levels, alike=merging).groups
     clean = NoisyTable(clique=table.clique, values=rows, variance=table.variance * factor)
     merged = regrouped(clean, groups)
     return Known(

@@ -7,6 +7,7 @@ from typing import ClassVar, Protocol
 
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.encoding.coarsening import Coarsening
+from dpsynth.models.graphical.convex import around_zeros
 from dpsynth.models.graphical.model import GraphicalModel
 from dpsynth.privacy.accounting import zcdp_rho
 from dpsynth.privacy.curator import Curator
@@ -42,10 +43,17 @@ class Learned:
         model: a distribution over the codes that the method worked on.
         coarsenings: by column, how the curator's codes were merged into the model's; a column
             that is missing here was left as it was.
+
+    A model that does not hold the structural zeros of its domain is replaced by the nearest one
+    that does; the fits of ``models/graphical`` hold them from the start.
     """
 
     model: GraphicalModel
     coarsenings: Mapping[str, Coarsening]
+
+    def __post_init__(self) -> None:
+        if self.model.domain.zeros:
+            object.__setattr__(self, "model", around_zeros(self.model))
 
 
 class Learner(Protocol):
@@ -66,4 +74,22 @@ class Learner(Protocol):
             planned: the domain that ``steps`` was given; the scales follow from it, and so from
                 nothing that an answer could change. The curator's own where not given.
         """
+        ...
+
+
+class PureLearner(Protocol):
+    """A learner whose every charge is pure, so that a claim may have delta 0."""
+
+    name: ClassVar[str]
+
+    def pure_steps(
+        self, domain: Domain, *, unit: PrivacyUnit, epsilon: Fraction
+    ) -> tuple[Step, ...]:
+        """List the charges of ``pure_learn``; their pure epsilons add up to ``epsilon``."""
+        ...
+
+    def pure_learn(
+        self, curator: Curator, *, epsilon: Fraction, planned: Domain | None = None
+    ) -> Learned:
+        """Spend exactly ``epsilon``, as ``pure_steps`` said; see ``Learner.learn``."""
         ...

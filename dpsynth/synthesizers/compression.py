@@ -8,6 +8,7 @@ from dpsynth.domain import Domain
 from dpsynth.encoding.coarsening import Coarsening
 from dpsynth.models.graphical.denoise import smooth_histogram
 from dpsynth.models.graphical.tables import NoisyTable
+from dpsynth.zeros import Alike
 
 MOST_CELLS = 20_000_000  # of all candidate pair tables together: 160 MB of references
 _MOST_LEVELS = 1_000
@@ -24,13 +25,16 @@ def most_levels(domain: Domain) -> int:
     return max(2, min(_MOST_LEVELS, isqrt(MOST_CELLS // pairs)))
 
 
-def merge_rare(histogram: NoisyTable, *, threshold: float, levels: int) -> Coarsening:
+def merge_rare(
+    histogram: NoisyTable, *, threshold: float, levels: int, alike: Alike | None = None
+) -> Coarsening:
     """Return the grouping that puts all rare codes of one column into one last group.
 
     Args:
         histogram: noisy rows per code.
         threshold: a code is rare where its noisy count is below this many standard deviations.
-        levels: groups that may be left, at least 2.
+        levels: groups that may be left, at least 2; a few more where rules keep codes apart.
+        alike: which codes the declared rules let be merged; all where not given.
 
     Returns:
         Frequent codes in their order, then the rare ones together, each weighted by its smoothed
@@ -45,5 +49,8 @@ def merge_rare(histogram: NoisyTable, *, threshold: float, levels: int) -> Coars
         keep = np.argsort(-counts, kind="stable")[: levels - 1]
         frequent = np.zeros(counts.size, dtype=bool)
         frequent[keep] = True
-    groups = np.where(frequent, np.cumsum(frequent) - 1, frequent.sum()).astype(np.int64)
+    if alike is not None:
+        groups = alike.merge(~frequent)
+    else:
+        groups = np.where(frequent, np.cumsum(frequent) - 1, frequent.sum()).astype(np.int64)
     return Coarsening(groups=groups, weights=smooth_histogram(counts, stddev))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from dpsynth._validate import as_fraction
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.errors import UsageError
-from dpsynth.privacy.accounting import rho_from_epsilon
+from dpsynth.privacy.accounting import MOST_EPSILON, rho_from_epsilon, total_rho
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.ledger import Account, Identity, Ledger
 from dpsynth.privacy.randomness import PrivacyRandom, RandomSource
@@ -45,6 +45,14 @@ def budget(epsilon: Fraction | float | str, delta: Fraction | float | str) -> tu
         raise UsageError(str(error)) from error
 
 
+def is_pure(delta: Fraction | float | str) -> bool:
+    """Tell whether a claim is asked for with delta 0."""
+    try:
+        return Fraction(str(delta)) == 0
+    except (ValueError, ZeroDivisionError):
+        return False
+
+
 class Synthesizer(ABC):
     """Base of the built-in synthesizers: public settings in fields, ``plan`` and ``fit`` here.
 
@@ -62,6 +70,27 @@ class Synthesizer(ABC):
     def learn(self, curator: Curator, *, rho: Fraction, planned: Domain | None = None) -> Learned:
         """Spend exactly ``rho`` through ``curator``, with the scales of ``steps(planned)``."""
 
+    def pure_steps(
+        self, domain: Domain, *, unit: PrivacyUnit, epsilon: Fraction
+    ) -> tuple[Step, ...]:
+        """List the charges of ``pure_learn``; their pure epsilons add up to ``epsilon``.
+
+        Raises:
+            UsageError: this synthesizer needs a delta above 0.
+        """
+        del domain, unit, epsilon
+        raise UsageError(
+            f"{self.name} adds Gaussian noise, for which no claim with delta 0 holds; ask for a "
+            f"delta above 0, such as 1e-9, or for one of: {', '.join(pure_names())}"
+        )
+
+    def pure_learn(
+        self, curator: Curator, *, epsilon: Fraction, planned: Domain | None = None
+    ) -> Learned:
+        """Spend exactly ``epsilon`` on pure mechanisms, as ``pure_steps`` said."""
+        del curator, epsilon, planned
+        raise NotImplementedError(f"{self.name} has no pure form")
+
     @property
     def settings(self) -> dict[str, object]:
         """The public settings, JSON-able: the fields of the subclass."""
@@ -78,18 +107,21 @@ class Synthesizer(ABC):
         Args:
             schema: the declared columns and privacy unit.
             epsilon: of the claim; a float stands for its decimal text.
-            delta: of the claim, in (0, 1).
+            delta: of the claim, in [0, 1). At 0 every mechanism must be pure.
 
         Returns:
-            Steps whose zCDP costs add up exactly to the rho that (epsilon, delta) allows.
+            Steps whose zCDP costs add up exactly to the rho that (epsilon, delta) allows; at
+            delta 0, steps whose pure epsilons add up exactly to ``epsilon``.
 
         Raises:
             SchemaError: something in the schema is guessed or not declared.
-            UsageError: epsilon or delta is out of range.
+            UsageError: epsilon or delta is out of range, or this synthesizer has no pure form.
         """
         from dpsynth.encoding.bins import PrivateBins
 
         schema.require_closed()
+        if is_pure(delta):
+            return self._pure_plan(schema, epsilon)
         exact_epsilon, exact_delta, rho = budget(epsilon, delta)
         unit = schema.privacy_unit
         bins = PrivateBins()
@@ -99,16 +131,43 @@ class Synthesizer(ABC):
             steps = bins.steps(schema, unit=unit, rho=bins_rho) if bins_rho else ()
             steps += self.steps(domain, unit=unit, rho=rho - bins_rho)
         except ValueError as error:
-            raise UsageError(
-                f"this budget cannot be split over this table ({error}); ask for a larger epsilon "
-                "or a smaller max_rows"
-            ) from error
+            raise _unsplittable(error) from error
         return Plan(
             synthesizer=self.name,
             settings=self.settings,
             epsilon=exact_epsilon,
             delta=exact_delta,
             rho=rho,
+            unit=unit,
+            unit_column=schema.unit.column,
+            steps=steps,
+            estimate=_estimate(schema, domain),
+        )
+
+    def _pure_plan(self, schema: "Schema", epsilon: Fraction | float | str) -> Plan:
+        from dpsynth.encoding.bins import PrivateBins
+
+        exact_epsilon = as_fraction(epsilon, name="epsilon")
+        if exact_epsilon > MOST_EPSILON:
+            raise UsageError(f"epsilon must be at most {MOST_EPSILON}")
+        unit = schema.privacy_unit
+        domain = PrivateBins().domain(schema)
+        try:
+            steps = self.pure_steps(domain, unit=unit, epsilon=exact_epsilon)
+        except ValueError as error:
+            raise _unsplittable(error) from error
+        if unbinned := PrivateBins().columns(schema):
+            raise UsageError(
+                f"the column {unbinned[0]!r} declares no bins, and learning them adds Gaussian "
+                "noise, for which no claim with delta 0 holds; declare bins, or ask for a delta "
+                "above 0"
+            )
+        return Plan(
+            synthesizer=self.name,
+            settings=self.settings,
+            epsilon=exact_epsilon,
+            delta=Fraction(0),
+            rho=total_rho(step.event for step in steps),
             unit=unit,
             unit_column=schema.unit.column,
             steps=steps,
@@ -131,7 +190,7 @@ class Synthesizer(ABC):
             table: the private rows, with the columns that ``schema`` names.
             schema: the declared columns and privacy unit.
             epsilon: of the claim.
-            delta: of the claim.
+            delta: of the claim; may be 0 where every mechanism is pure.
             ledger: the ledger of these persons, open or as a path; see ``Ledger.create``.
             control: share of persons set aside and never used, in [0, 1).
 
@@ -176,12 +235,15 @@ class Synthesizer(ABC):
         coarsenings = {
             name: Coarsening.identity(size) for name, size in curator.domain.sizes.items()
         }
-        bins_rho = _bins_rho(schema, plan.rho)
+        planned = PrivateBins().domain(schema)
+        bins_rho = Fraction(0) if plan.delta == 0 else _bins_rho(schema, plan.rho)
         if bins_rho:
             coarsenings.update(PrivateBins().learn(curator, schema, rho=bins_rho))
         binned = curator.coarsened({name: c.groups for name, c in coarsenings.items()})
-        planned = PrivateBins().domain(schema)
-        learned = self.learn(binned, rho=plan.rho - bins_rho, planned=planned)
+        if plan.delta == 0:
+            learned = self.pure_learn(binned, epsilon=plan.epsilon, planned=planned)
+        else:
+            learned = self.learn(binned, rho=plan.rho - bins_rho, planned=planned)
         for name, merged in learned.coarsenings.items():
             coarsenings[name] = coarsenings[name].then(merged)
         return FittedModel(
@@ -218,6 +280,14 @@ def synthesizer_of(given: "Synthesizer | str") -> "Synthesizer":
     return made
 
 
+def pure_names() -> tuple[str, ...]:
+    """Name the built-in synthesizers that can do with delta 0."""
+    from dpsynth.synthesizers import registry
+
+    made = {name: registry.get(name) for name in sorted(registry.BUILT_IN)}
+    return tuple(n for n, each in made.items() if each.pure_learn is not Synthesizer.pure_learn)
+
+
 class open_ledger:  # noqa: N801  # reads as the function that it stands for
     """Open a ledger from a path and close it at the end, or pass an open one through."""
 
@@ -241,6 +311,13 @@ def identity_warning(identity: Identity) -> str | None:
         "this ledger has last been used with other content; that is right for a corrected or newer "
         "table of the same persons and wrong for a table of other persons, who need their own "
         "ledger. Nothing was reset"
+    )
+
+
+def _unsplittable(error: ValueError) -> UsageError:
+    return UsageError(
+        f"this budget cannot be split over this table ({error}); ask for a larger epsilon or a "
+        "smaller max_rows"
     )
 
 

@@ -15,6 +15,7 @@ from dpsynth.privacy.curator import Curator
 from dpsynth.synthesizers.base import Learned, Step
 from dpsynth.synthesizers.facade import Synthesizer
 from dpsynth.synthesizers.one_way import OneWayPhase
+from dpsynth.synthesizers.pure_one_way import PureOneWayPhase
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +23,8 @@ class Independent(Synthesizer):
     """Synthesize each column from its own noisy histogram.
 
     Keeps every one-way marginal and no relation between columns: the least that a synthesizer
-    can do, and the line that every other one must beat.
+    can do, and the line that every other one must beat. Where delta is 0, the noise is discrete
+    Laplace instead of discrete Gaussian.
 
     Args:
         weights: how many times its usual share of the budget a column gets, positive integers by
@@ -42,17 +44,39 @@ class Independent(Synthesizer):
 
     def learn(self, curator: Curator, *, rho: Fraction, planned: Domain | None = None) -> Learned:
         """Spend exactly ``rho`` on histograms and return the model of independent columns."""
-        histograms = self._phase(planned or curator.domain, curator.unit, rho).measure(curator)
-        return Learned(
-            model=fit(curator.domain, [_smoothed(table) for table in histograms.values()]),
-            coarsenings={},
-        )
+        phase = self._phase(planned or curator.domain, curator.unit, rho)
+        return _modeled(curator.domain, phase.measure(curator))
+
+    def pure_steps(
+        self, domain: Domain, *, unit: PrivacyUnit, epsilon: Fraction
+    ) -> tuple[Step, ...]:
+        """List the charges of ``pure_learn``; their pure epsilons add up to ``epsilon``."""
+        return self._pure_phase(domain, unit, epsilon).steps()
+
+    def pure_learn(
+        self, curator: Curator, *, epsilon: Fraction, planned: Domain | None = None
+    ) -> Learned:
+        """Spend exactly ``epsilon`` on histograms and return the model of independent columns."""
+        phase = self._pure_phase(planned or curator.domain, curator.unit, epsilon)
+        return _modeled(curator.domain, phase.measure(curator))
 
     def _phase(self, domain: Domain, unit: PrivacyUnit, rho: Fraction) -> OneWayPhase:
+        self._require_known(domain)
+        return OneWayPhase.split(domain, unit=unit, rho=rho, weights=self.weights)
+
+    def _pure_phase(self, domain: Domain, unit: PrivacyUnit, epsilon: Fraction) -> PureOneWayPhase:
+        self._require_known(domain)
+        return PureOneWayPhase.split(domain, unit=unit, epsilon=epsilon, weights=self.weights)
+
+    def _require_known(self, domain: Domain) -> None:
         unknown = sorted(set(self.weights) - set(domain.columns))
         if unknown:
             raise UnknownNameError(f"weights name columns that do not exist: {', '.join(unknown)}")
-        return OneWayPhase.split(domain, unit=unit, rho=rho, weights=self.weights)
+
+
+def _modeled(domain: Domain, histograms: Mapping[str, NoisyTable]) -> Learned:
+    model = fit(domain, [_smoothed(table) for table in histograms.values()])
+    return Learned(model=model, coarsenings={})
 
 
 def _smoothed(table: NoisyTable) -> NoisyTable:

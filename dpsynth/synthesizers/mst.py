@@ -22,6 +22,7 @@ from dpsynth.synthesizers.base import Learned, Step
 from dpsynth.synthesizers.compression import merge_rare, most_levels
 from dpsynth.synthesizers.facade import Synthesizer
 from dpsynth.synthesizers.one_way import OneWayPhase, as_table
+from dpsynth.zeros import alike
 
 Pair = tuple[str, str]
 
@@ -85,7 +86,12 @@ class MST(Synthesizer):
         histograms = bill.one_way.measure(curator)
         levels = most_levels(curator.domain)
         coarsenings = {
-            name: merge_rare(table, threshold=float(self.rare_below), levels=levels)
+            name: merge_rare(
+                table,
+                threshold=float(self.rare_below),
+                levels=levels,
+                alike=alike(curator.domain, name),
+            )
             for name, table in histograms.items()
         }
         groups = {name: coarsening.groups for name, coarsening in coarsenings.items()}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from dpsynth.domain import PrivacyUnit
-from dpsynth.privacy.accounting import total_rho, zcdp_rho
+from dpsynth.privacy.accounting import total_pure_epsilon, total_rho, zcdp_rho
 from dpsynth.privacy.events import event_to_dict
 from dpsynth.synthesizers.base import Step
 
@@ -31,12 +31,15 @@ class Estimate:
 class Plan:
     """Every charge that a fit will make, in order; they add up to ``rho`` exactly.
 
+    Where ``delta`` is 0 every charge is pure, and their epsilons add up to ``epsilon`` exactly.
+
     Attributes:
         synthesizer: its name.
         settings: its public settings, JSON-able.
         epsilon: of the claim, exact.
-        delta: of the claim, exact.
-        rho: what (epsilon, delta) allows in zCDP, rounded down, exact.
+        delta: of the claim, exact; may be 0.
+        rho: what the ledger is charged in zCDP, exact: all that (epsilon, delta) allows, rounded
+            down; where ``delta`` is 0, the cost of the steps.
         unit: whose data one guarantee covers.
         unit_column: the column that names a person, or None where the unit is a row.
         steps: the charges.
@@ -56,6 +59,9 @@ class Plan:
     def __post_init__(self) -> None:
         if total_rho(step.event for step in self.steps) != self.rho:
             raise ValueError("the steps of a plan must add up to its rho")
+        pure = self.delta == 0
+        if pure and total_pure_epsilon(step.event for step in self.steps) != self.epsilon:
+            raise ValueError("the steps of a plan without a delta must add up to its epsilon")
 
     def to_dict(self) -> dict[str, object]:
         """Write the plan as JSON-able values; fractions as "p/q" text."""

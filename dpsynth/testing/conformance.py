@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpsynth.domain import Domain, PrivacyUnit
-from dpsynth.privacy.accounting import total_rho
+from dpsynth.privacy.accounting import total_pure_epsilon, total_rho
 from dpsynth.privacy.curator import Curator
-from dpsynth.synthesizers.base import Learned, Learner
+from dpsynth.synthesizers.base import Learned, Learner, PureLearner
 from dpsynth.testing.worlds import (
+    SMALL,
     SMALL_ROWS,
     GeneratedSource,
     UnreadableSource,
@@ -17,8 +18,10 @@ from dpsynth.testing.worlds import (
     reachable_from,
     small_world,
 )
+from dpsynth.zeros import Forbidden, Ordered
 
 RHO = Fraction(1, 10)
+EPSILON = Fraction(1, 2)
 ENOUGH = Fraction(1_000)  # noise far below one row
 ODD_DOMAINS = (
     Domain(sizes={"only": 3}),
@@ -26,6 +29,27 @@ ODD_DOMAINS = (
     Domain(sizes={"constant": 1, "other": 1}),
     Domain(sizes={"constant": 1, "varied": 4}),
     Domain(sizes={"first": 2, "second": 300}),
+)
+_VALUES = tuple((float(value), float(value)) for value in range(8))
+RULED = Domain(
+    sizes=SMALL.sizes,
+    zeros=(
+        Forbidden(codes=(("sex", frozenset({0})), ("outcome", frozenset({1})))),
+        Forbidden(codes=(("age", frozenset({6, 7})), ("ward", frozenset({0, 1})))),
+        Forbidden(
+            codes=(
+                ("sex", frozenset({1})),
+                ("ward", frozenset({2})),
+                ("outcome", frozenset({0, 2})),
+            )
+        ),
+        Ordered(
+            first="outcome",
+            second="ward",
+            first_spans=_VALUES[:3],
+            second_spans=(*_VALUES[:4], None),
+        ),
+    ),
 )
 
 
@@ -38,6 +62,29 @@ def spends_exactly_its_plan(synthesizer: Learner) -> None:
         synthesizer.learn(curator, rho=RHO)
         assert [entry.event for entry in curator.account.entries] == planned
         assert total_rho(planned) == RHO  # fractions: no tolerance
+
+
+def spends_exactly_its_pure_plan(synthesizer: PureLearner) -> None:
+    """Without a delta: the planned events in order, pure without exception, and no more."""
+    for max_rows in (1, 3):
+        unit = PrivacyUnit(max_rows=max_rows)
+        for domain in (SMALL, *ODD_DOMAINS):
+            steps = synthesizer.pure_steps(domain, unit=unit, epsilon=EPSILON)
+            planned = [step.event for step in steps]
+            assert total_pure_epsilon(planned) == EPSILON
+            for rows in (0, 1, SMALL_ROWS):
+                curator = small_world(rho=total_rho(planned), unit=unit, domain=domain, rows=rows)
+                learned = synthesizer.pure_learn(curator, epsilon=EPSILON)
+                assert [entry.event for entry in curator.account.entries] == planned
+                assert learned.model.total > 0
+                assert set(_expanded(learned, rows=7, seed=0)) == set(domain.columns)
+
+
+def learns_something_without_a_delta(synthesizer: PureLearner) -> None:
+    """With a large budget every column comes out as it went in, up to two in a hundred rows."""
+    steps = synthesizer.pure_steps(SMALL, unit=PrivacyUnit(), epsilon=ENOUGH)
+    curator = small_world(rho=total_rho(step.event for step in steps))
+    _require_close(curator, synthesizer.pure_learn(curator, epsilon=ENOUGH))
 
 
 def plans_without_data(synthesizer: Learner) -> None:
@@ -90,12 +137,32 @@ def survives_any_rows(synthesizer: Learner) -> None:
 def learns_something(synthesizer: Learner) -> None:
     """With a large budget every column comes out as it went in, up to two in a hundred rows."""
     curator = small_world(rho=ENOUGH)
+    _require_close(curator, synthesizer.learn(curator, rho=ENOUGH))
+
+
+def _require_close(curator: Curator, learned: Learned) -> None:
     exact = chain_codes(curator.domain, rows=SMALL_ROWS, seed=0)
-    drawn = _expanded(synthesizer.learn(curator, rho=ENOUGH), rows=SMALL_ROWS, seed=1)
+    drawn = _expanded(learned, rows=SMALL_ROWS, seed=1)
     for name, size in curator.domain.sizes.items():
         counts = np.bincount(exact[name], minlength=size)
         found = np.bincount(drawn[name], minlength=size)
         assert np.abs(counts - found).sum() <= 0.04 * SMALL_ROWS
+
+
+def keeps_structural_zeros(synthesizer: Learner) -> None:
+    """What the domain forbids has probability 0, though rows hold it, and is never drawn."""
+    for rho in (Fraction(1, 10**4), RHO, ENOUGH):
+        curator = small_world(rho=rho, domain=RULED)
+        learned = synthesizer.learn(curator, rho=rho)
+        assert len(learned.model.domain.zeros) == len(RULED.zeros)
+        for zero in learned.model.domain.zeros:
+            allowed = zero.allowed(learned.model.domain.sizes)
+            assert (learned.model.marginal(zero.columns)[~allowed] == 0).all()
+        drawn = _expanded(learned, rows=3_000, seed=0)
+        for zero in RULED.zeros:
+            if not zero.in_runs:  # order within one merged code is settled when values are drawn
+                allowed = zero.allowed(RULED.sizes)
+                assert allowed[tuple(drawn[name] for name in zero.columns)].all()
 
 
 def _expanded(learned: Learned, *, rows: int, seed: int) -> dict[str, NDArray[np.int64]]:
@@ -114,4 +181,8 @@ CHECKS = (
     models_the_domain,
     survives_any_rows,
     learns_something,
+    keeps_structural_zeros,
 )
+
+# Of those that can do with delta 0: see ``dpsynth.synthesizers.facade.pure_names``.
+PURE_CHECKS = (spends_exactly_its_pure_plan, learns_something_without_a_delta)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpsynth.domain import Domain
+from dpsynth.privacy.accounting import epsilon_from_rho
 from dpsynth.privacy.events import event_to_dict
 from dpsynth.privacy.ledger import Ledger
 from dpsynth.privacy.randomness import SeededRandom
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from dpsynth.synthesizers.fitted import FittedModel
     from dpsynth.synthesizers.plan import Plan
 
+_CAP_DELTA = Fraction(1, 10**9)
 CROWD = 10  # rows that all say the same, so that one more stands out
 
 
@@ -248,7 +250,9 @@ def _fit(
 ) -> tuple["FittedModel", tuple[Entry, ...]]:
     from dpsynth.sources.frame import prepare
 
-    with Ledger.in_memory(cap_epsilon=plan.epsilon, cap_delta=plan.delta) as ledger:
+    # The cap is as wide as it must be: conversions round against the spender.
+    cap = epsilon_from_rho(2 * plan.rho, _CAP_DELTA)
+    with Ledger.in_memory(cap_epsilon=cap, cap_delta=_CAP_DELTA) as ledger:
         account = ledger.open_release(rho=plan.rho, seeded=True)
         prepared: Prepared = prepare(table, schema, key=_key)
         source = wrapped(prepared.source, lambda: len(account.entries))

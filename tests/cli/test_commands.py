@@ -168,6 +168,26 @@ def test_fit_spends_what_plan_said(world):
     ]
 
 
+def test_a_release_without_a_delta_is_planned_paid_and_verified(world):
+    pure = ["--synthesizer", "independent", "--epsilon", "1/2", "--delta", "0"]
+    shown = world.run("plan", "--schema", world.schema, *pure)
+    assert shown.code == 0, shown.err
+    assert "claim  (epsilon 0.5, delta 0)-DP" in shown.out
+    assert "epsilon" in shown.out.splitlines()[0]
+    assert re.search(r"^total +0\.500000 +100\.0 %$", shown.out, re.MULTILINE)
+    assert "costs  rho 0.0" in shown.out
+    done = world.release(synthesizer="independent", epsilon="1/2", delta="0", control="0")
+    assert done.code == 0, done.err
+    verified = world.run("verify", world.folder / "release", "--json")
+    assert verified.code == 0, verified.err
+    claim = verified.json["claim"]
+    assert (claim["epsilon"], claim["delta"], claim["accounted_epsilon"]) == ("1/2", "0", "0.5")
+    summary = (world.folder / "release" / "public" / "summary.md").read_text("utf-8")
+    assert "without exception" in summary
+    assert "| delta, at most | 0 (no exception) |" in summary
+    assert world.run("verify", world.folder / "release").out.count("delta 0") == 1
+
+
 def test_plan_reads_no_table_and_writes_what_it_prints(world):
     world.table.unlink()
     out = world.folder / "plan.json"
@@ -176,6 +196,15 @@ def test_plan_reads_no_table_and_writes_what_it_prints(world):
     assert done.code == 0
     assert "No row was read and nothing was spent." in done.out
     assert json.loads(out.read_text(encoding="utf-8")) == world.run("plan", *words, "--json").json
+
+
+def test_plan_shows_equal_numbered_charges_as_one_line(world):
+    words = ["--schema", world.schema, "--synthesizer", "mst", "--epsilon", "1", "--delta", "1e-9"]
+    lines = world.run("plan", *words).out.splitlines()
+    (choices,) = [line for line in lines if line.startswith("choice of pair")]
+    assert choices.split()[:7] == ["choice", "of", "pair", "1", "to", "2,", "each"]
+    assert choices.endswith("1.6 %, in all 3.1 %")
+    assert sum("marginal(" in line for line in lines) == 3
 
 
 def test_plan_takes_the_default_synthesizer_and_its_settings(world):

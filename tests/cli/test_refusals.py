@@ -27,9 +27,15 @@ def test_an_epsilon_that_is_no_number_above_zero(world, command, epsilon):
     refused(world, done, 2, "--epsilon must be a number above 0")
 
 
-@pytest.mark.parametrize("delta", ["0", "1", "2", "-1e-9", "nan", "inf", "1e-9x"])
+@pytest.mark.parametrize("delta", ["1", "2", "-1e-9", "nan", "inf", "1e-9x"])
 def test_a_delta_outside_its_range(world, delta):
-    refused(world, world.release(delta=delta), 2, "--delta must be a number strictly between 0")
+    refused(world, world.release(delta=delta), 2, "--delta must be a number from 0 to below 1")
+
+
+@pytest.mark.parametrize("command", ["release", "fit"])
+def test_delta_0_asked_of_a_method_that_adds_gaussian_noise(world, command):
+    done = getattr(world, command)(delta="0", synthesizer="mst")
+    refused(world, done, 2, "mst adds Gaussian noise", "independent")
 
 
 @pytest.mark.parametrize("control", ["1", "-0.1", "nan", "half"])

@@ -6,11 +6,13 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from dpsynth.domain import Domain
 from dpsynth.models.graphical.model import GraphicalModel
 from dpsynth.synthesizers import registry
+from dpsynth.synthesizers.facade import pure_names
 from dpsynth.synthesizers.independent import Independent
 from dpsynth.testing import conformance
-from dpsynth.testing.conformance import CHECKS
+from dpsynth.testing.conformance import CHECKS, PURE_CHECKS
 from dpsynth.testing.worlds import UnreadableSource, chain_codes, reachable_from, small_world
 
 
@@ -18,6 +20,46 @@ from dpsynth.testing.worlds import UnreadableSource, chain_codes, reachable_from
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_conforms(name, check):
     check(registry.get(name)())
+
+
+@pytest.mark.parametrize("name", pure_names())
+@pytest.mark.parametrize("check", PURE_CHECKS, ids=lambda check: check.__name__)
+def test_conforms_without_a_delta(name, check):
+    check(registry.get(name)())
+
+
+class PureFrugal(Independent):
+    """Spends half of what it plans."""
+
+    def pure_learn(self, curator, *, epsilon):
+        return super().pure_learn(curator, epsilon=epsilon / 2)
+
+
+class PureGaussian(Independent):
+    """Adds Gaussian noise where there is no delta to cover its tails."""
+
+    def pure_steps(self, domain, *, unit, epsilon):
+        return super().steps(domain, unit=unit, rho=epsilon**2 / 2)
+
+
+class PureForgetful(Independent):
+    """Answers with even shares whatever was measured."""
+
+    def pure_learn(self, curator, *, epsilon):
+        return with_even_shares(super().pure_learn(curator, epsilon=epsilon))
+
+
+@pytest.mark.parametrize(
+    ("check", "broken"),
+    [
+        (conformance.spends_exactly_its_pure_plan, PureFrugal),
+        (conformance.spends_exactly_its_pure_plan, PureGaussian),
+        (conformance.learns_something_without_a_delta, PureForgetful),
+    ],
+)
+def test_a_pure_check_can_fail(check, broken):
+    with pytest.raises(AssertionError):
+        check(broken())
 
 
 class Frugal(Independent):
@@ -70,17 +112,39 @@ class Forgetful(Independent):
     """Answers with even shares whatever was measured."""
 
     def learn(self, curator, *, rho):
+        return with_even_shares(super().learn(curator, rho=rho))
+
+
+def with_even_shares(learned):
+    tables = {
+        clique: np.full(table.shape, 1 / table.size)
+        for clique, table in learned.model.probabilities.items()
+    }
+    return replace(learned, model=replace(learned.model, probabilities=tables))
+
+
+class Lawless(Independent):
+    """Forgets the rules of its domain."""
+
+    def learn(self, curator, *, rho):
+        domain = curator.domain
+        bare = Domain(sizes=domain.sizes, ordered=domain.ordered)
         learned = super().learn(curator, rho=rho)
-        tables = {
-            clique: np.full(table.shape, 1 / table.size)
-            for clique, table in learned.model.probabilities.items()
-        }
-        return replace(learned, model=replace(learned.model, probabilities=tables))
+        columns = {(name,): learned.model.marginal((name,)) for name in domain.columns}
+        model = GraphicalModel(
+            domain=bare,
+            total=learned.model.total,
+            probabilities={clique: rows / rows.sum() for clique, rows in columns.items()},
+        )
+        learned = replace(learned, model=model)
+        object.__setattr__(model, "domain", domain)
+        return learned
 
 
 @pytest.mark.parametrize(
     ("check", "broken"),
     [
+        (conformance.keeps_structural_zeros, Lawless),
         (conformance.spends_exactly_its_plan, Frugal),
         (conformance.spends_exactly_its_plan, Silent),
         (conformance.plans_without_data, Silent),

@@ -15,6 +15,8 @@ DOMAIN = Domain(sizes={"age": 3, "sex": 2})
 CLIQUES = [("age",), ("sex",), ("age", "sex")]
 record = st.tuples(st.integers(0, 2), st.integers(0, 1))
 resolutions = st.integers(1, 20)
+weights = st.tuples(*[st.integers(1, 9)] * 3) | st.just(())  # without: all 1
+offsets = st.tuples(*[st.integers(-(10**6), 10**6)] * 3) | st.just(())
 
 
 def plain_counts(rows, clique):
@@ -47,14 +49,17 @@ def test_the_bounds_are_reached(clique, rows, one, copies):
     assert int(np.abs(moved).sum()) == query.l1_sensitivity(person([one] * copies))
 
 
-def errors(references, resolution):
+def errors(references, resolution, **more):
     return MarginalErrorQuery(
-        cliques=tuple(CLIQUES), references=references, resolution=resolution, domain=DOMAIN
+        cliques=tuple(CLIQUES), references=references, resolution=resolution, domain=DOMAIN, **more
     )
 
 
 def scores(query, rows):
-    return [query.score(i, plain_counts(rows, clique)) for i, clique in enumerate(query.cliques)]
+    return [
+        query.score(i, query.distance(i, plain_counts(rows, clique)))
+        for i, clique in enumerate(query.cliques)
+    ]
 
 
 @given(
@@ -62,25 +67,36 @@ def scores(query, rows):
     theirs=st.lists(record, min_size=1, max_size=4),
     seed=st.integers(0, 2**32),
     resolution=resolutions,
+    weights=weights,
+    offsets=offsets,
 )
-def test_no_score_moves_further_than_its_sensitivity(rows, theirs, seed, resolution):
+def test_no_score_moves_further_than_its_sensitivity(
+    rows, theirs, seed, resolution, weights, offsets
+):
     rng = np.random.default_rng(seed)
     references = tuple(
         rng.integers(0, 10 * resolution, DOMAIN.size(clique)).astype(np.int64) for clique in CLIQUES
     )
-    query = errors(references, resolution)
+    query = errors(references, resolution, weights=weights, offsets=offsets)
     for before, after in zip(scores(query, rows), scores(query, rows + theirs), strict=True):
         assert abs(after - before) <= query.sensitivity(person(theirs))
     moved = np.subtract(scores(query, rows + theirs), scores(query, rows))
     assert int(moved @ moved) <= query.l2_sensitivity_squared(person(theirs))
 
 
-@given(rows=st.lists(record), one=record, copies=st.integers(1, 4), resolution=resolutions)
-def test_the_sensitivity_of_a_score_is_reached(rows, one, copies, resolution):
+@given(
+    rows=st.lists(record),
+    one=record,
+    copies=st.integers(1, 4),
+    resolution=resolutions,
+    weights=weights,
+    offsets=offsets,
+)
+def test_the_sensitivity_of_a_score_is_reached(rows, one, copies, resolution, weights, offsets):
     zero = tuple(np.zeros(DOMAIN.size(clique), dtype=np.int64) for clique in CLIQUES)
-    query = errors(zero, resolution)
+    query = errors(zero, resolution, weights=weights, offsets=offsets)
     moved = np.subtract(scores(query, rows + [one] * copies), scores(query, rows))
-    assert set(moved) == {query.sensitivity(person([one] * copies))}
+    assert max(moved) == query.sensitivity(person([one] * copies))
     assert int(moved @ moved) == query.l2_sensitivity_squared(person([one] * copies))
 
 
@@ -114,6 +130,16 @@ def test_candidates_and_references_must_fit():
             MarginalErrorQuery(
                 cliques=cliques, references=references, resolution=resolution, domain=DOMAIN
             )
+    zero = tuple(np.zeros(DOMAIN.size(clique), dtype=np.int64) for clique in CLIQUES)
+    for more, error in [
+        ({"weights": (1, 1)}, ValueError),
+        ({"offsets": (0, 0, 0, 0)}, ValueError),
+        ({"weights": (1, 0, 1)}, ValueError),
+        ({"weights": (1, 1.5, 1)}, TypeError),
+        ({"offsets": (0, True, 0)}, TypeError),
+    ]:
+        with pytest.raises(error, match=r"weights|offsets"):
+            errors(zero, 1, **more)
     assert errors_are_labeled()
 
 

@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 from dpsynth.errors import UnsupportedEventError
-from dpsynth.privacy.accounting import epsilon_from_rho, rho_from_epsilon, total_rho, zcdp_rho
+from dpsynth.privacy.accounting import (
+    epsilon_from_rho,
+    least_epsilon,
+    pure_epsilon,
+    rho_from_epsilon,
+    total_pure_epsilon,
+    total_rho,
+    zcdp_rho,
+)
 from dpsynth.privacy.events import (
     DiscreteGaussianEvent,
     DiscreteLaplaceEvent,
@@ -36,6 +44,44 @@ def test_costs_are_the_published_ones():
 def test_an_unknown_event_is_refused():
     with pytest.raises(UnsupportedEventError, match="no zCDP analysis for object"):
         zcdp_rho(object())
+
+
+LAPLACE = DiscreteLaplaceEvent(scale=Fraction(10), l1_sensitivity=Fraction(5))
+CHOICE = ExponentialSelectionEvent(epsilon=Fraction(1, 3))
+NORMAL = DiscreteGaussianEvent(sigma_squared=Fraction(10**6), l2_sensitivity_squared=Fraction(1))
+
+
+def test_pure_costs_are_exact_and_gaussian_noise_has_none():
+    assert pure_epsilon(LAPLACE) == Fraction(1, 2)
+    assert pure_epsilon(CHOICE) == Fraction(1, 3)
+    assert pure_epsilon(NORMAL) is None
+    assert total_pure_epsilon([LAPLACE, CHOICE, LAPLACE]) == Fraction(4, 3)
+    assert total_pure_epsilon([]) == 0
+    assert total_pure_epsilon([LAPLACE, NORMAL]) is None
+    with pytest.raises(UnsupportedEventError, match="no pure-DP analysis for object"):
+        pure_epsilon(object())
+
+
+def test_without_a_delta_only_pure_events_have_an_epsilon():
+    assert least_epsilon([LAPLACE, CHOICE], Fraction(0)) == Fraction(5, 6)
+    with pytest.raises(ValueError, match="delta is 0"):
+        least_epsilon([LAPLACE, NORMAL], Fraction(0))
+    with pytest.raises(ValueError, match="strictly between"):
+        least_epsilon([NORMAL], Fraction(1))
+
+
+def test_with_a_delta_the_least_proven_epsilon_counts():
+    delta = Fraction(1, 10**9)
+    # Few pure events: their sum is less than what zCDP makes of them. Many: the reverse.
+    assert (
+        least_epsilon([LAPLACE], delta)
+        == Fraction(1, 2)
+        < epsilon_from_rho(zcdp_rho(LAPLACE), delta)
+    )
+    many = [DiscreteLaplaceEvent(scale=Fraction(100), l1_sensitivity=Fraction(1))] * 1000
+    assert least_epsilon(many, delta) == epsilon_from_rho(total_rho(many), delta) < 10
+    mixed = [LAPLACE, NORMAL]
+    assert least_epsilon(mixed, delta) == epsilon_from_rho(total_rho(mixed), delta)
 
 
 def least_gaussian_epsilon(rho, delta):

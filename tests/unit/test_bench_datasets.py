@@ -1,14 +1,16 @@
 """Tables come in codes, inside their domain, or not at all."""
 
 import json
+from itertools import combinations, pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from dpsynth.bench import packaged
 from dpsynth.bench.datasets import Dataset, load
 from dpsynth.bench.measure import inside_domain, split
-from dpsynth.errors import UsageError
+from dpsynth.errors import UnfitEnvironmentError, UsageError
 
 FRAME = pd.DataFrame({"a": [0, 1, 2, 1], "b": [1, 0, 1, 1]})
 COLUMNS = [
@@ -160,3 +162,113 @@ def test_what_leaves_the_domain_counts_as_an_error():
     assert codes["a"].tolist() == [0, 2, 3, 3]
     assert codes["b"].tolist() == [1, 0, 2, 1]
     assert (sizes, strays) == ({"a": 4, "b": 3}, 2)
+
+
+def test_some_rows_of_a_metadata_table_are_taken(tmp_path, monkeypatch):
+    frame = write_metadata(tmp_path, official_split={"train": [0, 40], "test": [40, 50]})
+    monkeypatch.setenv("DPSYNTH_DATA", str(tmp_path))
+    table = load(Dataset(name="women", table="people", only="sex=f"), folder=tmp_path)
+    assert (table.rows, list(table.sizes)) == (int((frame["sex"] == "f").sum()), ["age", "ill"])
+    assert table.split is None
+    for only, said in (("six=f", "no column 'six'"), ("sex=x", "no row with sex=x")):
+        with pytest.raises(UsageError, match=said):
+            load(Dataset(name="people", only=only), folder=tmp_path)
+
+
+def mutual_information(table, one, other):
+    joint = np.zeros((table.sizes[one], table.sizes[other]))
+    np.add.at(joint, (table.codes[one], table.codes[other]), 1 / table.rows)
+    apart = np.outer(joint.sum(1), joint.sum(0))
+    seen = joint > 0
+    return float((joint[seen] * np.log(joint[seen] / apart[seen])).sum())
+
+
+def test_a_chain_is_the_same_every_time_and_neighbors_in_it_depend(tmp_path):
+    listed = Dataset(name="a chain", made="chain", rows=4_000, columns=6, values=5)
+    table, again = (load(listed, folder=tmp_path) for _ in range(2))
+    assert (table.rows, list(table.sizes.values()), table.ordered) == (4_000, [5] * 6, ())
+    assert all(np.array_equal(table.codes[name], again.codes[name]) for name in table.codes)
+    names = list(table.sizes)
+    linked = [mutual_information(table, *pair) for pair in pairwise(names)]
+    assert np.mean(linked) > 0.2
+    assert mutual_information(table, names[0], names[5]) < np.mean(linked) / 3
+
+
+def test_a_survey_has_twenty_questions_that_depend(tmp_path):
+    table = load(Dataset(name="s", made="survey", rows=20_000), folder=tmp_path)
+    assert (table.rows, len(table.sizes), max(table.sizes.values())) == (20_000, 20, 32)
+    assert table.ordered == tuple(name for name, size in table.sizes.items() if size > 2)
+    assert all(held.max() < table.sizes[name] for name, held in table.codes.items())
+    by_chance = {
+        (one, other): (table.sizes[one] - 1) * (table.sizes[other] - 1) / (2 * table.rows)
+        for one, other in combinations(table.sizes, 2)
+    }
+    linked = [mutual_information(table, *pair) > 5 * part for pair, part in by_chance.items()]
+    assert np.mean(linked) > 0.7
+    shares = np.bincount(table.codes["c018"]) / table.rows
+    assert 0.55 < shares[0] < 0.65  # most people answer "none"
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"made": "chain"}, "how many rows"),
+        ({"made": "chain", "rows": 9}, "needs columns and values"),
+        ({"made": "survey", "rows": 9, "columns": 3, "values": 2}, "has its own"),
+        ({"made": "ring", "rows": 9}, "no made-up table is called 'ring'"),
+        ({"made": "survey", "rows": 9, "package": "statsmodels"}, "one place"),
+        ({"made": "survey", "rows": 9, "only": "a=1"}, "needs a table with metadata"),
+        ({"made": "survey", "rows": 9, "table": "t"}, "named in a package"),
+        ({"columns": 3}, "belong to made"),
+        ({"made": "chain", "rows": 9, "columns": 0, "values": 2}, "columns must be at least 1"),
+    ],
+)
+def test_a_made_up_table_says_what_it_needs(more, said, tmp_path):
+    with pytest.raises(UsageError, match=said):
+        load(Dataset(name="t", **more), folder=tmp_path)
+
+
+def test_packaged_tables_are_coded_by_what_is_in_them():
+    frame = pd.DataFrame(
+        {
+            "row": range(100),
+            "amount": np.append(np.linspace(0, 80, 99), np.nan),
+            "kind": ["x", "y"] * 50,
+            "constant": [3] * 100,
+            "visits": [7] * 98 + [0, 2],
+        }
+    )
+    about = packaged._Packaged(
+        read=lambda: frame, target="kind", positive="y", without=("row",), capped={"visits": 2}
+    )
+    table = packaged._table(frame, about, bins=8)
+    assert dict(table.sizes) == {"amount": 9, "kind": 2, "visits": 3}
+    assert table.ordered == ("amount", "visits")
+    assert (table.target, table.positive) == ("kind", 1)
+    assert table.codes["amount"][[0, 10, 98, 99]].tolist() == [0, 0, 7, 8]  # the last: missing
+    assert np.bincount(table.codes["visits"]).tolist() == [1, 0, 99]
+    assert table.codes["kind"].tolist() == [0, 1] * 50
+    with pytest.raises(UsageError, match="too many texts"):
+        packaged._table(frame.assign(kind=[f"t{at}" for at in range(100)]), about, bins=8)
+
+
+def test_a_package_that_is_not_installed_is_named(monkeypatch):
+    def absent():
+        raise ImportError
+
+    monkeypatch.setitem(packaged.PACKAGED, "nowhere", {"t": packaged._Packaged(read=absent)})
+    with pytest.raises(UnfitEnvironmentError, match="pip install nowhere"):
+        packaged.from_package("nowhere", "t", bins=4)
+
+
+@pytest.mark.parametrize(
+    ("package", "name"),
+    [(package, name) for package, held in packaged.PACKAGED.items() for name in held],
+)
+def test_every_packaged_table_stays_in_its_domain(package, name):
+    pytest.importorskip({"scikit-learn": "sklearn"}.get(package, package))
+    table = packaged.from_package(package, name, bins=16)
+    assert table.rows > 500
+    assert all(held.max() < table.sizes[name] for name, held in table.codes.items())
+    assert all(len(np.unique(held)) > 1 for held in table.codes.values())
+    assert (table.target is None) == (table.positive is None)

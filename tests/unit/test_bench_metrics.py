@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dpsynth.bench import metrics
-from dpsynth.bench.datasets import CodedTable
+from dpsynth.bench.coded import CodedTable
 
 SIZES = {"a": 3, "b": 2, "c": 5, "d": 2, "e": 4}
 

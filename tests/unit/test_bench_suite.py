@@ -52,6 +52,15 @@ def test_the_grid_has_the_floors_and_each_its_own_budgets_and_seeds(tmp_path):
     assert {cell.delta for cell in suite.cells()} == {None, "1e-09"}
 
 
+def test_a_synthesizer_can_be_kept_to_some_tables(tmp_path):
+    more = '\n[[datasets]]\nname = "adult"\n'
+    suite = read(tmp_path, SUITE + 'datasets = ["adult"]\n' + more)
+    placed = {(c.dataset.name, c.contender.label) for c in suite.cells()}
+    assert ("adult", "dpmm-aim") in placed
+    assert ("randhie", "dpmm-aim") not in placed
+    assert {("adult", "mst-2"), ("randhie", "mst-2")} < placed
+
+
 def test_a_key_names_what_decides_the_outcome_and_nothing_else(tmp_path):
     def keys(text):
         return [cell.key for cell in read(tmp_path, text).cells()]
@@ -94,7 +103,10 @@ def test_fresh_noise_has_numbers_of_runs_and_no_seed(tmp_path):
         ("delta = 1e-9", "delta = = 1", "not TOML"),
         ('package = "statsmodels"', 'codes = "x.parquet"', "both codes and sizes"),
         ('package = "statsmodels"', "bins = 0", "bins must be at least 1"),
-        ('package = "statsmodels"', "drop = 3", "must be a list of column names"),
+        ('package = "statsmodels"', "drop = 3", "must be a list of names"),
+        ('peer = "dpmm"', 'datasets = ["adult"]', "the suite has no data set 'adult'"),
+        ('package = "statsmodels"', "made = 3", "made of 'randhie' is of the wrong kind"),
+        ('package = "statsmodels"', 'made = "chain"', "say how many rows"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path, old, new, said):
@@ -109,7 +121,7 @@ def test_a_missing_suite_is_refused(tmp_path):
 
 
 def test_a_table_comes_from_one_place():
-    with pytest.raises(DpsynthError, match="not both"):
+    with pytest.raises(DpsynthError, match="one place"):
         Dataset(name="a", package="statsmodels", codes="a.parquet", sizes="a.json")
 
 

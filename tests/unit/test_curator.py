@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -70,6 +71,19 @@ def test_an_answer_is_the_count_plus_noise_and_names_its_entry(world):
     assert [entry.label for entry in ledger] == ["marginal(sex)", "marginal(age, sex)"]
 
 
+def test_laplace_noise_is_charged_by_how_far_a_person_moves_a_sum(world):
+    ledger, _, curator = world
+    mechanism = DiscreteLaplace(scale=Fraction(9))
+    noisy = curator.measure(marginals(*[("age", "sex")] * 500), mechanism)
+    assert {(e.event.scale, e.event.l1_sensitivity) for e in ledger} == {(9, 2)}
+    assert noisy[0].event == mechanism.event(l1_sensitivity=Fraction(2))
+    assert noisy[0].stddev == pytest.approx(9 * 2**0.5)
+    noise = np.array([answer.values for answer in noisy]) - COUNTS["age", "sex"]
+    # 3,000 draws: a scale that is wrong by a fifth is 9 standard deviations away.
+    assert 8 < np.abs(noise).mean() < 10
+    assert np.unique(noise).size > 40
+
+
 def test_labels_may_be_given(world):
     ledger, _, curator = world
     curator.measure(marginals(("age",)), ALMOST_SILENT, labels=["bins(age)"])
@@ -129,7 +143,7 @@ def test_scores_are_charged_once_for_all_and_come_with_noise(world):
     exact = curator.score(errors(), silent, label="distances")
     assert exact.dtype == np.int64
     counts = [np.array(COUNTS[clique]) for clique in errors().cliques]
-    assert exact.tolist() == [errors().score(i, each) for i, each in enumerate(counts)]
+    assert exact.tolist() == [errors().distance(i, each) for i, each in enumerate(counts)]
     assert [count for _, count in source.asked] == [1, 1, 1]
     (entry,) = ledger
     assert entry.label == "distances"
@@ -137,6 +151,29 @@ def test_scores_are_charged_once_for_all_and_come_with_noise(world):
     wide = DiscreteGaussian(sigma_squared=Fraction(10**8))
     noise = curator.score(errors(), wide, label="distances") - exact
     assert np.abs(noise).max() > 100
+
+
+def test_only_candidates_with_another_reference_are_counted_again(world):
+    _, source, curator = world
+    silent = DiscreteGaussian(sigma_squared=Fraction(1, 10**3))
+    first = errors()
+    before = curator.score(first, silent, label="distances")
+    changed = (*first.references[:2], first.references[2] + 7)
+    second = replace(first, references=changed, weights=(1, 2, 1), offsets=(0, -5, 0))
+    after = curator.score(second, silent, label="distances")
+    asked = [clique for clique, _ in source.asked]
+    assert asked == [*first.cliques, ("age", "sex")]
+    counts = [np.array(COUNTS[clique]) for clique in first.cliques]
+    assert after.tolist() == [
+        before[0],
+        2 * before[1] - 5,
+        second.distance(2, counts[2]),
+    ]
+
+
+def test_a_reference_cannot_change_under_a_known_distance():
+    with pytest.raises(ValueError, match="read-only"):
+        errors().references[0][0] += 1
 
 
 def test_scores_that_cannot_be_paid_or_were_made_elsewhere_read_nothing(world):

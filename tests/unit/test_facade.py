@@ -1,5 +1,6 @@
 """The path from a table to a model: the bill comes first, and is what is paid."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -193,6 +194,52 @@ def test_epsilon_is_a_number_above_zero(epsilon):
 def test_delta_lies_between_zero_and_one(delta):
     with pytest.raises(UsageError, match="delta must be"):
         budget("1", delta)
+
+
+def declared_schema(**more):
+    columns = [
+        {"name": "sex", "kind": "categorical", "values": ["F", "M"]},
+        {"name": "age", "kind": "integer", "bounds": [0, 110], "bins": [0, 20, 65, 110]},
+        {"name": "id", "kind": "identifier"},
+    ]
+    return dpsynth.Schema.from_dict({"columns": columns, **more})
+
+
+@pytest.mark.parametrize("delta", [0, 0.0, "0", "0.0", Fraction(0)])
+def test_a_claim_without_a_delta_spends_pure_epsilons(delta, ledger):
+    schema, synthesizer = declared_schema(), dpsynth.Independent()
+    plan = synthesizer.plan(schema, epsilon="1/3", delta=delta)
+    table = people()[["sex", "age", "id"]]
+    model = synthesizer.fit(table, schema=schema, epsilon="1/3", delta=delta, ledger=ledger)
+    assert [entry.event for entry in ledger] == [step.event for step in plan.steps]
+    assert ledger.spent == plan.rho == sum(step.rho for step in plan.steps)
+    documents = [step["event"] for step in plan.to_dict()["steps"]]
+    assert dpsynth.claimed_epsilon(documents, "0") == plan.epsilon == Fraction(1, 3)
+    assert plan.to_dict()["delta"] == "0"
+    assert model.sample(50, seed=1)["age"].between(0, 110).all()
+
+
+def test_a_claim_without_a_delta_needs_a_method_without_gaussian_noise(ledger):
+    asked = {"schema": declared_schema(), "epsilon": 1, "delta": 0}
+    with pytest.raises(UsageError, match=r"mst adds Gaussian .* one of: independent"):
+        dpsynth.MST().plan(**asked)
+    with pytest.raises(UsageError, match="mst adds Gaussian"):
+        dpsynth.MST().fit(people()[["sex", "age", "id"]], ledger=ledger, **asked)
+    with pytest.raises(UsageError, match="'cost' declares no bins"):
+        dpsynth.Independent().plan(schema_of(), epsilon=1, delta=0)
+    with pytest.raises(UsageError, match="epsilon must be"):
+        dpsynth.Independent().plan(declared_schema(), epsilon=0, delta=0)
+    with pytest.raises(UsageError, match="epsilon must be at most"):
+        dpsynth.Independent().plan(declared_schema(), epsilon="1e10", delta=0)
+    with pytest.raises(UsageError, match="larger epsilon"):
+        dpsynth.Independent().plan(declared_schema(), epsilon="1e-20", delta=0)
+    assert ledger.entries() == ()
+
+
+def test_a_plan_without_a_delta_must_add_up_to_its_epsilon():
+    plan = dpsynth.Independent().plan(declared_schema(), epsilon=1, delta=0)
+    with pytest.raises(ValueError, match="add up to its epsilon"):
+        replace(plan, epsilon=Fraction(1, 2))
 
 
 def test_a_budget_too_small_to_be_spent_is_refused_in_the_plan():

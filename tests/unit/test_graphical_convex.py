@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dpsynth.domain import Domain
-from dpsynth.models.graphical.convex import fit_cliques
+from dpsynth.models.graphical.convex import fit_cliques, fit_factors
 from dpsynth.models.graphical.minimize import minimize
 from dpsynth.models.graphical.tables import NoisyTable
 
@@ -43,6 +43,21 @@ def test_tables_without_noise_are_met():
     )
     for pair in pairs:
         assert model.marginal(pair) == pytest.approx(margin(truth, pair), abs=0.05)
+
+
+def test_a_fit_may_begin_where_an_earlier_one_ended():
+    """The same optimum, from whichever start; and no step is left to do where it began there."""
+    truth = joint()
+    tables = [noisy(pair, margin(truth, pair), 5.0) for pair in combinations("cba", 2)]
+    asked = {"cliques": [("a", "b", "c")], "base": base_of(truth), "total": ROWS}
+    cold = fit_factors(DOMAIN, tables, precision=1e-6, **asked)
+    part = fit_factors(DOMAIN, tables[:1], precision=1e-2, **asked)
+    warm = fit_factors(DOMAIN, tables, precision=1e-6, start=part.factors, **asked)
+    again = fit_factors(DOMAIN, tables, start=cold.factors, most_steps=0, **asked)
+    for pair in combinations("abc", 2):
+        assert warm.model.marginal(pair) == pytest.approx(cold.model.marginal(pair), abs=1e-3)
+        assert again.model.marginal(pair) == pytest.approx(cold.model.marginal(pair), abs=1e-9)
+    assert set(cold.factors) == {("c", "a"), ("c", "b"), ("a", "b")}
 
 
 def test_tables_of_nothing_but_noise_are_shrunk_toward_the_base():

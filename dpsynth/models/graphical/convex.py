@@ -7,7 +7,7 @@ says. docs/proofs/auto.md derives the penalty and the stopping rule.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,13 +18,29 @@ from dpsynth.models.graphical.model import GraphicalModel
 from dpsynth.models.graphical.propagation import Propagation, canonical_order
 from dpsynth.models.graphical.tables import Array, NoisyTable
 from dpsynth.models.graphical.tree import Clique
+from dpsynth.models.graphical.triangulation import GrowingGraph
+from dpsynth.models.graphical.zeros import allowed_over, holding_zeros, keeps_zeros, log_barriers
 
 PENALTY = 1.5  # of a unit of log-factor, in standard deviations of its cell
 ROUGHNESS = 0.0  # penalty on squared differences of neighboring log-factors
 COLUMN_PENALTY = 1.5  # the same for tables of one column
 _LEAST_ROWS = 0.3  # that the base expects in a cell
+MOST_TREE_CELLS = 1_000_000  # of a tree that is grown around structural zeros
 _MOST_STEPS = 300
 _PRECISION = 0.1  # of the gradient that the known noise alone brings about
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CliqueFit:
+    """A fitted model, and where a later fit of more tables may begin.
+
+    Attributes:
+        model: the distribution.
+        factors: log-factor of each table, by its columns in canonical order.
+    """
+
+    model: GraphicalModel
+    factors: Mapping[Clique, Array]
 
 
 def fit_cliques(
@@ -40,12 +56,43 @@ def fit_cliques(
     ordered: Mapping[str, int] | None = None,
     precision: float = _PRECISION,
 ) -> GraphicalModel:
-    """Return the model over ``cliques`` that is fitted to ``tables``.
+    """Return the model of ``fit_factors``."""
+    return fit_factors(
+        domain,
+        tables,
+        cliques=cliques,
+        base=base,
+        total=total,
+        penalty=penalty,
+        column_penalty=column_penalty,
+        roughness=roughness,
+        ordered=ordered,
+        precision=precision,
+    ).model
+
+
+def fit_factors(
+    domain: Domain,
+    tables: Sequence[NoisyTable],
+    *,
+    cliques: Sequence[Clique],
+    base: Mapping[str, Array],
+    total: float,
+    penalty: float = PENALTY,
+    column_penalty: float = COLUMN_PENALTY,
+    roughness: float = ROUGHNESS,
+    ordered: Mapping[str, int] | None = None,
+    precision: float = _PRECISION,
+    start: Mapping[Clique, Array] | None = None,
+    most_steps: int = _MOST_STEPS,
+) -> CliqueFit:
+    """Return the model over ``cliques`` that is fitted to ``tables``, and its factors.
 
     Args:
         domain: the columns.
         tables: each within one of ``cliques``; a clique measured twice counts twice.
-        cliques: of a junction tree over all columns.
+        cliques: of a junction tree over all columns; grown where the columns of one of the
+            domain's structural zeros stand in no clique.
         base: by column, the rows that are expected of each code: what tables are shrunk toward.
         total: number of rows.
         penalty: how strongly, in the unit of the module's formula.
@@ -53,14 +100,19 @@ def fit_cliques(
         roughness: the same for the difference of neighboring log-factors along ordered columns.
         ordered: how many leading codes of a column stand in order, by column.
         precision: length of the gradient to stop at, in units of what noise alone brings about.
+        start: log-factors of an earlier fit to begin from; a table without one begins at 0.
+        most_steps: of the solver, whatever the gradient.
     """
     measured = pooled_by_clique(domain, tables)
     prior = {(name,): np.log(_positive(base[name], total)) for name in domain.columns}
-    factors = [*prior, *(table.clique for table in measured)]
+    barriers = log_barriers(domain)
+    fixed = [*prior.values(), *barriers.values()]
+    factors = [*prior, *barriers, *(table.clique for table in measured)]
     asked = [table.clique for table in measured]
-    tree = Propagation(domain, cliques, factors, asked)
-    fixed = list(prior.values())
-    values = _flat([_summing_to(table.values, total) for table in measured])
+    tree = Propagation(domain, holding_zeros(domain, cliques), factors, asked)
+    if barriers:
+        tree.rule_out({len(prior) + at: each for at, each in enumerate(barriers.values())})
+    values = _flat([_summing_to(table, total, domain) for table in measured])
     variance = _flat([table.variance for table in measured])
     strength = _flat(
         [
@@ -77,8 +129,10 @@ def fit_cliques(
             for low, high, shape in zip(bounds[:-1], bounds[1:], shapes, strict=True)
         ]
 
-    _, _, start = tree.run([*fixed, *parts(np.zeros(values.size))])
-    expected = total * _flat(start)
+    known = start or {}
+    first = _flat([known.get(table.clique, np.zeros(table.values.shape)) for table in measured])
+    _, _, margins = tree.run([*fixed, *parts(first)])
+    expected = total * _flat(margins)
     curvature = np.maximum((expected + np.maximum(values, 0.0)) / 2, 0.25) + strength
     smoothing = [
         _Smoothing.of(table, ordered or {}, roughness) if len(table.clique) > 1 else None
@@ -103,11 +157,10 @@ def fit_cliques(
         return float(value), (total * _flat(margins) - values + pull) * scale
 
     noise = float(np.sqrt((variance * scale**2).sum()))
-    best = minimize(
-        objective, np.zeros(values.size), precision=precision * noise, most_steps=_MOST_STEPS
-    )
-    _, beliefs, _ = tree.run([*fixed, *parts(best * scale)])
-    return GraphicalModel(
+    best = minimize(objective, first / scale, precision=precision * noise, most_steps=most_steps)
+    fitted = parts(best * scale)
+    _, beliefs, _ = tree.run([*fixed, *fitted])
+    model = GraphicalModel(
         domain=domain,
         total=total,
         probabilities={
@@ -115,6 +168,45 @@ def fit_cliques(
             for node, belief in zip(tree.nodes, beliefs, strict=True)
         },
     )
+    found = {table.clique: factor for table, factor in zip(measured, fitted, strict=True)}
+    return CliqueFit(model=model, factors=found)
+
+
+def fit_around_zeros(
+    domain: Domain, tables: Sequence[NoisyTable], *, base: Mapping[str, Array], total: float
+) -> GraphicalModel:
+    """Return the fit over the tables' cliques and those of the domain's structural zeros.
+
+    Args:
+        domain: the columns.
+        tables: over any columns. One that a junction tree of at most ``MOST_TREE_CELLS`` cells
+            cannot hold beside the others, taken in order, tells of its columns one by one.
+        base: by column, the rows that are expected of each code.
+        total: number of rows.
+    """
+    cells = max(MOST_TREE_CELLS, sum(domain.sizes.values()))
+    graph = GrowingGraph(domain, most_cells=cells, most_clique_cells=cells)
+    held: list[NoisyTable] = []
+    for table in tables:
+        inside = graph.join(table.clique)
+        held += [table] if inside else [table.onto(name) for name in table.clique]
+    return fit_cliques(domain, held, cliques=graph.cliques, base=base, total=total)
+
+
+def around_zeros(model: GraphicalModel) -> GraphicalModel:
+    """Return ``model``, or the nearest one that holds its domain's structural zeros.
+
+    Nearest to the tables of its cliques, which stay as they were as far as the zeros let them.
+    """
+    if keeps_zeros(model):
+        return model
+    tables = [
+        NoisyTable(clique=clique, values=model.total * table, variance=np.ones(table.shape))
+        for clique, table in model.probabilities.items()
+    ]
+    base = {name: model.marginal((name,)) for name in model.domain.columns}
+    found = fit_around_zeros(model.domain, tables, base=base, total=model.total)
+    return replace(found, corrections=model.corrections)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,8 +268,13 @@ def _positive(rows: Array, total: float) -> Array:
     return np.asarray(kept / kept.sum())
 
 
-def _summing_to(values: Array, total: float) -> Array:
-    return np.asarray(values - (values.sum() - total) / values.size)
+def _summing_to(table: NoisyTable, total: float, domain: Domain) -> Array:
+    """Spread what is over the total evenly; nothing is left where nothing can be."""
+    allowed = allowed_over(domain, table.clique)
+    if allowed is None:
+        return np.asarray(table.values - (table.values.sum() - total) / table.values.size)
+    values = np.where(allowed, table.values, 0.0)
+    return np.where(allowed, values - (values.sum() - total) / max(allowed.sum(), 1), 0.0)
 
 
 def _flat(parts: Sequence[Array]) -> Array:

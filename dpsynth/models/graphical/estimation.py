@@ -28,12 +28,18 @@ def fit(domain: Domain, tables: Sequence[NoisyTable]) -> GraphicalModel:
 
     Raises:
         ValueError: a table does not fit the domain, or the pairs are no forest.
+
+    With structural zeros there is no closed form: then it is the convex fit of the same tables.
     """
     for table in tables:
         if table.values.shape != domain.shape(table.clique):
             raise ValueError(f"the table over {', '.join(table.clique)} does not fit the domain")
     total = estimate_total(tables)
     columns = {name: _column(name, domain.sizes[name], tables, total) for name in domain.columns}
+    if domain.zeros:
+        from dpsynth.models.graphical.convex import fit_around_zeros
+
+        return fit_around_zeros(domain, tables, base=columns, total=total)
     joint: dict[tuple[str, ...], Array] = {}
     for clique in dict.fromkeys(table.clique for table in tables if len(table.clique) > 1):
         if len(clique) > 2:

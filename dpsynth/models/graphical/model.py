@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 
 from dpsynth.domain import Domain
 from dpsynth.errors import IntegrityError
-from dpsynth.models.graphical.raking import Correction, rake, resample
+from dpsynth.models.graphical.raking import Correction, candidates_for, corrected
 from dpsynth.models.graphical.sampling import draw_in_groups
 from dpsynth.models.graphical.tables import Array
 from dpsynth.models.graphical.tree import Clique, Node, junction_tree
 
 FORMAT = "dpsynth-graphical/1"
 _TOLERANCE = 1e-6  # by which probabilities read from a file may disagree
-_CANDIDATES = 1  # rows drawn from the tree for each row that raking leaves
 
 Codes = dict[str, NDArray[np.unsignedinteger]]
 
@@ -124,10 +123,12 @@ class GraphicalModel:
         tables = [self.probabilities[node.clique] for node in self._nodes]
         if not self.corrections or not rows:
             return self._draw(rows, rng, tables)
-        candidates = self._draw(_CANDIDATES * rows, rng, tables)
+        candidates = self._draw(candidates_for(rows), rng, tables)
         columns = {name: self.marginal((name,)) / self.total for name in self.domain.columns}
-        weights = rake(candidates, self.domain, self.corrections, columns, total=self.total)
-        return resample(candidates, weights, rows, self.domain, rng)
+        taken = corrected(
+            candidates, self.domain, self.corrections, columns, total=self.total, rows=rows, rng=rng
+        )
+        return {name: codes[taken] for name, codes in candidates.items()}
 
     def _draw(self, rows: int, rng: np.random.Generator, tables: Sequence[Array]) -> Codes:
         """Draw from the tree, node by node; ``tables`` holds weights over each node's clique."""

@@ -5,11 +5,12 @@ and large ones are summed is worked out once. Products are taken of numbers up t
 would vanish, the same plan runs on logarithms.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log, prod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dpsynth.domain import Domain
 from dpsynth.models.graphical.tables import Array
@@ -173,6 +174,7 @@ class Propagation:
             found = [at for at in by_column[columns[0]] if set(columns) <= homes[at]]
             return min(found, key=cells.__getitem__)
 
+        self._factor_shapes = [domain.shape(columns) for columns in factors]
         self._factors_at: list[list[int]] = [[] for _ in self.nodes]
         for number, columns in enumerate(factors):
             self._check(domain, columns)
@@ -200,6 +202,31 @@ class Propagation:
             asked += [self.nodes[child].separator for child in self._children[at]]
             self._down.append(_Sums(shape, [_axes(each, place) for each in asked]))
             self._seen.append(tuple(k if axis in own else 1 for axis, k in enumerate(shape)))
+        self._possible: list[NDArray[np.bool_] | None] = [None] * len(self.nodes)
+
+    def rule_out(self, barriers: Mapping[int, Array]) -> None:
+        """Say which log-factors hold minus infinity, in the same cells in every run.
+
+        Args:
+            barriers: 0 or minus infinity, by number of the factor. Sums that this makes 0 are then
+                told from sums that vanished.
+
+        Raises:
+            ValueError: nothing is left possible.
+        """
+        sent: list[Array] = [np.empty(0)] * len(self.nodes)
+        for at in reversed(range(len(self.nodes))):
+            inner = [
+                barriers.get(number, np.zeros(self._factor_shapes[number]))
+                for number in self._factors_at[at]
+            ]
+            inner += [sent[child] for child in self._children[at]]
+            table = self._products[at].run(inner, combine=np.add, neutral=0.0)
+            (sent[at],) = self._up[at].run(table, add=_log_add)
+            possible = np.isfinite(sent[at])
+            self._possible[at] = None if possible.all() else possible
+        if not np.isfinite(sent[0]).all():
+            raise ValueError("the declared rules leave no combination that can occur")
 
     @staticmethod
     def _check(domain: Domain, columns: Clique) -> None:
@@ -225,7 +252,9 @@ class Propagation:
             table = self._products[at].run(inner, combine=np.multiply, neutral=1.0)
             (message,) = self._up[at].run(table, add=_add)
             top = float(message.max())
-            if not top > _VANISHED or not float(message.min()) > _VANISHED * top:
+            possible = self._possible[at]
+            least = float(message.min() if possible is None else message[possible].min())
+            if not top > _VANISHED or not least > _VANISHED * top:
                 return None
             log_total += log(top)
             sent[at] = message / top
@@ -236,7 +265,9 @@ class Propagation:
         for at, node in enumerate(self.nodes):
             table = beliefs[at]
             if node.parent is not None:
-                table *= (wanted[at] / sent[at]).reshape(self._seen[at])
+                possible = self._possible[at]
+                below = sent[at] if possible is None else np.where(possible, sent[at], 1.0)
+                table *= (wanted[at] / below).reshape(self._seen[at])
             self._share(at, self._down[at].run(table, add=_add), margins, wanted)
         return log_total, beliefs, margins
 

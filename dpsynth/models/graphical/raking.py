@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpsynth.domain import Domain
+from dpsynth.models.graphical.fusing import Codes, FusedTables, summed
+from dpsynth.models.graphical.refining import refine
 from dpsynth.models.graphical.tables import Array
-
-Codes = Mapping[str, NDArray[np.unsignedinteger]]
 
 _PENALTY = 2.0
 _ROUNDS = 8
@@ -22,6 +22,10 @@ _COLUMN_ROUNDS = 2
 _NEWTON_STEPS = 5
 _LONGEST_STEP = 2.0  # of one factor in one round, on the log scale
 _KEY_BITS = 63
+_LEAST_CANDIDATES = 10_000
+_TIMES = 4  # as many candidates as rows, where that is not too many
+_MOST_CANDIDATES = 200_000
+_COLUMN_IMPORTANCE = 0.1  # of a code of a single column; that of a cell of n rows is 1 / sqrt(n)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,10 +49,53 @@ class Correction:
             raise ValueError("the stddev of a correction must be above 0")
 
 
-def rake(
+def candidates_for(rows: int) -> int:
+    """Return how many rows to draw from a model in order to leave ``rows`` of them.
+
+    The more, the closer the result can come to all tables; the fewer, the faster.
+    """
+    return max(rows, _LEAST_CANDIDATES, min(_TIMES * rows, _MOST_CANDIDATES))
+
+
+def corrected(
     codes: Codes,
     domain: Domain,
     corrections: Sequence[Correction],
+    columns: Mapping[str, Array],
+    *,
+    total: float,
+    rows: int,
+    rng: np.random.Generator,
+) -> NDArray[np.intp]:
+    """Return which rows to take, some more than once, in random order.
+
+    Args:
+        codes: rows drawn from a model.
+        domain: the columns.
+        corrections: tables to follow, as far as their noise lets them be believed.
+        columns: share of every code, by column, to be met up to whole rows.
+        total: number of rows that the noise refers to.
+        rows: how many to take, at least 1.
+        rng: post-processing randomness.
+    """
+    cliques = [each.clique for each in corrections] + [(name,) for name in columns]
+    tables = FusedTables(cliques, codes, domain)
+    weights = rake(tables, corrections, codes, columns, total=total)
+    times = rounded(codes, weights, rows, domain, rng)
+    wanted = tables.summed(weights) * (rows / total)
+    importance = 1 / np.sqrt(np.maximum(wanted, 1.0))
+    for part, shares in zip(tables.slices[len(corrections) :], columns.values(), strict=True):
+        wanted[part] = rows * shares
+        importance[part] = _COLUMN_IMPORTANCE
+    times = refine(tables, wanted, importance, times, rng)
+    taken: NDArray[np.intp] = rng.permutation(np.repeat(np.arange(times.size), times))
+    return taken
+
+
+def rake(
+    tables: FusedTables,
+    corrections: Sequence[Correction],
+    codes: Codes,
     columns: Mapping[str, Array],
     *,
     total: float,
@@ -56,36 +103,40 @@ def rake(
     """Return a weight a row, of sum ``total``, under which the rows follow the corrections.
 
     Args:
-        codes: rows drawn from a model.
-        domain: the columns.
+        tables: of rows drawn from a model; the first ones are those of the corrections.
         corrections: tables to follow, as far as their noise lets them be believed.
+        codes: the rows.
         columns: share of every code, by column, to be met exactly in the end.
         total: number of rows that the noise refers to.
     """
-    rows = next(iter(codes.values())).size
-    weights = np.full(rows, total / rows)
-    places = [_places(codes, domain, each.clique) for each in corrections]
+    weights = np.full(tables.rows, total / tables.rows)
+    factor = np.empty(tables.rows)
     wanted = [total * each.shares.ravel() for each in corrections]
     factors = [np.zeros(each.size) for each in wanted]
     for _ in range(_ROUNDS):
-        for number, place in enumerate(places):
-            size = wanted[number].size
-            found = _weighted(place, weights, size)
-            strength = _PENALTY * total * corrections[number].stddev
-            step = _step(found, wanted[number], factors[number], strength)
-            factors[number] += step
-            weights *= np.exp(step)[place]
+        for carrier in tables.carriers:
+            found = summed(carrier.places, weights, carrier.size)
+            grown = np.ones(carrier.size)
+            for number, cells in zip(carrier.members, carrier.cells, strict=True):
+                if number >= len(corrections):
+                    continue
+                places = cells - cells[0]
+                strength = _PENALTY * total * corrections[number].stddev
+                here = summed(places, found, wanted[number].size)
+                step = _step(here, wanted[number], factors[number], strength)
+                factors[number] += step
+                growth = np.exp(step).take(places, mode="clip")
+                found *= growth
+                grown *= growth
+            grown.take(carrier.places, out=factor, mode="clip")
+            weights *= factor
     for _ in range(_COLUMN_ROUNDS):
         for name, shares in columns.items():
-            found = _weighted(codes[name], weights, shares.size)
+            found = summed(codes[name], weights, shares.size)
             ratio = np.divide(total * shares, found, out=np.ones(shares.size), where=found > 0)
-            weights *= ratio[codes[name]]
+            ratio.take(codes[name], out=factor, mode="clip")
+            weights *= factor
     return np.asarray(weights * (total / weights.sum()))
-
-
-def _weighted(places: NDArray[np.integer], weights: Array, size: int) -> Array:
-    found = np.bincount(places, weights=weights, minlength=size)
-    return np.asarray(found, dtype=np.float64)
 
 
 def _step(found: Array, wanted: Array, factor: Array, strength: float) -> Array:
@@ -99,10 +150,10 @@ def _step(found: Array, wanted: Array, factor: Array, strength: float) -> Array:
     return step
 
 
-def resample(
+def rounded(
     codes: Codes, weights: Array, rows: int, domain: Domain, rng: np.random.Generator
-) -> dict[str, NDArray[np.unsignedinteger]]:
-    """Draw ``rows`` of the weighted rows: each as often as its weight says, rounded up or down.
+) -> NDArray[np.int64]:
+    """Return how often to take each row, ``rows`` in all: its weight, rounded up or down.
 
     Similar rows stand together when they are drawn, so that rounding evens out among them.
     """
@@ -111,17 +162,9 @@ def resample(
     ends[-1] = rows
     ends = np.floor(ends + rng.random())
     ends[-1] = rows
-    times = np.diff(np.minimum(ends, rows), prepend=0).astype(np.int64)
-    drawn = rng.permutation(np.repeat(order, times))
-    return {name: column[drawn] for name, column in codes.items()}
-
-
-def _places(codes: Codes, domain: Domain, clique: tuple[str, ...]) -> NDArray[np.integer]:
-    dtype = np.dtype(np.int32 if domain.size(clique) < 2**31 else np.int64)
-    place: NDArray[np.integer] = np.zeros(next(iter(codes.values())).size, dtype)
-    for name in clique:
-        place = place * domain.sizes[name] + codes[name].astype(dtype, copy=False)
-    return place
+    times = np.empty(order.size, np.int64)
+    times[order] = np.diff(np.minimum(ends, rows), prepend=0)
+    return times
 
 
 def _sorting_key(codes: Codes, domain: Domain) -> NDArray[np.uint64]:

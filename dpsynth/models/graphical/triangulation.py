@@ -5,7 +5,7 @@ table is made, by eliminating columns in the order that keeps the next table sma
 """
 
 from collections.abc import Iterator, Sequence
-from math import exp, log
+from math import exp, inf, log
 
 from dpsynth.domain import Domain
 from dpsynth.models.graphical.tree import Clique
@@ -15,6 +15,9 @@ _ROUNDING = 1e-9
 
 class GrowingGraph:
     """Columns joined clique by clique, within a limit on the cells of the junction tree.
+
+    The columns of every structural zero of the domain are joined first, whatever the limits; where
+    that alone takes more cells, the limits are raised to what it takes.
 
     Args:
         domain: the columns.
@@ -38,6 +41,13 @@ class GrowingGraph:
         self._cells = float(sum(domain.sizes.values()))
         if self._cells > self._most_cells or max(self._log_size) > self._most_log:
             raise ValueError("the columns alone have more cells than are allowed")
+        if domain.zeros:
+            self._most_cells = self._most_log = inf
+            for zero in domain.zeros:
+                self.join(zero.columns)
+            largest = max(self._log(held) for each in self._cliques.values() for held in each)
+            self._most_cells = max(most_cells, self._cells) * (1 + _ROUNDING)
+            self._most_log = max(log(most_clique_cells), largest) + _ROUNDING
 
     @property
     def cells(self) -> float:

@@ -11,6 +11,7 @@ from attacks import certificate, keys, shapes
 from attacks.claim import claim_of, decimal_text, read_claim
 from attacks.verify import verify
 from dpsynth.errors import IntegrityError, UnsupportedEventError, UsageError
+from dpsynth.privacy.ledger import Charge
 from dpsynth.release import bundle, canonical, manifest
 
 SHAPES = ("certificate", "dossier", "sign-off", "plan", "ledger")
@@ -394,8 +395,28 @@ def test_a_cap_out_of_range_is_refused(make, field, value, word):
         claim_of(model.plan, changed(model.ledger_extract, ("cap", field), value), model.schema)
 
 
-@pytest.mark.parametrize("delta", ["0", "1", "2"])
-def test_a_claim_without_a_delta_is_refused(make, delta):
+@pytest.mark.parametrize("delta", ["1", "2"])
+def test_a_delta_that_promises_nothing_is_refused(make, delta):
     model = make.model()
-    with pytest.raises(IntegrityError, match="between 0 and 1"):
+    with pytest.raises(IntegrityError, match=r"delta of plan\.json must be below 1"):
         claim_of(changed(model.plan, ("delta",), delta), model.ledger_extract, model.schema)
+
+
+def test_gaussian_noise_claims_nothing_without_a_delta(make):
+    model = make.model()
+    with pytest.raises(IntegrityError, match="an event has no epsilon without a delta"):
+        claim_of(changed(model.plan, ("delta",), "0"), model.ledger_extract, model.schema)
+
+
+def test_a_claim_without_a_delta_is_the_sum_of_pure_epsilons():
+    columns = [{"name": name, "kind": "boolean"} for name in ("a", "b", "c")]
+    schema = dpsynth.Schema.from_dict({"columns": columns})
+    plan = dpsynth.Independent().plan(schema, epsilon="1/2", delta=0)
+    ledger = dpsynth.Ledger.in_memory(cap_epsilon=9, cap_delta="1e-9")
+    account = ledger.open_release(rho=plan.rho, seeded=False)
+    account.charge([Charge(event=step.event, label=step.label) for step in plan.steps])
+    claim = claim_of(plan.to_dict(), account.extract(), schema)
+    assert (claim["epsilon"], claim["delta"], claim["accounted_epsilon"]) == ("1/2", "0", "0.5")
+    assert Fraction(claim["rho"]) == 3 * Fraction(1, 6) ** 2 / 2
+    low = changed(plan.to_dict(), ("epsilon",), "1/3")
+    assert claim_of(low, account.extract(), schema)["accounted_epsilon"] == "0.5"
