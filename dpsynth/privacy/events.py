@@ -49,11 +49,38 @@ class ExponentialSelectionEvent:
         _check(self)
 
 
+@dataclass(frozen=True, kw_only=True)
+class SampledGaussianEvent:
+    """Releases of sums over Poisson samples of units, each with Gaussian noise.
+
+    Every unit is in a sample with probability ``rate``, independently; the noise has
+    ``noise_multiplier`` times the L2 sensitivity as its stddev; ``steps`` such sums, adaptive.
+    """
+
+    kind: ClassVar[str] = "sampled_gaussian/v1"
+    rate: Fraction
+    noise_multiplier: Fraction
+    steps: int | Fraction
+
+    def __post_init__(self) -> None:
+        _check(self)
+        _validate.at_most(1, rate=self.rate)
+        if Fraction(self.steps).denominator != 1:
+            raise TypeError("steps must be a whole number")
+
+
 type_of_kind = {
     event.kind: event
-    for event in (DiscreteGaussianEvent, DiscreteLaplaceEvent, ExponentialSelectionEvent)
+    for event in (
+        DiscreteGaussianEvent,
+        DiscreteLaplaceEvent,
+        ExponentialSelectionEvent,
+        SampledGaussianEvent,
+    )
 }
-Event = DiscreteGaussianEvent | DiscreteLaplaceEvent | ExponentialSelectionEvent
+Event = (
+    DiscreteGaussianEvent | DiscreteLaplaceEvent | ExponentialSelectionEvent | SampledGaussianEvent
+)
 
 
 def _check(event: Event) -> None:
