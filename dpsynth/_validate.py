@@ -47,6 +47,13 @@ def exact(**values: object) -> None:
             raise TypeError(f"{name} must be an exact number (fractions.Fraction or int)")
 
 
+def integral(**values: Fraction | int) -> None:
+    """Raise ValueError unless every value is a whole number."""
+    for name, value in values.items():
+        if value.denominator != 1:
+            raise ValueError(f"{name} must be a whole number")
+
+
 def whole(**values: Iterable[object]) -> None:
     """Raise TypeError unless every sequence holds plain integers."""
     for name, held in values.items():

@@ -51,9 +51,10 @@ def _of_model(folder: Path) -> tuple[Marginal, ...]:
     from dpsynth.encoding import codecs
 
     fitted = dpsynth.load_model(folder)
-    tools = codecs(fitted.schema)
+    schema = fitted.full_schema
+    tools = codecs(schema)
     found = []
-    for column in fitted.schema.modeled:
+    for column in schema.modeled:
         coarsening, tool = fitted.coarsenings[column.name], tools[column.name]
         of_groups = np.asarray(fitted.model.marginal((column.name,)), dtype=np.float64).ravel()
         shares = np.maximum(of_groups, 0.0)[coarsening.groups] * coarsening.weights

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from dpsynth.domain import Domain
 from dpsynth.encoding import cells, grid, output
+from dpsynth.encoding.undeclared import Undeclared, content_words
 from dpsynth.schema.columns import (
     BooleanColumn,
     CategoricalColumn,
@@ -19,7 +20,7 @@ from dpsynth.schema.columns import (
     NumericColumn,
     OrdinalColumn,
 )
-from dpsynth.schema.values import is_number, key
+from dpsynth.schema.values import is_number, key, learnable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,12 +48,14 @@ class EncodedColumn:
 
     Attributes:
         codes: shape ``(rows,)``, the narrowest unsigned type.
+        undeclared: of an open column, the values that could be learnt; None of any other.
         content: shape ``(rows,)``, uint64: the cell in canonical form, equal for equal cells
             whatever file they came from. A code for levels, the bits of a float64 for numbers.
     """
 
     codes: NDArray[np.unsignedinteger[Any]]
     content: NDArray[np.uint64]
+    undeclared: Undeclared | None = None
 
 
 class Codec(Protocol):
@@ -101,6 +104,7 @@ class LevelsCodec:
         self._column = column
         self.has_missing = column.has_missing
         self._rule = column.rule if isinstance(column, CategoricalColumn) else None
+        self._open = column.learns_values
         self._levels: tuple[bool | int | float | str, ...] = (
             (False, True) if isinstance(column, BooleanColumn) else column.levels
         )
@@ -112,7 +116,7 @@ class LevelsCodec:
         if fallback is None:
             # An open list has a level for what is not in it.
             other = self._rule.other.strip() if self._rule is not None else ""
-            default = self._codes.get(other, 0)
+            default = self._kept - 1 if self._open else self._codes.get(other, 0)
         else:
             default = self._codes[key(fallback)]
         self._unexpected = self._kept if self.has_missing else default
@@ -130,7 +134,35 @@ class LevelsCodec:
         kind = smallest_unsigned(self.size)
         each = np.array([self._code(cell) for cell in found.cells], dtype=kind)
         codes = found.spread(each, self._unexpected)
-        return EncodedColumn(codes=codes, content=codes.astype(np.uint64))
+        if not self._open:
+            return EncodedColumn(codes=codes, content=codes.astype(np.uint64))
+        texts = [self._text(cell, code) for cell, code in zip(found.cells, each, strict=True)]
+        return EncodedColumn(
+            codes=codes,
+            content=found.spread(content_words(texts, each), self._unexpected),
+            undeclared=self._undeclared(texts, each, found),
+        )
+
+    def _text(self, cell: object, code: int) -> str | None:
+        """Return the one spelling of a value of an open column, or None where it is missing."""
+        text = cells.text_of(cell)
+        if text is None or code >= self._kept:
+            return None
+        return text if text in self._codes else self._respelled(text)
+
+    def _undeclared(
+        self, texts: list[str | None], each: NDArray[Any], found: cells.Distinct
+    ) -> Undeclared:
+        other = self._kept - 1
+        free = [
+            text if code == other and text is not None and text not in self._codes else None
+            for text, code in zip(texts, each.tolist(), strict=True)
+        ]
+        return Undeclared.of(
+            [text if text is not None and learnable(text) else None for text in free],
+            found,
+            first=other,
+        )
 
     def _code(self, cell: object) -> int:
         text = cells.text_of(cell)
@@ -139,6 +171,8 @@ class LevelsCodec:
         code = self._codes.get(text)
         if code is not None:
             return code
+        if self._open:
+            return self._codes.get(self._respelled(text), self._kept - 1)
         if self._rule is not None:
             level = self._rule.apply(text) if text != cells.UNREADABLE else self._rule.other
             return self._codes.get(level, self._codes.get(self._rule.other, self._unexpected))

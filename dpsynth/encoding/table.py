@@ -1,7 +1,7 @@
 """Whole tables: rows to codes and canonical content, and codes back to a typed table."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from dpsynth.encoding.codec import codecs
 from dpsynth.encoding.identifiers import generate
+from dpsynth.encoding.undeclared import Undeclared
 from dpsynth.schema.columns import IdentifierColumn, ModeledColumn
 
 if TYPE_CHECKING:
@@ -23,23 +24,27 @@ class EncodedTable:
 
     Attributes:
         codes: by modeled column, in table order; each of shape ``(rows,)``.
+        undeclared: by open column, the values that could be learnt.
         content: shape ``(rows, columns)``, uint64: the cells in canonical form.
     """
 
     codes: Mapping[str, NDArray[np.unsignedinteger[Any]]]
     content: NDArray[np.uint64]
+    undeclared: Mapping[str, Undeclared] = field(default_factory=dict)
 
 
 def encode_table(frame: "pd.DataFrame", schema: "Schema") -> EncodedTable:
     """Encode the modeled columns of ``frame``; never raises on what a cell holds."""
     tools = codecs(schema)
     content = np.empty((len(frame), len(tools)), dtype=np.uint64)
-    codes = {}
+    codes, undeclared = {}, {}
     for place, (name, tool) in enumerate(tools.items()):
         encoded = tool.encode(frame[name])
         codes[name] = encoded.codes
         content[:, place] = encoded.content
-    return EncodedTable(codes=codes, content=content)
+        if encoded.undeclared is not None:
+            undeclared[name] = encoded.undeclared
+    return EncodedTable(codes=codes, content=content, undeclared=undeclared)
 
 
 def decode_table(

@@ -18,12 +18,16 @@ from dpsynth.privacy.events import (
     DiscreteGaussianEvent,
     DiscreteLaplaceEvent,
     ExponentialSelectionEvent,
+    PartitionSelectionEvent,
 )
 
 _DIGITS = 60
 _SLACK = Decimal(10) ** -40  # far above the error of a dozen operations at 60 digits
 _GRID = Decimal(10) ** -12  # a claim is rounded up to this many places
 MOST_EPSILON = 10**9  # far above anything that promises anything
+_PI = Decimal("3.14159265358979323846264338327950288419716939937510")  # a little too small
+_LEAST_TAIL = Decimal(10) ** -100  # no tail is stated below this
+RESERVED_SHARE = Fraction(1, 2)  # of a delta, for partition selections, where there are any
 _SIGNIFICANT_BITS = 48  # of a rho that comes from (epsilon, delta)
 
 
@@ -51,6 +55,93 @@ def _(event: ExponentialSelectionEvent) -> Fraction:
     return Fraction(event.epsilon) ** 2 / 8
 
 
+@zcdp_rho.register
+def _(event: PartitionSelectionEvent) -> Fraction:
+    """What holds beside ``reserved_delta``; docs/proofs/partition-selection.md."""
+    _check_reserve(event)
+    return Fraction(event.l2_sensitivity_squared) / (2 * Fraction(event.sigma_squared))
+
+
+def reserved_delta(event: object) -> Fraction:
+    """Return the delta that ``event`` spends beside its rho, exact; 0 for most.
+
+    An event is then delta-approximate rho-zCDP; both parts add up under adaptive composition.
+
+    Raises:
+        UnsupportedEventError: the event is unknown, or sets less aside than it needs.
+    """
+    if isinstance(event, PartitionSelectionEvent):
+        _check_reserve(event)
+        return Fraction(event.delta)
+    zcdp_rho(event)  # refuses what it does not know
+    return Fraction(0)
+
+
+def total_reserved_delta(events: Iterable[object]) -> Fraction:
+    """Sum what ``events`` spend of delta beside their rho."""
+    return sum((reserved_delta(event) for event in events), Fraction(0))
+
+
+def _check_reserve(event: PartitionSelectionEvent) -> None:
+    tail = gaussian_tail(int(event.threshold) - 1, Fraction(event.sigma_squared))
+    if event.max_new * tail > event.delta:
+        raise UnsupportedEventError(
+            "a partition selection sets less delta aside than its threshold needs"
+        )
+
+
+@lru_cache(maxsize=1024)
+def gaussian_tail(start: int, sigma_squared: Fraction) -> Fraction:
+    """Return an upper bound on the chance that discrete Gaussian noise is ``start`` or more.
+
+    Args:
+        start: at least 1.
+        sigma_squared: above 0, exact.
+
+    Returns:
+        In (0, 1], within a few percent of the chance wherever that is below a thousandth.
+
+    Source:
+        The weights fall at least geometrically, and their sum is bounded from below by Poisson's
+        formula and by its three middle terms; docs/proofs/partition-selection.md.
+    """
+    with localcontext(Context(prec=_DIGITS, Emin=-999999, Emax=999999)):
+        doubled = 2 * Decimal(sigma_squared.numerator) / Decimal(sigma_squared.denominator)
+        first = (-(Decimal(start) ** 2) / doubled).exp()
+        ratio = (-Decimal(2 * start + 1) / doubled).exp()
+        total = max((_PI * doubled).sqrt(), 1 + 2 * (-1 / doubled).exp())
+        bound = first / ((1 - ratio) * total) * (1 + _SLACK)
+        return Fraction(min(max(bound, _LEAST_TAIL), Decimal(1)))
+
+
+@lru_cache(maxsize=1024)
+def selection_threshold(sigma_squared: Fraction, *, max_new: Fraction, delta: Fraction) -> int:
+    """Return the least threshold of a partition selection that ``delta`` pays for.
+
+    Args:
+        sigma_squared: of its noise, above 0, exact.
+        max_new: values that one unit can bring and nobody else holds.
+        delta: in (0, 1), exact.
+
+    Raises:
+        ValueError: ``delta`` is too small for any threshold.
+    """
+    _validate.in_open_unit(delta=delta)
+
+    def enough(threshold: int) -> bool:
+        return max_new * gaussian_tail(threshold - 1, sigma_squared) <= delta
+
+    if max_new * Fraction(_LEAST_TAIL) > delta:
+        raise ValueError("delta is too small to set any aside for open categories")
+    low, high = 1, 2
+    while not enough(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
 def total_rho(events: Iterable[object]) -> Fraction:
     """Sum the zCDP costs of ``events``: composition holds for adaptively chosen ones as well."""
     return sum((zcdp_rho(event) for event in events), Fraction(0))
@@ -67,6 +158,7 @@ def pure_epsilon(event: object) -> Fraction | None:
 
 # The privacy loss of Gaussian noise has no bound: the tails of two shifted ones drift apart.
 pure_epsilon.register(DiscreteGaussianEvent, lambda _: None)
+pure_epsilon.register(PartitionSelectionEvent, lambda _: None)
 
 
 @pure_epsilon.register
@@ -96,7 +188,7 @@ def least_epsilon(events: Iterable[object], delta: Fraction) -> Fraction:
         delta: in [0, 1), exact. At 0 only pure events have an epsilon.
 
     Raises:
-        ValueError: ``delta`` is 0 and an event is not pure.
+        ValueError: ``delta`` is 0 and an event is not pure, or partition selections use all of it.
     """
     _validate.exact(delta=delta)
     charged = list(events)
@@ -105,7 +197,10 @@ def least_epsilon(events: Iterable[object], delta: Fraction) -> Fraction:
         if pure is None:
             raise ValueError("delta is 0, and an event has no epsilon without a delta")
         return pure
-    epsilon = epsilon_from_rho(total_rho(charged), delta)
+    left = delta - total_reserved_delta(charged)
+    if left <= 0:
+        raise ValueError("nothing of delta is left beside what partition selections reserve")
+    epsilon = epsilon_from_rho(total_rho(charged), left)
     return epsilon if pure is None else min(epsilon, pure)
 
 

@@ -8,8 +8,19 @@ from numpy.typing import NDArray
 
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.privacy.ledger import Account, Charge
-from dpsynth.privacy.mechanisms import DiscreteGaussian, DiscreteLaplace, ExponentialSelection
-from dpsynth.privacy.queries import MarginalErrorQuery, MarginalQuery, Measurement
+from dpsynth.privacy.mechanisms import (
+    DiscreteGaussian,
+    DiscreteLaplace,
+    ExponentialSelection,
+    PartitionSelection,
+)
+from dpsynth.privacy.queries import (
+    Discovery,
+    MarginalErrorQuery,
+    MarginalQuery,
+    Measurement,
+    ValuesQuery,
+)
 from dpsynth.privacy.randomness import RandomSource
 from dpsynth.privacy.source import TableSource
 
@@ -131,6 +142,72 @@ class Curator(_Sealed):
         # The same order as in measure(), and for the same reason.
         self.account.charge([Charge(event=event, label=label)])
         return mechanism.release(self.__scores(query), rng=self.__rng)
+
+    def discover(
+        self, queries: Sequence[ValuesQuery], mechanism: PartitionSelection
+    ) -> tuple[Discovery, ...]:
+        """Release the values of open columns that enough units hold; pay for all columns first.
+
+        Args:
+            queries: one an open column, over this curator's domain.
+            mechanism: noise, threshold and reserved delta, the same for each of them.
+
+        Raises:
+            BudgetExceededError: the ledger cannot pay, in rho or in reserved delta; no row was
+                read.
+        """
+        for query in queries:
+            self.__check(query.domain)
+        events = [
+            mechanism.event(
+                l2_sensitivity_squared=query.l2_sensitivity_squared(self.unit),
+                max_new=query.max_new(self.unit),
+            )
+            for query in queries
+        ]
+        # The same order as in measure(), and for the same reason.
+        entries = self.account.charge(
+            [
+                Charge(event=event, label=query.label)
+                for query, event in zip(queries, events, strict=True)
+            ]
+        )
+        found = []
+        for query, event, entry in zip(queries, events, entries, strict=True):
+            texts, counts = self.__source.values(query.column)
+            kept, noisy = mechanism.release(counts, rng=self.__rng)
+            # Sorted by text, so that not even the order of the released values follows the rows.
+            names = [str(texts[at]) for at in kept.tolist()]
+            order = sorted(range(len(names)), key=names.__getitem__)
+            found.append(
+                Discovery(
+                    query=query,
+                    values=tuple(names[at] for at in order),
+                    units=noisy[order],
+                    event=event,
+                    entry=entry.index,
+                )
+            )
+        return tuple(found)
+
+    def closed(self, values: Mapping[str, Sequence[str]], domain: Domain) -> "Curator":
+        """Return a curator over ``domain``, where open columns have codes for ``values``.
+
+        Spends from the same account, and costs nothing: ``values`` is public, released by
+        ``discover`` or computed from what was.
+
+        Raises:
+            ValueError: ``domain`` has other columns, or other numbers of codes than follow.
+        """
+        sizes = {name: size + len(values.get(name, ())) for name, size in self.domain.sizes.items()}
+        if dict(domain.sizes) != sizes or tuple(domain.columns) != self.domain.columns:
+            raise ValueError("the domain does not count the released values")
+        return Curator(
+            self.__source.closed(values, domain),
+            unit=self.unit,
+            account=self.account,
+            rng=self.__rng,
+        )
 
     def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> "Curator":
         """Return a curator over regrouped codes that spends from the same account.

@@ -65,8 +65,37 @@ class SampledGaussianEvent:
     def __post_init__(self) -> None:
         _check(self)
         _validate.at_most(1, rate=self.rate)
-        if Fraction(self.steps).denominator != 1:
-            raise TypeError("steps must be a whole number")
+        _validate.integral(steps=self.steps)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartitionSelectionEvent:
+    """Values that persons brought, each released if enough persons hold it; all fields exact.
+
+    Every value that anybody holds gets one count, to which a person adds at most 1; discrete
+    Gaussian noise is added to each, and a value is released where that reaches the threshold.
+
+    Attributes:
+        sigma_squared: of the noise, in persons squared.
+        threshold: least noisy count that is released, a whole number, at least 2.
+        l2_sensitivity_squared: of the counts of values that others hold as well.
+        max_new: values that one person can bring and nobody else holds, a whole number.
+        delta: what was set aside for the release of any such value, in (0, 1).
+    """
+
+    kind: ClassVar[str] = "partition_selection/v1"
+    sigma_squared: Fraction
+    threshold: Fraction
+    l2_sensitivity_squared: Fraction
+    max_new: Fraction
+    delta: Fraction
+
+    def __post_init__(self) -> None:
+        _check(self)
+        _validate.integral(threshold=self.threshold, max_new=self.max_new)
+        _validate.in_open_unit(delta=self.delta)
+        if self.threshold < 2:
+            raise ValueError("threshold must be at least 2, or one person alone is released")
 
 
 type_of_kind = {
@@ -75,11 +104,16 @@ type_of_kind = {
         DiscreteGaussianEvent,
         DiscreteLaplaceEvent,
         ExponentialSelectionEvent,
+        PartitionSelectionEvent,
         SampledGaussianEvent,
     )
 }
 Event = (
-    DiscreteGaussianEvent | DiscreteLaplaceEvent | ExponentialSelectionEvent | SampledGaussianEvent
+    DiscreteGaussianEvent
+    | DiscreteLaplaceEvent
+    | ExponentialSelectionEvent
+    | PartitionSelectionEvent
+    | SampledGaussianEvent
 )
 
 

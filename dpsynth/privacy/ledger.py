@@ -14,7 +14,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
 from fractions import Fraction
@@ -33,8 +33,11 @@ from dpsynth.errors import (
 )
 from dpsynth.privacy.accounting import (
     MOST_EPSILON,
+    RESERVED_SHARE,
     epsilon_from_rho,
+    reserved_delta,
     rho_from_epsilon,
+    total_reserved_delta,
     total_rho,
     zcdp_rho,
 )
@@ -167,21 +170,36 @@ def check_chain(entries: Sequence[LedgerEntry]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Cap:
-    """The most that may ever be spent on one table: (epsilon, delta), and as zCDP rho."""
+    """The most that may ever be spent on one table: (epsilon, delta), and as zCDP rho.
+
+    Attributes:
+        epsilon: exact.
+        delta: exact.
+        reserved: the part of ``delta`` that partition selections may spend, and nothing else. It
+            is fixed before the table gives its first answer: were it moved after one, the sum of
+            what the filter lets through could pass ``delta``.
+    """
 
     epsilon: Fraction
     delta: Fraction
+    reserved: Fraction = Fraction(0)
 
     def __post_init__(self) -> None:
-        _validate.exact(epsilon=self.epsilon, delta=self.delta)
+        _validate.exact(epsilon=self.epsilon, delta=self.delta, reserved=self.reserved)
         _validate.positive(epsilon=self.epsilon)
         _validate.at_most(MOST_EPSILON, epsilon=self.epsilon)
         _validate.in_open_unit(delta=self.delta)
+        if not 0 <= self.reserved < self.delta:
+            raise ValueError("reserved must be at least 0 and below delta")
 
     @property
     def rho(self) -> Fraction:
         """The filter: while the sum of rho stays below, (epsilon, delta) holds (DESIGN, law 2)."""
-        return rho_from_epsilon(Fraction(self.epsilon), Fraction(self.delta))
+        return rho_from_epsilon(Fraction(self.epsilon), Fraction(self.delta - self.reserved))
+
+    def for_selections(self) -> "Cap":
+        """Return the cap of a table whose releases may select the values of open columns."""
+        return replace(self, reserved=self.delta * RESERVED_SHARE)
 
 
 def _cap(epsilon: Number, delta: Number) -> Cap:
@@ -214,11 +232,13 @@ class Ledger:
         # What was read before is not parsed again: the file only ever grows.
         self._known: list[LedgerEntry] = []
         self._spent = Fraction(0)
+        self._spent_delta = Fraction(0)
         meta: dict[str, Any] = dict(connection.execute("SELECT name, value FROM meta"))
         if meta.get("format") != FORMAT:
             raise IntegrityError(f"{name} is not a ledger that this version of dpsynth can read")
         try:
-            self.cap = Cap(epsilon=Fraction(meta["epsilon"]), delta=Fraction(meta["delta"]))
+            self._cap = Cap(epsilon=Fraction(meta["epsilon"]), delta=Fraction(meta["delta"]))
+            self._selects = bool(meta.get("selects"))
             self._origin = str(meta["origin"])
             self.__key = bytes(meta["key"])
         except (KeyError, TypeError, ValueError) as error:
@@ -227,8 +247,22 @@ class Ledger:
     # -- making and opening ---------------------------------------------------------------------
 
     @classmethod
-    def create(cls, path: Path | str, *, cap_epsilon: Number, cap_delta: Number) -> Self:
+    def create(
+        cls,
+        path: Path | str,
+        *,
+        cap_epsilon: Number,
+        cap_delta: Number,
+        open_categories: bool = False,
+    ) -> Self:
         """Make a new ledger file, readable by its owner only: it holds the table's secret key.
+
+        Args:
+            path: where nothing stands yet.
+            cap_epsilon: the most that may ever be spent on the table.
+            cap_delta: its delta.
+            open_categories: keep half of the delta for releases with open columns from the
+                start; else the first release decides whether there may ever be any.
 
         Raises:
             UsageError: something stands at ``path`` already, or the cap is out of range.
@@ -243,7 +277,7 @@ class Ledger:
             os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             try:
                 connection = _connect(str(draft))
-                _initialise(connection, cap)
+                _initialise(connection, cap, selects=open_categories)
                 connection.close()
                 os.link(draft, path)  # unlike a rename, refuses to replace a file made meanwhile
             finally:
@@ -279,10 +313,12 @@ class Ledger:
             raise IntegrityError(f"{path} is not a readable ledger: {error}") from error
 
     @classmethod
-    def in_memory(cls, *, cap_epsilon: Number, cap_delta: Number) -> Self:
+    def in_memory(
+        cls, *, cap_epsilon: Number, cap_delta: Number, open_categories: bool = False
+    ) -> Self:
         """Make a ledger that dies with the process: for tests and generated worlds only."""
         connection = sqlite3.connect(":memory:", isolation_level=None)
-        _initialise(connection, _cap(cap_epsilon, cap_delta))
+        _initialise(connection, _cap(cap_epsilon, cap_delta), selects=open_categories)
         return cls(connection, name="a ledger in memory")
 
     def close(self) -> None:
@@ -314,6 +350,7 @@ class Ledger:
             raise IntegrityError(f"{self.name} does not begin where it was made")
         self._known.extend(fresh)
         self._spent += total_rho(entry.event for entry in fresh)
+        self._spent_delta += total_reserved_delta(entry.event for entry in fresh)
         return tuple(self._known)
 
     def __iter__(self) -> Iterator[LedgerEntry]:
@@ -324,6 +361,23 @@ class Ledger:
         """Sum of the charges, in rho, exact."""
         self.entries()
         return self._spent
+
+    @property
+    def spent_delta(self) -> Fraction:
+        """What partition selections have spent of the reserved delta, exact."""
+        self.entries()
+        return self._spent_delta
+
+    @property
+    def cap(self) -> Cap:
+        """The most that may ever be spent; how its delta is split is fixed by the first entry."""
+        first = self.entries()[:1]
+        return self._cap_after(first[0].event) if first else self._cap_after(None)
+
+    def _cap_after(self, first: Event | None) -> Cap:
+        """Return the cap of a ledger whose first entry is, or would be, ``first``."""
+        selects = self._selects or (first is not None and reserved_delta(first) > 0)
+        return self._cap.for_selections() if selects else self._cap
 
     @property
     def left(self) -> Fraction:
@@ -349,9 +403,9 @@ class Ledger:
                 raise IntegrityError(f"{self.name} is damaged")
         except sqlite3.DatabaseError as error:
             raise IntegrityError(f"{self.name} is damaged: {error}") from error
-        self._known, self._spent = [], Fraction(0)
+        self._known, self._spent, self._spent_delta = [], Fraction(0), Fraction(0)
         entries = self.entries()
-        if self.spent > self.cap.rho:
+        if self.spent > self.cap.rho or self.spent_delta > self.cap.reserved:
             raise IntegrityError(f"{self.name} holds more charges than its cap allows")
         previous = self._origin
         for note in self._notes():
@@ -390,18 +444,43 @@ class Ledger:
 
     # -- spending -------------------------------------------------------------------------------
 
-    def open_release(self, *, rho: Fraction, seeded: bool) -> "Account":
+    def open_release(
+        self, *, rho: Fraction, seeded: bool, reserved: Fraction = Fraction(0)
+    ) -> "Account":
         """Begin a release that may spend up to ``rho``. Charges nothing yet.
 
+        Args:
+            rho: of the plan, exact.
+            seeded: whether the noise comes from a known seed.
+            reserved: the delta that the plan sets aside for partition selections, which come
+                first in a release; exact.
+
         Raises:
-            BudgetExceededError: less than ``rho`` is left; no row was read, nothing was charged.
+            BudgetExceededError: less than that is left; no row was read, nothing was charged.
         """
-        _validate.exact(rho=rho)
+        _validate.exact(rho=rho, reserved=reserved)
         _validate.positive(rho=rho)
-        spent = self.spent
-        if rho > self.cap.rho - spent:
-            raise self._refusal("this release", cost=rho, left=self.cap.rho - spent)
-        return Account(self, release=secrets.token_hex(8), rho=rho, seeded=seeded)
+        cap = self.cap
+        if reserved and not self._known:
+            cap = self._cap.for_selections()
+        self._require(cap, "this release", cost=rho, reserve=reserved)
+        return Account(
+            self, release=secrets.token_hex(8), rho=rho, seeded=seeded, reserved=reserved
+        )
+
+    def _require(self, cap: Cap, what: str, *, cost: Fraction, reserve: Fraction) -> None:
+        """Raise BudgetExceededError unless ``cap`` has room for one more cost, in both parts."""
+        left, left_delta = cap.rho - self._spent, cap.reserved - self._spent_delta
+        if reserve > left_delta:
+            raise BudgetExceededError(
+                f"{self.name} cannot pay for {what}: its open columns need a delta of "
+                f"{float(reserve):.4g}, and {float(left_delta):.4g} is left of the "
+                f"{float(cap.reserved):.4g} that were set aside for such before the table gave its "
+                "first answer. No row was read for it and nothing was charged for it. To go on, "
+                "declare the values of those columns"
+            )
+        if cost > left:
+            raise self._refusal(what, cap, cost=cost, left=left)
 
     def _charge(
         self, charges: Sequence[Charge], *, release: str, seeded: bool
@@ -411,9 +490,12 @@ class Ledger:
         made = []
         with self._exclusive():
             entries = self.entries()
-            left = self.cap.rho - self._spent
-            if cost > left:
-                raise self._refusal(charges[0].label, cost=cost, left=left)
+            self._require(
+                self._cap_after(entries[0].event if entries else charges[0].event),
+                charges[0].label,
+                cost=cost,
+                reserve=total_reserved_delta(charge.event for charge in charges),
+            )
             previous = entries[-1].digest if entries else self._origin
             for index, charge in enumerate(charges, start=len(entries)):
                 body = {
@@ -434,11 +516,13 @@ class Ledger:
                 made.append(_entry(text, previous))
         return tuple(made)
 
-    def _refusal(self, what: str, *, cost: Fraction, left: Fraction) -> BudgetExceededError:
+    def _refusal(
+        self, what: str, cap: Cap, *, cost: Fraction, left: Fraction
+    ) -> BudgetExceededError:
         advice = "This table's budget is used up: no further release can be made of it."
         if left > 0:
             # Rounded down to three digits, so that the advice itself is within the budget.
-            epsilon = epsilon_from_rho(left, self.cap.delta)
+            epsilon = epsilon_from_rho(left, cap.delta - cap.reserved)
             largest = Fraction(int(epsilon * 1000), 1000)
             factor = Fraction(ceil(100 * cost / left), 100)
             advice = (
@@ -447,7 +531,7 @@ class Ledger:
             )
         return BudgetExceededError(
             f"{self.name} cannot pay for {what}: it costs rho={float(cost):.4g}, and "
-            f"rho={float(left):.4g} is left of {float(self.cap.rho):.4g}. No row was read for it "
+            f"rho={float(left):.4g} is left of {float(cap.rho):.4g}. No row was read for it "
             f"and nothing was charged for it. {advice}",
             cost=cost,
             left=left,
@@ -500,10 +584,13 @@ class Ledger:
 class Account:
     """One release's share of a ledger: the only way to spend from it."""
 
-    def __init__(self, ledger: Ledger, *, release: str, rho: Fraction, seeded: bool) -> None:
+    def __init__(
+        self, ledger: Ledger, *, release: str, rho: Fraction, seeded: bool, reserved: Fraction
+    ) -> None:
         self._ledger = ledger
         self.release = release
         self.rho = rho
+        self.reserved = reserved
         self.seeded = seeded
         self._entries: list[LedgerEntry] = []
 
@@ -531,6 +618,13 @@ class Account:
         if not charges:
             return ()
         cost = sum((zcdp_rho(charge.event) for charge in charges), Fraction(0))
+        reserve = total_reserved_delta(charge.event for charge in charges)
+        before = total_reserved_delta(entry.event for entry in self._entries)
+        if before + reserve > self.reserved:
+            raise BudgetExceededError(
+                f"{charges[0].label} needs a delta of {float(reserve):.4g}, and the plan of this "
+                f"release has {float(self.reserved - before):.4g} set aside; nothing was charged"
+            )
         if cost > self.left:
             raise BudgetExceededError(
                 f"{charges[0].label} costs rho={float(cost):.4g}, and the plan of this release has "
@@ -549,14 +643,27 @@ class Account:
         """
         cap, spent = self._ledger.cap, self.spent
         last = self._entries[-1].index if self._entries else -1
-        after = total_rho(entry.event for entry in self._ledger if entry.index <= last)
+        past = [entry.event for entry in self._ledger if entry.index <= last]
+        after = total_rho(past)
+        shown = {"epsilon": str(cap.epsilon), "delta": str(cap.delta), "rho": str(cap.rho)}
+        reserves: dict[str, object] = {}
+        if cap.reserved:
+            delta = total_reserved_delta(entry.event for entry in self._entries)
+            delta_after = total_reserved_delta(past)
+            shown["reserved_delta"] = str(cap.reserved)
+            reserves = {
+                "reserved_delta_before": str(delta_after - delta),
+                "reserved_delta_release": str(delta),
+                "reserved_delta_after": str(delta_after),
+            }
         return {
             "format": EXTRACT_FORMAT,
             "release": self.release,
-            "cap": {"epsilon": str(cap.epsilon), "delta": str(cap.delta), "rho": str(cap.rho)},
+            "cap": shown,
             "rho_before": str(after - spent),
             "rho_release": str(spent),
             "rho_after": str(after),
+            **reserves,
             "entries": [entry.to_dict() for entry in self._entries],
         }
 
@@ -586,7 +693,7 @@ def _connect(path: str) -> sqlite3.Connection:
     return connection
 
 
-def _initialise(connection: sqlite3.Connection, cap: Cap) -> None:
+def _initialise(connection: sqlite3.Connection, cap: Cap, *, selects: bool) -> None:
     triggers = "".join(
         _APPEND_ONLY.format(table=table, verb=verb)
         for table in ("meta", "entries", "internal")
@@ -599,6 +706,7 @@ def _initialise(connection: sqlite3.Connection, cap: Cap) -> None:
         "delta": str(cap.delta),
         "origin": secrets.token_hex(32),
         "key": secrets.token_bytes(32),
+        **({"selects": "open categories"} if selects else {}),
     }
     connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
 

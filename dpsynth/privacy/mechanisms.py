@@ -11,6 +11,7 @@ from dpsynth.privacy.events import (
     DiscreteGaussianEvent,
     DiscreteLaplaceEvent,
     ExponentialSelectionEvent,
+    PartitionSelectionEvent,
 )
 from dpsynth.privacy.randomness import RandomSource
 from dpsynth.privacy.samplers import (
@@ -148,3 +149,66 @@ class ExponentialSelection:
             raise ValueError("scores must hold at least one candidate")
         rate = Fraction(self.epsilon) / (2 * Fraction(sensitivity))
         return exponential_choice(scores, rate=rate, rng=rng)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartitionSelection:
+    """Release the values that enough units hold, by noisy counts against a threshold.
+
+    Args:
+        sigma_squared: of the discrete Gaussian noise on every count, in units squared, exact.
+        threshold: least noisy count that is released, a whole number, at least 2; see
+            ``dpsynth.privacy.accounting.selection_threshold``.
+        delta: set aside for the release of a value that one unit alone holds, exact.
+
+    Privacy:
+        ``delta``-approximate ``l2_sensitivity_squared / (2 * sigma_squared)``-zCDP where a unit
+        adds at most 1 to a count, and ``delta`` covers ``max_new`` counts of 1; the accountant
+        refuses the event where it does not.
+
+    Source:
+        Korolova, Kenthapadi, Mishra and Ntoulas (2009); Desfontaines, Voss, Gipson and Mandayam
+        (2022), arXiv:2006.03684; Swanberg, Desfontaines and Haney (2023), "DP-SIPS";
+        docs/proofs/partition-selection.md.
+    """
+
+    sigma_squared: Fraction
+    threshold: int
+    delta: Fraction
+
+    def __post_init__(self) -> None:
+        _validate.at_most(MAX_SCALE**2, sigma_squared=self.sigma_squared)
+        self.event(l2_sensitivity_squared=Fraction(1), max_new=Fraction(1))  # checks the fields
+
+    def event(
+        self, *, l2_sensitivity_squared: Fraction, max_new: Fraction
+    ) -> PartitionSelectionEvent:
+        """Describe one use of this mechanism to an accountant. Reads no data."""
+        return PartitionSelectionEvent(
+            sigma_squared=self.sigma_squared,
+            threshold=Fraction(self.threshold),
+            l2_sensitivity_squared=l2_sensitivity_squared,
+            max_new=max_new,
+            delta=self.delta,
+        )
+
+    def release(
+        self, counts: NDArray[np.int64], *, rng: RandomSource
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the places in ``counts`` that are released, ascending, and their noisy counts.
+
+        Args:
+            counts: shape ``(values,)``, int64, units a value. A value that no unit holds is
+                never released: it would tell that somebody knew of it.
+            rng: source of privacy noise.
+
+        Raises:
+            TypeError: ``counts`` is not int64.
+            ValueError: ``counts`` is not one-dimensional.
+        """
+        _validate.counts(counts=counts)
+        held = np.flatnonzero(counts > 0)
+        noise = discrete_gaussian(Fraction(self.sigma_squared), size=held.size, rng=rng)
+        noisy = counts[held] + noise
+        released = noisy >= self.threshold
+        return held[released], noisy[released]

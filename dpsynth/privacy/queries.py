@@ -13,7 +13,11 @@ from numpy.typing import NDArray
 
 from dpsynth import _validate
 from dpsynth.domain import Domain, NeighboringRelation, PrivacyUnit
-from dpsynth.privacy.events import DiscreteGaussianEvent, DiscreteLaplaceEvent
+from dpsynth.privacy.events import (
+    DiscreteGaussianEvent,
+    DiscreteLaplaceEvent,
+    PartitionSelectionEvent,
+)
 from dpsynth.privacy.mechanisms import DiscreteGaussian, DiscreteLaplace
 
 
@@ -120,6 +124,54 @@ class MarginalErrorQuery:
     def score(self, candidate: int, distance: int) -> int:
         """Return the score of one candidate from its distance."""
         return self.weights[candidate] * distance + self.offsets[candidate]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValuesQuery:
+    """Which values of an open column do enough units hold? See ``TableSource.values``.
+
+    Args:
+        column: an open column of ``domain``.
+        domain: the codes that a column may hold before its values are known.
+    """
+
+    column: str
+    domain: Domain
+
+    def __post_init__(self) -> None:
+        _check_clique((self.column,), self.domain)
+
+    @property
+    def label(self) -> str:
+        """Public name of the query: the column's name only."""
+        return f"values({self.column})"
+
+    def l2_sensitivity_squared(self, unit: PrivacyUnit) -> Fraction:
+        """A unit is counted once a value, whatever its rows, and has one value a row at most."""
+        return _rows_moved(unit)
+
+    def max_new(self, unit: PrivacyUnit) -> Fraction:
+        """Worst where all rows of a unit hold values of their own that nobody else has."""
+        return _rows_moved(unit)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Discovery:
+    """Values that enough units hold, as far as the noise lets tell.
+
+    Attributes:
+        query: what was asked.
+        values: text, sorted, each once.
+        units: shape ``(values,)``, int64: noisy units that hold each value.
+        event: how they were selected.
+        entry: index of the ledger entry that paid for it.
+    """
+
+    query: ValuesQuery
+    values: tuple[str, ...]
+    units: NDArray[np.int64]
+    event: PartitionSelectionEvent
+    entry: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """What an engine that holds the rows must offer to the curator."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -26,5 +26,22 @@ class TableSource(Protocol):
 
         The groups are public (declared, or computed from noisy answers); each column's new codes
         are 0 to the largest group number.
+        """
+        ...
+
+    def values(self, column: str) -> tuple[Sequence[str], NDArray[np.int64]]:
+        """Return the undeclared values that units hold in an open column, and how many hold each.
+
+        A unit is counted at most once a value. A value that no kept row holds is left out: that
+        others held it may not show. The texts come sorted, each once; the counts are int64.
+        """
+        ...
+
+    def closed(self, values: Mapping[str, Sequence[str]], domain: Domain) -> "TableSource":
+        """Return the same rows with new codes for the given ``values`` of open columns.
+
+        The values are public (released by a selection), and so is ``domain``, which counts them.
+        Each gets a code after the declared levels, in the order given; the codes behind those move
+        up. Other columns keep their codes, and all lose what they held of undeclared values.
         """
         ...

@@ -3,6 +3,7 @@
 import datetime as dt
 import math
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -20,7 +21,15 @@ from dpsynth.errors import SchemaError
 from dpsynth.schema.codes import Rollup, known_system
 from dpsynth.schema.dtypes import BOOLEAN_DTYPES, INTEGER_DTYPES, Dtype, holds, with_nulls
 from dpsynth.schema.provenance import DECLARED, Provenance
-from dpsynth.schema.values import MAX_TEXT, Number, Scalar, is_number, key, one_type
+from dpsynth.schema.values import (
+    MAX_TEXT,
+    Number,
+    Scalar,
+    is_number,
+    key,
+    learnable,
+    one_type,
+)
 
 # A declared range of at most this many whole numbers or days needs no bins: each is a level.
 MAX_OWN_LEVELS = 128
@@ -130,6 +139,11 @@ class ModeledColumn(Column):
         return False
 
     @property
+    def learns_values(self) -> bool:
+        """Whether values must be learnt privately: the list of them is declared to be open."""
+        return False
+
+    @property
     def has_missing(self) -> bool:
         """Whether there is a missing level, always the last code."""
         return self.nullable or bool(self.missing_codes)
@@ -233,52 +247,116 @@ class LevelsColumn(ModeledColumn):
 
 
 class CategoricalColumn(LevelsColumn):
-    """Unordered levels: a declared list, or an open code list with a public rollup.
+    """Unordered levels: a declared list, a code list with a public rollup, or an open list.
 
     Args:
         codes: name of the code system, such as "ICD-9-CM"; one that is known brings its rollup.
         rollup: the rule that turns any code into a level of a finite public list.
+        open: the values are learnt privately: those that enough persons hold. ``values`` may list
+            some that need no learning. All text.
+        other: of an open column, the level of every value that was not released; default "other".
     """
 
-    facts: ClassVar[tuple[str, ...]] = (*LevelsColumn.facts, "codes", "rollup")
+    facts: ClassVar[tuple[str, ...]] = (*LevelsColumn.facts, "codes", "rollup", "open")
 
     kind: Literal["categorical"] = "categorical"
     codes: StrictStr | None = None
     rollup: Rollup | None = None
+    open: StrictBool = False
+    other: StrictStr | None = None
 
     @model_validator(mode="after")
     def _one_list(self) -> "CategoricalColumn":
-        if self.values is not None and (self.rollup is not None or self.codes is not None):
+        if self.open:
+            self._check_open()
+        elif self.other is not None:
+            raise self.wrong("other", "only an open column has this: say open = true")
+        elif self.values is not None and (self.rollup is not None or self.codes is not None):
             raise self.wrong("values", "declare either `values`, or `codes` with a `rollup`")
         if self.rule is not None and not self.levels:
             raise self.wrong("rollup", "at least one level must not be a missing code")
         return self
 
+    def _check_open(self) -> None:
+        if self.rollup is not None:
+            raise self.wrong("rollup", "declare either `open`, or a `rollup` to a public list")
+        if any(not isinstance(value, str) for value in self.values or ()):
+            raise self.wrong("values", "of an open column must be text")
+        if self.dtype not in (None, "str"):
+            raise self.wrong("dtype", "of an open column must be 'str'")
+        if not learnable(self.placeholder):
+            raise self.wrong("other", "must have 1 to 100 printable characters")
+        taken = {key(value) for value in (*(self.values or ()), *self.missing_codes)}
+        if self.placeholder in taken:
+            raise self.wrong("other", "must differ from the values and the missing codes")
+
+    @property
+    def placeholder(self) -> str:
+        """The level of an open column for what was not released."""
+        return "other" if self.other is None else self.other.strip()
+
+    @property
+    def learns_values(self) -> bool:
+        """Whether the list of values is declared to be open."""
+        return self.open
+
     @property
     def rule(self) -> Rollup | None:
-        """The rollup declared, or the one that the code system brings."""
+        """The rollup declared, or the one that the code system brings; none if open."""
+        if self.open:
+            return None
         if self.rollup is not None or self.codes is None:
             return self.rollup
         system = known_system(self.codes)
         return None if system is None else Rollup(rule=system)
 
     def is_ready(self) -> bool:
-        """Whether the levels are declared."""
-        return self.values is not None or self.rule is not None
+        """Whether the levels are declared, or declared to be learnt."""
+        return self.open or self.values is not None or self.rule is not None
+
+    def stated(self) -> tuple[str, ...]:
+        """The facts that this column states, in a fixed order."""
+        return tuple(field for field in super().stated() if field != "open" or self.open)
+
+    @property
+    def known(self) -> tuple[bool | int | float | str, ...]:
+        """The declared values, without those that mean missing."""
+        codes = {key(code) for code in self.missing_codes}
+        return tuple(value for value in self.values or () if key(value) not in codes)
 
     @property
     def levels(self) -> tuple[bool | int | float | str, ...]:
-        """The levels in order, without those that mean missing."""
+        """The levels in order, without those that mean missing; of an open list the known ones."""
+        if self.open:
+            return (*self.known, self.placeholder)
         if self.rule is None:
             return super().levels
         codes = {key(code) for code in self.missing_codes}
         return tuple(level for level in self.rule.levels if level not in codes)
 
+    def learnt(self, values: Sequence[str]) -> "CategoricalColumn":
+        """Return the column with released ``values`` among the known ones, after the declared.
+
+        Raises:
+            SchemaError: one is no value that an open column can learn, or stands there already.
+        """
+        taken = {key(level) for level in (*self.levels, *self.missing_codes)}
+        if not self.open or taken & set(values) or len(set(values)) < len(values):
+            raise self.wrong("values", "these cannot be learnt: not open, or one is known already")
+        if not all(learnable(value) and value == value.strip() for value in values):
+            raise self.wrong("values", "one of these cannot be the value of an open column")
+        return self.model_copy(update={"values": (*self.known, *values) or None})
+
     def undeclared(self) -> tuple[tuple[str, str], ...]:
         """Say that a list or a rule is wanted, if it is."""
         if self.is_ready():
             return ()
-        return (("values", "declare the list of values, or a `rollup` to a public list"),)
+        return (
+            (
+                "values",
+                "declare the list of values, a `rollup` to a public list, or `open = true`",
+            ),
+        )
 
 
 class OrdinalColumn(LevelsColumn):

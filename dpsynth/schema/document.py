@@ -13,7 +13,7 @@ from pydantic import model_validator as validator
 
 from dpsynth.domain import PrivacyUnit
 from dpsynth.errors import SchemaError
-from dpsynth.schema.columns import AnyColumn, Column, ModeledColumn
+from dpsynth.schema.columns import AnyColumn, CategoricalColumn, Column, ModeledColumn
 from dpsynth.schema.provenance import DECLARED, Provenance
 from dpsynth.schema.wording import one_sentence
 
@@ -273,6 +273,25 @@ class Schema(BaseModel):
             unit = unit.model_copy(update={"provenance": _adopt(unit.provenance, adopted)})
         return self.model_copy(update={"columns": changed, "unit": unit})
 
+    def with_values(self, values: Mapping[str, Sequence[str]]) -> "Schema":
+        """Return the schema with released values among the known ones of open columns.
+
+        For coding and decoding alone: what a release learnt is not declared, and a release's own
+        schema does not state it.
+
+        Raises:
+            SchemaError: a column is not open, or a value is none that one can learn.
+        """
+        learnt = {
+            name: column.learnt(held)
+            for name, held in values.items()
+            if isinstance(column := self.column(name), CategoricalColumn)
+        }
+        if learnt.keys() != values.keys():
+            raise SchemaError("values were learnt for a column that is not categorical")
+        columns = tuple(learnt.get(column.name, column) for column in self.columns)
+        return self.model_copy(update={"columns": columns})
+
     def provenance_summary(self) -> dict[str, Any]:
         """Return the origin of every fact by column and field; plain data.
 
@@ -302,6 +321,7 @@ class Schema(BaseModel):
 
 
 _ORDER = tuple(Schema.model_fields)
+_OFF = ("nullable", "open")  # switches that are off by default
 _UNPAID = (
     "says `learnt`, but it stands here before any charge is made: leave the field out so that the "
     "release learns and pays for it, or say how it is known (declared, or confirmed with a source)"
@@ -317,6 +337,10 @@ def _adopt(origins: Mapping[Any, Provenance], adopted: Provenance) -> dict[Any, 
 
 def _learnt(column: Column) -> dict[str, dict[str, str]]:
     """What a release learns of a column because nothing declares it, and who pays."""
+    if isinstance(column, ModeledColumn) and column.learns_values:
+        return {
+            "learnt_values": Provenance(status="learnt", entry=f"values({column.name})").filled()
+        }
     if not isinstance(column, ModeledColumn) or not column.learns_bins:
         return {}
     origin = Provenance(status="learnt", entry=f"bins({column.name})").filled()
@@ -334,7 +358,7 @@ def _without_defaults(data: Any) -> Any:
         return {
             name: value
             for name, value in kept.items()
-            if not (value == [] or value == {} or (name == "nullable" and value is False))
+            if not (value == [] or value == {} or (name in _OFF and value is False))
         }
     if isinstance(data, list):
         return [_without_defaults(value) for value in data]

@@ -9,6 +9,8 @@ Scalar = StrictBool | StrictInt | StrictFloat | StrictStr
 
 # Longer text is never a declared value, so an oversized cell needs no reading.
 MAX_TEXT = 1_000
+# Nor is text longer than this ever a value that an open column can learn.
+MAX_OPEN_TEXT = 100
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
@@ -36,3 +38,12 @@ def one_type(values: tuple[bool | int | float | str, ...]) -> bool:
     if all(isinstance(value, bool) for value in values):
         return True
     return all(is_number(value) for value in values)
+
+
+def learnable(text: str) -> bool:
+    """Tell whether an open column can learn ``text``: short, and printable on one line.
+
+    By the text alone, so that no cell decides about another. Control characters, line breaks,
+    marks that turn the direction of writing and lone surrogates never come out of a release.
+    """
+    return 0 < len(text) <= MAX_OPEN_TEXT and text.isprintable()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dpsynth.domain import Domain
 from dpsynth.encoding.codec import base_domain, smallest_unsigned
 from dpsynth.encoding.table import encode_table
+from dpsynth.encoding.undeclared import Undeclared
 from dpsynth.privacy.bounding import bound_rows, content_digests, control_coin, person_digests
 from dpsynth.sources.persons import person_numbers
 from dpsynth.sources.structure import check_columns
@@ -32,9 +33,19 @@ class FrameSource:
     Args:
         codes: by column, each of shape ``(rows,)``, unsigned, below the column's size.
         domain: the columns and their sizes.
+        undeclared: by open column, what its cells hold beside the declared levels.
+        units: shape ``(rows,)``, int64, whose row each is, at least 0; where not given, every row
+            is its own unit.
     """
 
-    def __init__(self, codes: Mapping[str, NDArray[Any]], domain: Domain) -> None:
+    def __init__(
+        self,
+        codes: Mapping[str, NDArray[Any]],
+        domain: Domain,
+        *,
+        undeclared: Mapping[str, Undeclared] | None = None,
+        units: NDArray[np.int64] | None = None,
+    ) -> None:
         if tuple(codes) != domain.columns:
             raise ValueError("codes and domain must have the same columns in the same order")
         if len({column.shape for column in codes.values()}) > 1:
@@ -46,6 +57,8 @@ class FrameSource:
         }
         self.__cache: dict[tuple[str, ...], NDArray[np.int64]] = {}
         self.__cached = 0
+        self.__undeclared = dict(undeclared or {})
+        self.__units = units
 
     def count(self, clique: tuple[str, ...]) -> NDArray[np.int64]:
         """Return exact rows per cell, row-major over the clique."""
@@ -74,6 +87,19 @@ class FrameSource:
     def count_many(self, cliques: Sequence[tuple[str, ...]]) -> list[NDArray[np.int64]]:
         """Return ``count`` of every clique."""
         return [self.count(clique) for clique in cliques]
+
+    def values(self, column: str) -> tuple[Sequence[str], NDArray[np.int64]]:
+        """Return the undeclared values that rows hold, sorted, and how many units hold each."""
+        held = self.__undeclared[column]
+        units = np.arange(held.index.size) if self.__units is None else self.__units
+        return held.holders(units)
+
+    def closed(self, values: Mapping[str, Sequence[str]], domain: Domain) -> "FrameSource":
+        """Return the same rows with codes of their own for ``values`` of open columns."""
+        codes = dict(self.__codes)
+        for name, released in values.items():
+            codes[name] = self.__undeclared[name].recoded(codes[name], released)
+        return FrameSource(codes, domain)
 
     def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> "FrameSource":
         """Return the same rows with codes regrouped: ``groups[column][code]`` is the new code."""
@@ -146,7 +172,12 @@ def prepare(
     chosen = kept & ~aside
     codes = {name: column[chosen] for name, column in encoded.codes.items()}
     return Prepared(
-        source=FrameSource(codes, base_domain(schema)),
+        source=FrameSource(
+            codes,
+            base_domain(schema),
+            undeclared={name: held.take(chosen) for name, held in encoded.undeclared.items()},
+            units=None if persons is None else persons[chosen],
+        ),
         members=frame.loc[chosen].reset_index(drop=True),
         controls=frame.loc[kept & aside].reset_index(drop=True),
         identity=_identity(digests, schema, key=key("identity")),

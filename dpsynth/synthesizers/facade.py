@@ -29,20 +29,36 @@ if TYPE_CHECKING:
 BINS_SHARE = Fraction(1, 10)  # of rho, spent on bins where the schema leaves any to be learned
 
 
-def budget(epsilon: Fraction | float | str, delta: Fraction | float | str) -> tuple[Fraction, ...]:
+def budget(
+    epsilon: Fraction | float | str,
+    delta: Fraction | float | str,
+    *,
+    reserved: Fraction = Fraction(0),
+) -> tuple[Fraction, ...]:
     """Return (epsilon, delta, rho), exact; rho is rounded down.
+
+    Args:
+        epsilon: of the claim.
+        delta: of the claim.
+        reserved: the part of ``delta`` that is spent beside rho, below it.
 
     Raises:
         UsageError: epsilon is not above 0, delta is not in (0, 1), or epsilon is too small.
     """
     exact_epsilon = as_fraction(epsilon, name="epsilon")
-    exact_delta = as_fraction(delta, name="delta")
-    if exact_delta >= 1:
-        raise UsageError("delta must be below 1; a usual choice is far below 1 / rows, as 1e-9")
+    exact_delta = _delta(delta)
     try:
-        return exact_epsilon, exact_delta, rho_from_epsilon(exact_epsilon, exact_delta)
+        rho = rho_from_epsilon(exact_epsilon, exact_delta - reserved)
     except ValueError as error:
         raise UsageError(str(error)) from error
+    return exact_epsilon, exact_delta, rho
+
+
+def _delta(delta: Fraction | float | str) -> Fraction:
+    exact = as_fraction(delta, name="delta")
+    if exact >= 1:
+        raise UsageError("delta must be below 1; a usual choice is far below 1 / rows, as 1e-9")
+    return exact
 
 
 def is_pure(delta: Fraction | float | str) -> bool:
@@ -118,18 +134,21 @@ class Synthesizer(ABC):
             UsageError: epsilon or delta is out of range, or this synthesizer has no pure form.
         """
         from dpsynth.encoding.bins import PrivateBins
+        from dpsynth.encoding.values import PrivateValues
 
         schema.require_closed()
         if is_pure(delta):
             return self._pure_plan(schema, epsilon)
-        exact_epsilon, exact_delta, rho = budget(epsilon, delta)
-        unit = schema.privacy_unit
-        bins = PrivateBins()
-        bins_rho = _bins_rho(schema, rho)
-        domain = bins.domain(schema)
+        unit, bins, values = schema.privacy_unit, PrivateBins(), PrivateValues()
+        reserved = values.reserved(schema, _delta(delta))
+        exact_epsilon, exact_delta, rho = budget(epsilon, delta, reserved=reserved)
+        values_rho, bins_rho = values.rho(schema, rho), _bins_rho(schema, rho)
+        domain = values.domain(schema, bins.domain(schema))
         try:
-            steps = bins.steps(schema, unit=unit, rho=bins_rho) if bins_rho else ()
-            steps += self.steps(domain, unit=unit, rho=rho - bins_rho)
+            # Values first: a ledger's first entry decides how its delta is split.
+            steps = values.steps(schema, unit=unit, rho=values_rho, reserved=reserved)
+            steps += bins.steps(schema, unit=unit, rho=bins_rho) if bins_rho else ()
+            steps += self.steps(domain, unit=unit, rho=rho - values_rho - bins_rho)
         except ValueError as error:
             raise _unsplittable(error) from error
         return Plan(
@@ -146,12 +165,18 @@ class Synthesizer(ABC):
 
     def _pure_plan(self, schema: "Schema", epsilon: Fraction | float | str) -> Plan:
         from dpsynth.encoding.bins import PrivateBins
+        from dpsynth.encoding.values import PrivateValues
 
         exact_epsilon = as_fraction(epsilon, name="epsilon")
         if exact_epsilon > MOST_EPSILON:
             raise UsageError(f"epsilon must be at most {MOST_EPSILON}")
         unit = schema.privacy_unit
         domain = PrivateBins().domain(schema)
+        if opened := PrivateValues().columns(schema):
+            raise UsageError(
+                f"the column {opened[0]!r} is open, and learning its values needs a delta; declare "
+                "its values, or ask for a delta above 0"
+            )
         try:
             steps = self.pure_steps(domain, unit=unit, epsilon=exact_epsilon)
         except ValueError as error:
@@ -211,7 +236,7 @@ class Synthesizer(ABC):
         plan = self.plan(schema, epsilon=epsilon, delta=delta)
         check_columns(table.columns, schema)
         with open_ledger(ledger) as book:
-            account = book.open_release(rho=plan.rho, seeded=False)
+            account = book.open_release(rho=plan.rho, reserved=plan.reserved_delta, seeded=False)
             prepared = prepare(table, schema, key=book.keyed, control=control_share(control))
             return self.fit_prepared(prepared, schema=schema, plan=plan, account=account)
 
@@ -225,29 +250,39 @@ class Synthesizer(ABC):
         rng: RandomSource | None = None,
     ) -> "FittedModel":
         """Spend ``plan`` on rows that are coded and bounded; see ``fit`` for the usual way in."""
+        from dpsynth.encoding import base_domain
         from dpsynth.encoding.bins import PrivateBins
         from dpsynth.encoding.coarsening import Coarsening
+        from dpsynth.encoding.values import PrivateValues
         from dpsynth.synthesizers.fitted import FittedModel
 
         curator = Curator(
             prepared.source, unit=plan.unit, account=account, rng=rng or PrivacyRandom()
         )
+        bins, values = PrivateBins(), PrivateValues()
+        planned = values.domain(schema, bins.domain(schema))
+        values_rho = values.rho(schema, plan.rho)
+        learnt = values.learn(curator, schema, rho=values_rho, reserved=plan.reserved_delta)
+        full = schema.with_values(learnt)
+        if learnt:
+            curator = curator.closed(learnt, base_domain(full))
         coarsenings = {
             name: Coarsening.identity(size) for name, size in curator.domain.sizes.items()
         }
-        planned = PrivateBins().domain(schema)
         bins_rho = Fraction(0) if plan.delta == 0 else _bins_rho(schema, plan.rho)
         if bins_rho:
-            coarsenings.update(PrivateBins().learn(curator, schema, rho=bins_rho))
+            coarsenings.update(bins.learn(curator, full, rho=bins_rho))
         binned = curator.coarsened({name: c.groups for name, c in coarsenings.items()})
         if plan.delta == 0:
             learned = self.pure_learn(binned, epsilon=plan.epsilon, planned=planned)
         else:
-            learned = self.learn(binned, rho=plan.rho - bins_rho, planned=planned)
+            left = plan.rho - values_rho - bins_rho
+            learned = self.learn(binned, rho=left, planned=planned)
         for name, merged in learned.coarsenings.items():
             coarsenings[name] = coarsenings[name].then(merged)
         return FittedModel(
             schema=schema,
+            values=learnt,
             model=learned.model,
             coarsenings=coarsenings,
             synthesizer={"name": self.name, "settings": self.settings},

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpsynth.encoding.coarsening import Coarsening
+from dpsynth.encoding.values import read_values
 from dpsynth.errors import DpsynthError, IntegrityError, UsageError
 from dpsynth.models.graphical.model import GraphicalModel
 from dpsynth.schema import Schema
@@ -32,6 +33,7 @@ class FittedModel:
         model: the distribution over the modeled codes.
         coarsenings: for each modeled column, how its declared codes were grouped, and the share
             of each code in its group.
+        values: by open column, the values that a selection released; sorted text.
         synthesizer: name and settings.
         plan: the bill that was planned, as a document.
         ledger_extract: the bill that was paid, as a document.
@@ -41,8 +43,14 @@ class FittedModel:
     model: GraphicalModel
     coarsenings: Mapping[str, Coarsening]
     synthesizer: Mapping[str, Any]
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     plan: Mapping[str, Any] = field(default_factory=dict)
     ledger_extract: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def full_schema(self) -> Schema:
+        """The schema with what was learnt of open columns: it codes and decodes, as the model."""
+        return self.schema.with_values(self.values)
 
     @property
     def total(self) -> float:
@@ -72,7 +80,7 @@ class FittedModel:
         rng = np.random.default_rng(seed)
         drawn = self.model.sample(wanted, rng)
         codes = {name: self.coarsenings[name].expand(drawn[name], rng) for name in drawn}
-        return decode_table(codes, self.schema, rng, rows=wanted)
+        return decode_table(codes, self.full_schema, rng, rows=wanted)
 
     def save(self, folder: Path | str) -> None:
         """Write the model into ``folder``: JSON and plain arrays, nothing executable."""
@@ -91,6 +99,11 @@ class FittedModel:
             "schema": self.schema.to_dict(),
             "graphical": header,
             "coarsened": list(self.coarsenings),
+            **(
+                {"values": {n: list(held) for n, held in self.values.items()}}
+                if self.values
+                else {}
+            ),
             "plan": dict(self.plan),
             "ledger": dict(self.ledger_extract),
         }
@@ -133,6 +146,7 @@ class FittedModel:
                 model=GraphicalModel.from_arrays(document["graphical"], graphical),
                 coarsenings=coarsenings,
                 synthesizer=document["synthesizer"],
+                values=read_values(document.get("values", {})),
                 plan=document["plan"],
                 ledger_extract=document["ledger"],
             )
@@ -148,7 +162,7 @@ class FittedModel:
     def _check(self) -> None:
         from dpsynth.encoding import base_domain
 
-        declared = base_domain(self.schema)
+        declared = base_domain(self.full_schema)
         if not set(declared.columns) == set(self.coarsenings) == set(self.model.domain.columns):
             raise ValueError("the model and the schema name different columns")
         for name, coarsening in self.coarsenings.items():

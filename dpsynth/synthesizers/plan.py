@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from dpsynth.domain import PrivacyUnit
-from dpsynth.privacy.accounting import total_pure_epsilon, total_rho, zcdp_rho
+from dpsynth.privacy.accounting import total_pure_epsilon, total_reserved_delta, total_rho, zcdp_rho
 from dpsynth.privacy.events import event_to_dict
 from dpsynth.synthesizers.base import Step
 
@@ -59,9 +59,16 @@ class Plan:
     def __post_init__(self) -> None:
         if total_rho(step.event for step in self.steps) != self.rho:
             raise ValueError("the steps of a plan must add up to its rho")
+        if self.reserved_delta and self.reserved_delta >= self.delta:
+            raise ValueError("the steps of a plan must leave some of its delta to its rho")
         pure = self.delta == 0
         if pure and total_pure_epsilon(step.event for step in self.steps) != self.epsilon:
             raise ValueError("the steps of a plan without a delta must add up to its epsilon")
+
+    @property
+    def reserved_delta(self) -> Fraction:
+        """What partition selections spend of ``delta``, exact; rho goes with what is left."""
+        return total_reserved_delta(step.event for step in self.steps)
 
     def to_dict(self) -> dict[str, object]:
         """Write the plan as JSON-able values; fractions as "p/q" text."""
@@ -78,6 +85,7 @@ class Plan:
             "epsilon": str(self.epsilon),
             "delta": str(self.delta),
             "rho": str(self.rho),
+            **({"reserved_delta": str(self.reserved_delta)} if self.reserved_delta else {}),
             "unit": {
                 "name": self.unit.name,
                 "column": self.unit_column,

@@ -50,12 +50,15 @@ class Reading:
         shape: their numbers of codes at that time.
         counts: the exact answer.
         paid: ledger entries that were on record when the rows were read.
+        texts: the values that were counted, where an open column was asked for its values; then
+            ``counts`` has one number each.
     """
 
     clique: tuple[str, ...]
     shape: tuple[int, ...]
     counts: NDArray[np.int64]
     paid: int
+    texts: tuple[str, ...] | None = None
 
 
 class RecordingSource:
@@ -77,16 +80,32 @@ class RecordingSource:
         """Return exact rows per cell, and note them."""
         return self._note(clique).counts
 
+    def values(self, column: str) -> tuple[Sequence[str], NDArray[np.int64]]:
+        """Return the values of an open column and their units, and note them."""
+        reading = self._note((column,), values=True)
+        return reading.texts or (), reading.counts
+
+    def closed(self, values: Mapping[str, Sequence[str]], domain: Domain) -> "RecordingSource":
+        """Return the same rows with codes for released values, on the same tape."""
+        return RecordingSource(self._source.closed(values, domain), paid=self._paid, tape=self.tape)
+
     def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> "RecordingSource":
         """Return the same rows with codes regrouped, on the same tape."""
         return RecordingSource(self._source.coarsened(groups), paid=self._paid, tape=self.tape)
 
-    def _note(self, clique: tuple[str, ...]) -> Reading:
+    def _note(self, clique: tuple[str, ...], *, values: bool = False) -> Reading:
+        texts: tuple[str, ...] | None = None
+        if values:
+            held, counts = self._source.values(*clique)
+            texts = tuple(held)
+        else:
+            counts = self._source.count(clique)
         reading = Reading(
             clique=clique,
             shape=self.domain.shape(clique),
-            counts=self._source.count(clique),
+            counts=counts,
             paid=self._paid(),
+            texts=texts,
         )
         self.tape.append(reading)
         return reading
@@ -112,14 +131,31 @@ class ReplayingSource(RecordingSource):
         Raises:
             DivergedError: the recording asked something else here, or nothing.
         """
+        return self._recalled(clique).counts
+
+    def values(self, column: str) -> tuple[Sequence[str], NDArray[np.int64]]:
+        """Return the recorded values of the same place in the sequence, as ``count`` does."""
+        then = self._recalled((column,), values=True)
+        return then.texts or (), then.counts
+
+    def _recalled(self, clique: tuple[str, ...], *, values: bool = False) -> Reading:
         place = len(self.tape)
-        mine = self._note(clique)
+        mine = self._note(clique, values=values)
         if place >= len(self._recorded):
             raise DivergedError("the neighbor's rows were read more often")
         then = self._recorded[place]
-        if (then.clique, then.shape, then.paid) != (mine.clique, mine.shape, mine.paid):
+        if _asked(then) != _asked(mine):
             raise DivergedError(f"another question was asked of the neighbor's rows: {clique}")
-        return then.counts
+        return then
+
+    def closed(self, values: Mapping[str, Sequence[str]], domain: Domain) -> "ReplayingSource":
+        """Return the same rows with codes for released values, in the same replay."""
+        return ReplayingSource(
+            self._source.closed(values, domain),
+            paid=self._paid,
+            tape=self.tape,
+            recorded=self._recorded,
+        )
 
     def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> "ReplayingSource":
         """Return the same rows with codes regrouped, in the same replay."""
@@ -129,6 +165,10 @@ class ReplayingSource(RecordingSource):
             tape=self.tape,
             recorded=self._recorded,
         )
+
+
+def _asked(reading: Reading) -> tuple[object, ...]:
+    return reading.clique, reading.shape, reading.paid, reading.texts is None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,7 +293,7 @@ def _fit(
     # The cap is as wide as it must be: conversions round against the spender.
     cap = epsilon_from_rho(2 * plan.rho, _CAP_DELTA)
     with Ledger.in_memory(cap_epsilon=cap, cap_delta=_CAP_DELTA) as ledger:
-        account = ledger.open_release(rho=plan.rho, seeded=True)
+        account = ledger.open_release(rho=plan.rho, reserved=plan.reserved_delta, seeded=True)
         prepared: Prepared = prepare(table, schema, key=_key)
         source = wrapped(prepared.source, lambda: len(account.entries))
         model = synthesizer.fit_prepared(
@@ -306,4 +346,5 @@ def _same(first: "FittedModel", second: "FittedModel") -> bool:
         and np.array_equal(coarsening.weights, second.coarsenings[name].weights)
         for name, coarsening in first.coarsenings.items()
     )
-    return header == other_header and same_arrays and same_groups
+    same_values = first.values == second.values
+    return header == other_header and same_arrays and same_groups and same_values

@@ -5,7 +5,7 @@ learned in a world can never be certified.
 """
 
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
@@ -42,6 +42,16 @@ class GeneratedSource:
         flat = np.ravel_multi_index(columns, self.domain.shape(clique))
         return np.bincount(flat, minlength=cells).astype(np.int64)
 
+    def values(self, column: str) -> tuple[Sequence[str], NDArray[np.int64]]:
+        """Return nothing: made-up codes have no values beside the declared ones."""
+        del column
+        return (), np.zeros(0, dtype=np.int64)
+
+    def closed(self, values: Mapping[str, Sequence[str]], domain: Domain) -> "GeneratedSource":
+        """Return the same rows with codes for values that nobody holds, behind all others."""
+        del values
+        return GeneratedSource(self._codes, domain)
+
     def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> "GeneratedSource":
         """Return the same rows with codes regrouped."""
         domain = self.domain.regrouped(groups)
@@ -59,6 +69,15 @@ class UnreadableSource:
     def count(self, clique: tuple[str, ...]) -> NoReturn:
         """Fail."""
         raise AssertionError(f"rows were read: {', '.join(clique)}")
+
+    def values(self, column: str) -> NoReturn:
+        """Fail."""
+        raise AssertionError(f"rows were read: {column}")
+
+    def closed(self, values: Mapping[str, Sequence[str]], domain: Domain) -> NoReturn:
+        """Fail."""
+        del domain
+        raise AssertionError(f"rows were read: {', '.join(values)}")
 
     def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> NoReturn:
         """Fail."""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dpsynth.domain import Domain, NeighboringRelation, PrivacyUnit
-from dpsynth.privacy.queries import MarginalErrorQuery, MarginalQuery
+from dpsynth.privacy.queries import MarginalErrorQuery, MarginalQuery, ValuesQuery
 
 DOMAIN = Domain(sizes={"age": 3, "sex": 2})
 CLIQUES = [("age",), ("sex",), ("age", "sex")]
@@ -152,3 +152,33 @@ def test_sensitivities_are_exact_fractions():
     query = MarginalQuery(clique=("age",), domain=DOMAIN)
     assert query.l2_sensitivity_squared(unit) == Fraction(25)
     assert isinstance(query.l2_sensitivity_squared(unit), Fraction)
+
+
+def holders(persons):
+    """Count by hand how many persons hold each value."""
+    held = [value for rows in persons for value in set(rows)]
+    return {value: held.count(value) for value in held}
+
+
+values = st.lists(st.sampled_from("abcdef"), min_size=1, max_size=4)
+
+
+@given(others=st.lists(values), theirs=values)
+def test_a_person_adds_one_to_each_value_held_and_brings_no_more_than_that(others, theirs):
+    query = ValuesQuery(column="age", domain=DOMAIN)
+    before, after = holders(others), holders([*others, theirs])
+    known = [after[value] - before[value] for value in before]
+    new = [after[value] for value in after if value not in before]
+    assert sum(each**2 for each in known) <= query.l2_sensitivity_squared(person(theirs))
+    assert set(known) <= {0, 1}
+    assert set(new) <= {1}
+    assert len(new) <= query.max_new(person(theirs))
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+def test_both_bounds_of_a_selection_are_reached(rows):
+    query, theirs = ValuesQuery(column="age", domain=DOMAIN), list("abcd"[:rows])
+    known = holders([theirs, theirs]).values()
+    assert sum((each - 1) ** 2 for each in known) == query.l2_sensitivity_squared(person(theirs))
+    assert len(holders([theirs])) == query.max_new(person(theirs))
+    assert query.label == "values(age)"

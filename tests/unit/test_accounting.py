@@ -9,10 +9,14 @@ import pytest
 from dpsynth.errors import UnsupportedEventError
 from dpsynth.privacy.accounting import (
     epsilon_from_rho,
+    gaussian_tail,
     least_epsilon,
     pure_epsilon,
+    reserved_delta,
     rho_from_epsilon,
+    selection_threshold,
     total_pure_epsilon,
+    total_reserved_delta,
     total_rho,
     zcdp_rho,
 )
@@ -20,6 +24,7 @@ from dpsynth.privacy.events import (
     DiscreteGaussianEvent,
     DiscreteLaplaceEvent,
     ExponentialSelectionEvent,
+    PartitionSelectionEvent,
 )
 
 GRID = [
@@ -169,3 +174,77 @@ def test_a_delta_next_to_one_is_no_accident():
     delta = 1 - Fraction(1, 10**20)
     assert epsilon_from_rho(Fraction(1, 10), delta) >= 0
     assert rho_from_epsilon(Fraction(1), delta) > 0
+
+
+def values_event(**changed):
+    fields = {
+        "sigma_squared": Fraction(100),
+        "threshold": Fraction(70),
+        "l2_sensitivity_squared": Fraction(5),
+        "max_new": Fraction(5),
+        "delta": Fraction(1, 10**9),
+    }
+    return PartitionSelectionEvent(**{**fields, **changed})
+
+
+def test_a_selection_of_values_costs_rho_and_a_delta():
+    event = values_event()
+    assert zcdp_rho(event) == Fraction(5, 200)
+    assert reserved_delta(event) == Fraction(1, 10**9)
+    gaussian = DiscreteGaussianEvent(sigma_squared=Fraction(1), l2_sensitivity_squared=Fraction(1))
+    assert reserved_delta(gaussian) == 0
+    assert total_reserved_delta([event, gaussian, event]) == Fraction(2, 10**9)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"threshold": Fraction(60)},
+        {"max_new": Fraction(5000)},
+        {"sigma_squared": Fraction(200)},
+        {"delta": Fraction(1, 10**13)},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_a_selection_that_sets_too_little_aside_has_no_price(changed):
+    for price in (zcdp_rho, reserved_delta):
+        with pytest.raises(UnsupportedEventError, match="sets less delta aside"):
+            price(values_event(**changed))
+
+
+def test_what_is_unknown_has_no_reserve_either():
+    with pytest.raises(UnsupportedEventError, match="no zCDP analysis"):
+        reserved_delta(object())
+
+
+def test_the_least_threshold_is_the_least_that_is_priced():
+    for sigma_squared in (Fraction(1, 100), Fraction(3), Fraction(10**9), Fraction(2**96)):
+        for max_new, delta in ((1, Fraction(1, 2)), (7, Fraction(1, 10**12))):
+            threshold = selection_threshold(sigma_squared, max_new=Fraction(max_new), delta=delta)
+            assert max_new * gaussian_tail(threshold - 1, sigma_squared) <= delta
+            assert threshold == 2 or max_new * gaussian_tail(threshold - 2, sigma_squared) > delta
+
+
+def test_a_tail_is_a_chance_and_falls():
+    tails = [gaussian_tail(start, Fraction(30)) for start in range(1, 200)]
+    assert 0 < min(tails) <= max(tails) <= 1
+    assert tails == sorted(tails, reverse=True)
+    assert gaussian_tail(10**9, Fraction(1, 2)) == Fraction(1, 10**100)
+
+
+def test_a_delta_that_nothing_can_be_set_aside_from_is_refused():
+    with pytest.raises(ValueError, match="too small to set any aside"):
+        selection_threshold(Fraction(1), max_new=Fraction(1), delta=Fraction(1, 10**101))
+
+
+def test_a_claim_pays_the_reserves_first():
+    event = values_event()
+    delta = Fraction(3, 10**9)
+    assert least_epsilon([event, event], delta) == epsilon_from_rho(
+        Fraction(10, 200), Fraction(1, 10**9)
+    )
+    with pytest.raises(ValueError, match="nothing of delta is left"):
+        least_epsilon([event, event, event], delta)
+    assert pure_epsilon(event) is None
+    with pytest.raises(ValueError, match="delta is 0"):
+        least_epsilon([event], Fraction(0))

@@ -12,8 +12,13 @@ from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.errors import BudgetExceededError
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.ledger import Ledger
-from dpsynth.privacy.mechanisms import DiscreteGaussian, DiscreteLaplace, ExponentialSelection
-from dpsynth.privacy.queries import MarginalErrorQuery, MarginalQuery
+from dpsynth.privacy.mechanisms import (
+    DiscreteGaussian,
+    DiscreteLaplace,
+    ExponentialSelection,
+    PartitionSelection,
+)
+from dpsynth.privacy.queries import MarginalErrorQuery, MarginalQuery, ValuesQuery
 from dpsynth.privacy.randomness import SeededRandom
 
 DOMAIN = Domain(sizes={"age": 3, "sex": 2})
@@ -34,6 +39,13 @@ class CountingSource:
     def count(self, clique):
         self.asked.append((clique, len(self.ledger.entries())))
         return np.array(self.counts[clique], dtype=np.int64)
+
+    def values(self, column):
+        self.asked.append((column, len(self.ledger.entries())))
+        return ["rare", "often", "nobody", "also"], np.array([1, 5000, 0, 6000], dtype=np.int64)
+
+    def closed(self, values, domain):
+        return CountingSource(self.ledger, self.asked, self.counts, domain)
 
     def coarsened(self, groups):
         domain = self.domain.replace({name: int(g.max()) + 1 for name, g in groups.items()})
@@ -271,3 +283,74 @@ def test_noise_that_would_leave_int64_is_refused_when_made():
         DiscreteGaussian(sigma_squared=Fraction(2**96 + 1))
     with pytest.raises(ValueError, match="scale must be at most"):
         DiscreteLaplace(scale=Fraction(2**48 + 1))
+
+
+NOTICED = PartitionSelection(sigma_squared=Fraction(9), threshold=40, delta=Fraction(1, 10**8))
+
+
+@pytest.fixture
+def open_world():
+    ledger = Ledger.in_memory(cap_epsilon=Fraction(10**9), cap_delta=Fraction(1, 10**6))
+    account = ledger.open_release(rho=Fraction(10**5), reserved=Fraction(2, 10**8), seeded=True)
+    source = CountingSource(ledger)
+    unit = PrivacyUnit(max_rows=2, name="person")
+    return ledger, source, Curator(source, unit=unit, account=account, rng=SeededRandom(1))
+
+
+def test_values_are_paid_for_before_they_are_read_and_come_sorted(open_world):
+    ledger, source, curator = open_world
+    queries = [ValuesQuery(column=name, domain=DOMAIN) for name in ("age", "sex")]
+    first, second = curator.discover(queries, NOTICED)
+    assert source.asked == [("age", 2), ("sex", 2)]
+    assert first.values == second.values == ("also", "often")
+    assert np.abs(first.units - [6000, 5000]).max() < 40
+    assert (first.units != second.units).any(), "fresh noise for each"
+    assert (first.entry, second.entry) == (0, 1)
+    assert [entry.label for entry in ledger] == ["values(age)", "values(sex)"]
+    assert (first.event.l2_sensitivity_squared, first.event.max_new) == (2, 2)
+    assert ledger.spent_delta == Fraction(2, 10**8)
+    with pytest.raises(BudgetExceededError, match="set aside"):
+        curator.discover(queries[:1], NOTICED)
+    assert len(source.asked) == 2
+
+
+def test_values_that_cannot_be_paid_or_were_asked_elsewhere_are_not_read(open_world, world):
+    other = Domain(sizes={"age": 3, "sex": 2, "x": 1})
+    for ledger, source, curator in (open_world, world):
+        with pytest.raises(ValueError, match="another domain"):
+            curator.discover([ValuesQuery(column="age", domain=other)], NOTICED)
+        cheap = PartitionSelection(
+            sigma_squared=Fraction(1, 10**9), threshold=40, delta=Fraction(1, 10**8)
+        )
+        with pytest.raises(BudgetExceededError):
+            curator.discover([ValuesQuery(column="age", domain=DOMAIN)], cheap)
+        assert source.asked == []
+        assert ledger.entries() == ()
+
+
+def test_a_closed_curator_spends_from_the_same_account(open_world):
+    _, source, curator = open_world
+    values = {"age": ("also", "often")}
+    closed = curator.closed(values, DOMAIN.replace({"age": 5}))
+    assert closed.domain.sizes["age"] == 5
+    assert closed.account is curator.account
+    assert source.asked == []
+    for wrong in (DOMAIN, DOMAIN.replace({"age": 4}), Domain(sizes={"sex": 2, "age": 5})):
+        with pytest.raises(ValueError, match="does not count"):
+            curator.closed(values, wrong)
+
+
+def test_a_selection_of_values_is_checked_when_made():
+    good = {"sigma_squared": Fraction(9), "threshold": 40, "delta": Fraction(1, 10**8)}
+    for changed, error in [
+        ({"sigma_squared": Fraction(0)}, ValueError),
+        ({"sigma_squared": Fraction(2**96 + 1)}, ValueError),
+        ({"sigma_squared": 9.0}, TypeError),
+        ({"threshold": 1}, ValueError),
+        ({"delta": Fraction(1)}, ValueError),
+        ({"delta": 1e-8}, TypeError),
+    ]:
+        with pytest.raises(error):
+            PartitionSelection(**{**good, **changed})
+    with pytest.raises(TypeError, match="int64"):
+        NOTICED.release(np.ones(3), rng=SeededRandom(1))

@@ -9,6 +9,7 @@ from dpsynth.privacy.events import (
     DiscreteGaussianEvent,
     DiscreteLaplaceEvent,
     ExponentialSelectionEvent,
+    PartitionSelectionEvent,
     event_from_dict,
     event_to_dict,
 )
@@ -17,6 +18,13 @@ EVENTS = [
     DiscreteGaussianEvent(sigma_squared=Fraction(49, 4), l2_sensitivity_squared=Fraction(1)),
     DiscreteLaplaceEvent(scale=Fraction(7, 3), l1_sensitivity=Fraction(5)),
     ExponentialSelectionEvent(epsilon=Fraction(1, 3)),
+    PartitionSelectionEvent(
+        sigma_squared=Fraction(49, 4),
+        threshold=Fraction(30),
+        l2_sensitivity_squared=Fraction(2),
+        max_new=Fraction(2),
+        delta=Fraction(1, 10**9),
+    ),
 ]
 
 
@@ -59,3 +67,20 @@ def test_a_float_is_refused_at_construction():
 def test_no_noise_is_refused_at_construction():
     with pytest.raises(ValueError, match="epsilon must be above 0"):
         ExponentialSelectionEvent(epsilon=Fraction(0))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("threshold", "1"),
+        ("threshold", "5/2"),
+        ("max_new", "3/2"),
+        ("max_new", "0"),
+        ("delta", "0"),
+        ("delta", "1"),
+    ],
+)
+def test_a_selection_of_values_has_whole_counts_and_a_delta(field, value):
+    document = {**event_to_dict(EVENTS[3]), field: value}
+    with pytest.raises(UnsupportedEventError):
+        event_from_dict(document)

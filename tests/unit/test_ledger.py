@@ -17,8 +17,8 @@ from dpsynth.errors import (
     UnsupportedEventError,
     UsageError,
 )
-from dpsynth.privacy.events import DiscreteGaussianEvent
-from dpsynth.privacy.ledger import Charge, Identity, Ledger, check_chain, entry_from_dict
+from dpsynth.privacy.events import DiscreteGaussianEvent, PartitionSelectionEvent
+from dpsynth.privacy.ledger import Cap, Charge, Identity, Ledger, check_chain, entry_from_dict
 
 EPSILON, DELTA = Fraction(1), Fraction(1, 10**9)
 
@@ -456,3 +456,75 @@ def test_a_ledger_in_memory_works_alike():
     ledger.open_release(rho=Fraction(1, 100), seeded=True).charge([costing("1/200")])
     ledger.verify()
     assert ledger.spent == Fraction(1, 200)
+
+
+def selecting(rho, delta):
+    event = PartitionSelectionEvent(
+        sigma_squared=1 / (2 * Fraction(rho)),
+        threshold=Fraction(10**6),
+        l2_sensitivity_squared=Fraction(1),
+        max_new=Fraction(1),
+        delta=Fraction(delta),
+    )
+    return Charge(event=event, label="values(town)")
+
+
+def test_the_first_release_fixes_how_delta_is_split(ledger):
+    whole = ledger.cap.rho
+    half = DELTA / 2
+    account = ledger.open_release(rho=Fraction(1, 100), reserved=half, seeded=False)
+    assert (ledger.cap.reserved, ledger.cap.rho) == (0, whole), "nothing is fixed by opening"
+    account.charge([selecting(Fraction(1, 1000), half / 2), selecting(Fraction(1, 1000), half / 4)])
+    assert ledger.cap.reserved == half
+    assert whole * Fraction(9, 10) < ledger.cap.rho < whole
+    assert ledger.spent_delta == half * Fraction(3, 4)
+    with reopened(ledger) as again:
+        assert (again.cap, again.spent_delta) == (ledger.cap, ledger.spent_delta)
+        again.verify()
+    extract = account.extract()
+    assert extract["cap"]["reserved_delta"] == str(half)
+    assert extract["cap"]["rho"] == str(ledger.cap.rho)
+    assert extract["reserved_delta_before"] == "0"
+    assert extract["reserved_delta_release"] == extract["reserved_delta_after"]
+    with pytest.raises(BudgetExceededError, match="open columns need a delta"):
+        ledger.open_release(rho=Fraction(1, 1000), reserved=half / 2, seeded=False)
+    with pytest.raises(BudgetExceededError, match="the plan of this release has"):
+        account.charge([selecting(Fraction(1, 1000), half / 2)])
+    with pytest.raises(BudgetExceededError):
+        ledger.open_release(rho=whole - account.spent, seeded=False)
+    assert len(ledger.entries()) == 2
+
+
+def test_a_ledger_that_began_without_open_columns_never_pays_for_any(ledger):
+    early = ledger.open_release(rho=Fraction(1, 1000), reserved=DELTA / 2, seeded=False)
+    ledger.open_release(rho=Fraction(1, 1000), seeded=False).charge([costing("1/1000")])
+    with pytest.raises(BudgetExceededError, match="before the table gave its first answer"):
+        ledger.open_release(rho=Fraction(1, 1000), reserved=DELTA / 2, seeded=False)
+    with pytest.raises(BudgetExceededError, match="cannot pay for values"):
+        early.charge([selecting(Fraction(1, 2000), DELTA / 4)])
+    assert ledger.cap.reserved == 0
+    assert "reserved_delta" not in str(early.extract())
+
+
+def test_a_ledger_may_be_made_for_open_columns(tmp_path):
+    path = tmp_path / "open.ledger"
+    with Ledger.create(path, cap_epsilon=1, cap_delta="1e-9", open_categories=True) as ledger:
+        assert ledger.cap.reserved == DELTA / 2
+        ledger.open_release(rho=Fraction(1, 1000), seeded=False).charge([costing("1/1000")])
+        later = ledger.open_release(rho=Fraction(1, 1000), reserved=DELTA / 2, seeded=False)
+        later.charge([selecting(Fraction(1, 2000), DELTA / 2)])
+        assert ledger.spent_delta == ledger.cap.reserved
+        ledger.verify()
+
+
+def test_a_selection_needs_a_reserve_in_its_plan(ledger):
+    account = ledger.open_release(rho=Fraction(1, 100), seeded=False)
+    with pytest.raises(BudgetExceededError, match="has 0 set aside"):
+        account.charge([selecting(Fraction(1, 1000), DELTA / 4)])
+    assert ledger.entries() == ()
+
+
+@pytest.mark.parametrize("reserved", [Fraction(-1, 10**9), DELTA])
+def test_a_cap_reserves_less_than_all_of_its_delta(reserved):
+    with pytest.raises(ValueError, match="reserved must be"):
+        Cap(epsilon=EPSILON, delta=DELTA, reserved=reserved)

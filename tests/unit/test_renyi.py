@@ -93,7 +93,7 @@ def test_a_claim_that_the_rest_has_spent_is_refused():
         ({"noise_multiplier": Fraction(0)}, ValueError),
         ({"noise_multiplier": 1.5}, TypeError),
         ({"steps": 0}, ValueError),
-        ({"steps": Fraction(3, 2)}, TypeError),
+        ({"steps": Fraction(3, 2)}, ValueError),
     ],
 )
 def test_events_that_protect_nobody_are_refused(changed, error):
