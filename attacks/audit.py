@@ -10,12 +10,13 @@ import numpy as np
 from attacks import games, rules
 from attacks.attribute.inference import NearestVote
 from attacks.base import Evidence
-from attacks.engine.encode import encode, ordered, sizes
+from attacks.engine.encode import check_columns, encode, ordered, sizes
 from attacks.engine.table import CodedTable
 from attacks.membership.marginal import Marginal
 from attacks.results import AttackResult, AuditReport, Interval
 from attacks.stats import ranking
 from attacks.threat_model import ThreatModel
+from dpsynth.encoding.table import seen
 from dpsynth.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -75,7 +76,10 @@ def audit(
     declared = _schema(schema)
     say("reading and coding the tables")
     insiders, outsiders = _frame(members, declared), _frame(controls, declared)
-    release = encode(_frame(synthetic, declared), declared, name="synthetic", persons=False)
+    released = _frame(synthetic, declared)
+    check_columns(released, [column.name for column in declared.modeled], name="synthetic")
+    declared = seen(released, declared)
+    release = encode(released, declared, name="synthetic", persons=False)
     inside = encode(insiders, declared, name="members", persons=True)
     outside = encode(outsiders, declared, name="controls", persons=True)
     _check_apart(insiders, outsiders, declared)

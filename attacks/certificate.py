@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from attacks import keys, policy, shapes, statement
 from attacks.claim import read_claim, read_schema
-from attacks.limitations import LIMITATIONS
+from attacks.limitations import limitations_of
 from dpsynth.errors import UsageError
 from dpsynth.release import bundle, manifest, spreadsheet
 
@@ -161,7 +161,7 @@ def predicate_of(
         "csv": spreadsheet.RULE,
         "date": date,
         "versions": dict(versions),
-        "limitations": list(LIMITATIONS),
+        "limitations": limitations_of(claim),
     }
 
 

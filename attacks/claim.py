@@ -76,6 +76,7 @@ def claim_of(plan: Document, ledger: Document, schema: "Schema") -> dict[str, ob
         "epsilon": plan["epsilon"],
         "delta": plan["delta"],
         "rho": plan["rho"],
+        **_stated({"reserved_delta": plan.get("reserved_delta")}),
         "accounted_epsilon": decimal_text(accounted),
         "unit": plan["unit"]["name"],
         "unit_column": plan["unit"]["column"],
@@ -105,6 +106,11 @@ def claim_of(plan: Document, ledger: Document, schema: "Schema") -> dict[str, ob
     }
 
 
+def _stated(fields: Mapping[str, object]) -> dict[str, object]:
+    """Return what is there: only releases with open columns state what they reserve."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 def decimal_text(value: Fraction) -> str:
     """Write an exact number with at most 12 places as a decimal, any other as a fraction."""
     scaled = value * 10**12
@@ -123,6 +129,8 @@ def _require_spelling(plan: Document, ledger: Document) -> None:
     for field in ("epsilon", "delta", "rho"):
         _number(plan[field], f"{field} of plan.json")
         _number(ledger["cap"][field], f"cap.{field} of ledger.json")
+    for field, text in _reserves(plan, ledger).items():
+        _number(text, field)
     for step in plan["steps"]:
         _number(step["rho"], f"rho of {step['label']!r} in plan.json")
         _require_event(step, "plan.json")
@@ -132,6 +140,18 @@ def _require_spelling(plan: Document, ledger: Document) -> None:
         raise IntegrityError("delta of plan.json must be below 1")
     if not 0 < Fraction(ledger["cap"]["delta"]) < 1:
         raise IntegrityError("delta of the cap must lie between 0 and 1")
+
+
+def _reserves(plan: Document, ledger: Document) -> dict[str, str]:
+    """Return what is stated of delta that is spent beside rho; absent where there is none."""
+    return {
+        "reserved_delta of plan.json": plan.get("reserved_delta", "0"),
+        "cap.reserved_delta of ledger.json": ledger["cap"].get("reserved_delta", "0"),
+        **{
+            f"reserved_delta_{part} of ledger.json": ledger.get(f"reserved_delta_{part}", "0")
+            for part in ("before", "release", "after")
+        },
+    }
 
 
 def _require_event(item: Document, where: str) -> None:
@@ -162,6 +182,22 @@ def _require_planned(plan: Document, ledger: Document, entries: Sequence[Documen
         raise IntegrityError("rho_before and rho_release of ledger.json do not add up to rho_after")
     if after > _number(ledger["cap"]["rho"], "the cap's rho"):
         raise IntegrityError("ledger.json shows more spent than its cap allows")
+    _require_reserves(plan, ledger, entries)
+
+
+def _require_reserves(plan: Document, ledger: Document, entries: Sequence[Document]) -> None:
+    """Raise unless the parts of delta add up, in the plan, in the ledger and under its cap."""
+    total = dpsynth.total_reserved_delta([entry["event"] for entry in entries])
+    planned, cap, before, release, after = map(Fraction, _reserves(plan, ledger).values())
+    if total != planned or (planned and planned >= Fraction(plan["delta"])):
+        raise IntegrityError(
+            "the entries of ledger.json do not add up to the reserved_delta of plan.json, or leave "
+            "nothing of its delta"
+        )
+    if total != release or before < 0 or before + release != after:
+        raise IntegrityError("the reserved deltas of ledger.json do not add up")
+    if after > cap or (cap and cap >= Fraction(ledger["cap"]["delta"])):
+        raise IntegrityError("ledger.json shows more delta reserved than its cap allows")
 
 
 def _require_unit(unit: Document, entries: Sequence[Document], schema: "Schema") -> None:
@@ -180,6 +216,8 @@ def _require_unit(unit: Document, entries: Sequence[Document], schema: "Schema")
     least = {
         ("discrete_gaussian/v1", "l2_sensitivity_squared"): rows**2,
         ("discrete_laplace/v1", "l1_sensitivity"): rows,
+        ("partition_selection/v1", "l2_sensitivity_squared"): rows,
+        ("partition_selection/v1", "max_new"): rows,
     }
     for entry in entries:
         event = entry["event"]
@@ -194,20 +232,25 @@ def _require_cap(cap: Document) -> None:
     """Raise unless the cap's rho is what its epsilon and delta allow, and never more."""
     rho = _number(cap["rho"], "cap.rho of ledger.json")
     try:
-        most = dpsynth.rho_of(cap["epsilon"], cap["delta"])
+        most = dpsynth.rho_of(cap["epsilon"], _unreserved(cap))
     except ValueError as error:
         raise IntegrityError("the cap of ledger.json is out of range") from error
     near = most * (1 - _CAP_SLACK) <= rho <= most * (1 + _CAP_SLACK)
-    if not near or _epsilon_of(cap["rho"], cap["delta"]) > Fraction(cap["epsilon"]):
+    if not near or _epsilon_of(cap["rho"], _unreserved(cap)) > Fraction(cap["epsilon"]):
         raise IntegrityError("the cap of ledger.json states a rho that its epsilon does not give")
 
 
 def _require_learnt(schema: "Schema", entries: Sequence[Document]) -> None:
     """Raise unless everything that counts as learnt was paid for by a charge of this release."""
     paid = {entry["label"] for entry in entries}
+    selected = {
+        entry["label"] for entry in entries if entry["event"]["kind"] == "partition_selection/v1"
+    }
     for column, fields in schema.provenance_summary()["columns"].items():
         for field, origin in fields.items():
-            if origin["status"] == "learnt" and origin["entry"] not in paid:
+            # Values come out by a selection alone: under another name its delta would be missing.
+            taught = selected if field == "learnt_values" else paid
+            if origin["status"] == "learnt" and origin["entry"] not in taught:
                 raise IntegrityError(
                     f"schema.toml says that {field!r} of column {column!r} was learnt by "
                     f"{origin['entry']!r}, which ledger.json does not hold"
@@ -220,11 +263,23 @@ def _cumulative(ledger: Document) -> dict[str, object]:
     return {
         "rho_before": ledger["rho_before"],
         "rho_after": ledger["rho_after"],
-        "epsilon": decimal_text(_epsilon_of(ledger["rho_after"], cap["delta"])),
+        "epsilon": decimal_text(_epsilon_of(ledger["rho_after"], _unreserved(cap))),
         "delta": cap["delta"],
         "cap_epsilon": cap["epsilon"],
         "cap_rho": cap["rho"],
+        **_stated(
+            {
+                "reserved_delta_before": ledger.get("reserved_delta_before"),
+                "reserved_delta_after": ledger.get("reserved_delta_after"),
+                "cap_reserved_delta": cap.get("reserved_delta"),
+            }
+        ),
     }
+
+
+def _unreserved(cap: Document) -> str:
+    """Return the part of the cap's delta that goes with its rho."""
+    return canonical.exact_text(Fraction(cap["delta"]) - Fraction(cap.get("reserved_delta", "0")))
 
 
 def _epsilon_of(rho: object, delta: str) -> Fraction:

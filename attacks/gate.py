@@ -1,7 +1,7 @@
 """The gate of ``dpsynth release``, reached by the entry point ``dpsynth.gate``.
 
 ``dpsynth`` never imports ``attacks``; its release command finds this class by name and calls it in
-this order: ``check_key`` before anything is spent, ``conform`` and ``certify_public`` on a public
+this order: ``check_key`` and ``conform`` before anything is spent, ``certify_public`` on a public
 folder that no computation on real rows has touched, and ``audit_internal`` only after that folder
 stands under its final name.
 """

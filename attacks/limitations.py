@@ -1,5 +1,8 @@
 """What a certificate does not say, in words for the person who signs."""
 
+from collections.abc import Mapping
+from typing import Any
+
 LIMITATIONS = (
     (
         "The guarantee bounds what anyone can learn from this release about one privacy unit. True "
@@ -41,3 +44,16 @@ LIMITATIONS = (
     ),
     "A signature shows which key signed these bytes, not that the signer is honest or competent.",
 )
+
+
+def limitations_of(claim: Mapping[str, Any]) -> list[str]:
+    """Return what a certificate of ``claim`` does not say: the same for all, and its prior."""
+    prior = dict(claim["synthesizer"]["settings"]).get("prior")
+    if not isinstance(prior, Mapping):
+        return list(LIMITATIONS)
+    return [
+        *LIMITATIONS,
+        "The model leans on a public prior, in which nothing is protected. That it holds no "
+        "private row is a statement of whoever made the release, who names as its source: "
+        f"{prior.get('source')}",
+    ]

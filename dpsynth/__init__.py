@@ -15,26 +15,35 @@ if TYPE_CHECKING:
         load_model,
         rho_of,
         synthesizer,
+        total_reserved_delta,
         total_rho,
     )
     from dpsynth.release.pipeline import ReleaseOutcome, make_release
     from dpsynth.schema import Schema
     from dpsynth.sources.files import read_table
+    from dpsynth.synthesizers.aim import AIM
     from dpsynth.synthesizers.auto import Auto
+    from dpsynth.synthesizers.direct import Direct
     from dpsynth.synthesizers.fitted import FittedModel
     from dpsynth.synthesizers.independent import Independent
     from dpsynth.synthesizers.mst import MST
     from dpsynth.synthesizers.plan import Plan
+    from dpsynth.synthesizers.prior import PublicPrior
+    from dpsynth.synthesizers.privbayes import PrivBayes
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AIM": "dpsynth.synthesizers.aim",
     "Auto": "dpsynth.synthesizers.auto",
+    "Direct": "dpsynth.synthesizers.direct",
     "FittedModel": "dpsynth.synthesizers.fitted",
     "Independent": "dpsynth.synthesizers.independent",
     "Ledger": "dpsynth.privacy.ledger",
     "MST": "dpsynth.synthesizers.mst",
     "Plan": "dpsynth.synthesizers.plan",
+    "PublicPrior": "dpsynth.synthesizers.prior",
+    "PrivBayes": "dpsynth.synthesizers.privbayes",
     "ReleaseOutcome": "dpsynth.release.pipeline",
     "Schema": "dpsynth.schema",
     "check_chain": "dpsynth.public",
@@ -44,16 +53,21 @@ _HOMES = {
     "read_table": "dpsynth.sources.files",
     "rho_of": "dpsynth.public",
     "synthesizer": "dpsynth.public",
+    "total_reserved_delta": "dpsynth.public",
     "total_rho": "dpsynth.public",
 }
 
 __all__ = [
+    "AIM",
     "MST",
     "Auto",
+    "Direct",
     "FittedModel",
     "Independent",
     "Ledger",
     "Plan",
+    "PrivBayes",
+    "PublicPrior",
     "ReleaseOutcome",
     "Schema",
     "__version__",
@@ -64,6 +78,7 @@ __all__ = [
     "read_table",
     "rho_of",
     "synthesizer",
+    "total_reserved_delta",
     "total_rho",
 ]
 

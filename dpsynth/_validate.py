@@ -47,6 +47,13 @@ def exact(**values: object) -> None:
             raise TypeError(f"{name} must be an exact number (fractions.Fraction or int)")
 
 
+def flags(**values: object) -> None:
+    """Raise TypeError unless every value is True or False: any text would count as True."""
+    for name, value in values.items():
+        if not isinstance(value, bool):
+            raise TypeError(f"{name} must be true or false")
+
+
 def integral(**values: Fraction | int) -> None:
     """Raise ValueError unless every value is a whole number."""
     for name, value in values.items():

@@ -73,6 +73,15 @@ def total_rho(documents: Sequence[Mapping[str, str]]) -> Fraction:
     return accounting.total_rho(events.event_from_dict(document) for document in documents)
 
 
+def total_reserved_delta(documents: Sequence[Mapping[str, str]]) -> Fraction:
+    """Return the delta that events given as documents spend beside their rho, exact.
+
+    Raises:
+        UnsupportedEventError: an event is unknown or malformed, or reserves less than it needs.
+    """
+    return accounting.total_reserved_delta(map(events.event_from_dict, documents))
+
+
 def claimed_epsilon(documents: Sequence[Mapping[str, str]], delta: str | Fraction) -> Fraction:
     """Return the epsilon that events given as documents amount to at ``delta``, rounded up.
 

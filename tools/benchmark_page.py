@@ -7,24 +7,29 @@ Without it, the first page is printed. What is made stands between a line that s
     <!-- plots: FILE METRIC -->                            error against epsilon and CPU seconds
     <!-- verdicts: FILE CHALLENGER COMPARATORS METRICS -->  never above? lists by commas
     <!-- growth: FILE AXIS -->                             cost by rows, columns, values or epsilon
+    <!-- figures: benchmarks/figures.toml -->              what was to be reached, and what was
 
 A data set whose every run failed has no plot.
 """
 
 import re
 import sys
+import tomllib
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from dpsynth.bench import compare, growth, plots, records, table
 from dpsynth.bench.growth import Axis
+from dpsynth.errors import UsageError
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs" / "benchmarks").glob("*.md"))
 RESULTS = ROOT / "benchmarks" / "results"
 MADE = re.compile(
-    r"(<!-- (results|plots|verdicts|growth): ([^>]+) -->\n).*?(<!-- end -->)", re.DOTALL
+    r"(<!-- (results|plots|verdicts|growth|figures): ([^>]+) -->\n).*?(<!-- end -->)", re.DOTALL
 )
+NOT_YET = "Not recorded yet.\n"
 AGAINST = {"epsilon": "epsilon", "cpu": "CPU seconds"}
 
 
@@ -33,6 +38,11 @@ def renewed(page: str, folder: Path) -> str:
 
     def make(found: re.Match[str]) -> str:
         name, *words = found[3].split()
+        if found[2] == "figures":
+            listed = tomllib.loads((ROOT / name).read_text(encoding="utf-8"))
+            return f"{found[1]}\n{_figures(listed)}\n{found[4]}"
+        if not (RESULTS / name).exists():
+            return f"{found[1]}\n{NOT_YET}\n{found[4]}"
         held, prefix = records.read([RESULTS / name]), f"{Path(name).stem}-"
         if found[2] == "results":
             text = table.markdown(held)
@@ -56,12 +66,15 @@ def _plots(held: list[records.Record], folder: Path, prefix: str, metric: str) -
 
 
 def _verdicts(held: list[records.Record], challenger: str, comparators: str, metrics: str) -> str:
-    return compare.markdown(
-        held,
-        challenger=challenger,
-        comparators=comparators.split(","),
-        metrics=metrics.split(","),
-    )
+    try:
+        return compare.markdown(
+            held,
+            challenger=challenger,
+            comparators=comparators.split(","),
+            metrics=metrics.split(","),
+        )
+    except UsageError:  # one of them has no run here
+        return NOT_YET
 
 
 def _growth(held: list[records.Record], folder: Path, prefix: str, axis: str) -> str:
@@ -71,12 +84,37 @@ def _growth(held: list[records.Record], folder: Path, prefix: str, axis: str) ->
     return f"{shown}\n{growth.markdown(held, size)}"
 
 
+def _figures(listed: dict[str, Any]) -> str:
+    lines = [["work", "number", "to reach", "measured", "runs", "reached"]]
+    lines.append(["---", "---", "---:", "---:", "---:", "---"])
+    for each in listed["figures"]:
+        work = (each["dataset"], each["epsilon"], each["synthesizer"])
+        path = RESULTS / each["results"]
+        made = table.groups(records.read([path])) if path.exists() else []
+        here = next(
+            (one for one in made if (one.dataset, one.epsilon, one.synthesizer) == work), None
+        )
+        for sign, held in (("≤", each.get("at_most", {})), ("≥", each.get("at_least", {}))):
+            for metric, wanted in held.items():
+                cells = [f"{work[2]}, {work[0]}, epsilon {work[1]}", metric, f"{sign} {wanted:g}"]
+                if here is None or metric not in here.means:
+                    lines.append([*cells, "", "0", "**no**"])
+                    continue
+                measured = here.means[metric]
+                reached = measured <= wanted if sign == "≤" else measured >= wanted
+                cells += [f"{measured:.{records.METRICS[metric].digits}f}", str(here.runs)]
+                lines.append([*cells, "yes" if reached and not here.failures else "**no**"])
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
 def main() -> None:
     """Print, or write."""
     if "--write" not in sys.argv:
         with TemporaryDirectory() as folder:
             sys.stdout.write(renewed(PAGES[0].read_text(encoding="utf-8"), Path(folder)))
         return
+    for path in (ROOT / "docs" / "benchmarks").glob("*.svg"):
+        path.unlink()
     for path in PAGES:
         path.write_text(renewed(path.read_text(encoding="utf-8"), path.parent), encoding="utf-8")
 

@@ -15,7 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from dpsynth.bench import measure, records
-from dpsynth.bench.suite import Suite, read_suite
+from dpsynth.bench.suite import Suite
+from dpsynth.bench.suite_file import read_suite
 
 HOME = Path(__file__).parent.parent / "benchmarks"
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dpsynth.testing.recording import Entry, Reading, Replay
 
 _NAME = "neighbors"
+_CHOICE = "exponential_selection/v1"
 _FAULTS = (ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
 
 
@@ -45,20 +46,25 @@ def check(plan: Mapping[str, Any], schema: "Schema | None", *, seed: int) -> lis
 
 
 def _synthesizer(named: Mapping[str, Any]) -> Any:
-    """Return the plan's synthesizer; its exact settings stand in the plan as text."""
+    """Return the plan's synthesizer; its exact settings stand in the plan as text.
+
+    Without a public prior, of which a plan holds a summary: no charge and no question follows from
+    it but by way of the model, and that is on trial here.
+    """
     import dpsynth
 
     usual = dpsynth.synthesizer(named["name"])
     settings = {
         key: Fraction(value) if isinstance(getattr(usual, key), Fraction) else value
         for key, value in named["settings"].items()
+        if key != "prior"
     }
     return dpsynth.synthesizer(named["name"], **settings)
 
 
 def _judged(found: "Replay", *, planned: Sequence[Mapping[str, str]]) -> Check:
     moved = movements(found)
-    worst = max(moved, key=lambda one: one.ratio, default=None)
+    worst = max(moved, key=lambda one: (one.ratio, one.moved), default=None)
     faults = [
         *([found.diverged] if found.diverged else []),
         *(
@@ -129,7 +135,7 @@ def movements(found: "Replay") -> list[Movement]:
     )
     together = groupby(alike, key=lambda pair: pair[0].paid)
     for paid, asked in together:
-        readings, entries = list(asked), found.charged[before:paid]
+        readings, entries = list(asked), _after_known_choices(found.charged[before:paid])
         before = paid
         if _pays_for_scores(entries, readings=len(readings), max_rows=found.max_rows):
             # A score moves no further than the counts behind it do in sum.
@@ -146,9 +152,17 @@ def movements(found: "Replay") -> list[Movement]:
     return result
 
 
+def _after_known_choices(entries: Sequence["Entry"]) -> Sequence["Entry"]:
+    """Leave out choices among scores that were all known before, where other charges follow."""
+    kinds = [entry.event["kind"] for entry in entries]
+    if not kinds or kinds[-1] == _CHOICE:
+        return entries
+    return entries[len(kinds) - kinds[::-1].index(_CHOICE) :] if _CHOICE in kinds else entries
+
+
 def _pays_for_scores(entries: Sequence["Entry"], *, readings: int, max_rows: int) -> bool:
     """Whether what was charged is for choices among, or the release of, that many scores."""
-    if entries and entries[-1].event["kind"] == "exponential_selection/v1":
+    if entries and entries[-1].event["kind"] == _CHOICE:
         return True
     if len(entries) != 1 or readings < 2 or "l2_sensitivity_squared" not in entries[0].event:
         return False
@@ -157,11 +171,44 @@ def _pays_for_scores(entries: Sequence["Entry"], *, readings: int, max_rows: int
 
 
 def _paid(here: "Reading", there: "Reading", entry: "Entry") -> Movement:
+    if entry.event["kind"] == "partition_selection/v1":
+        return _values(here, there, entry)
+    if here.texts is not None:
+        return Movement(
+            moved=Fraction(0),
+            allowed=Fraction(1),
+            fault=f"the values of {', '.join(here.clique)} were read, and no selection was paid",
+        )
     if entry.event["kind"] == "discrete_laplace/v1":
         allowed = Fraction(entry.event["l1_sensitivity"])
         return _measured(here, there, norm="sum", allowed=allowed)
     allowed = Fraction(entry.event["l2_sensitivity_squared"])
     return _measured(here, there, norm="square", allowed=allowed)
+
+
+def _values(here: "Reading", there: "Reading", entry: "Entry") -> Movement:
+    """Compare counts by value: the values that both hold, and how many only one does."""
+    if here.texts is None or there.texts is None:
+        return Movement(
+            moved=Fraction(0),
+            allowed=Fraction(1),
+            fault=f"{', '.join(here.clique)} was counted, and a selection of values was paid",
+        )
+    first = dict(zip(here.texts, here.counts.tolist(), strict=True))
+    second = dict(zip(there.texts, there.counts.tolist(), strict=True))
+    shared = sum((first[text] - second[text]) ** 2 for text in first.keys() & second.keys())
+    alone = {**first, **second}
+    new = [alone[text] for text in first.keys() ^ second.keys()]
+    allowed = Fraction(entry.event["l2_sensitivity_squared"])
+    most = Fraction(entry.event["max_new"])
+    fault = ""
+    if shared > allowed:
+        fault = f"the values of {', '.join(here.clique)} moved further than declared"
+    elif len(new) > most or max(new, default=0) > 1:
+        fault = f"one person brought more to {', '.join(here.clique)} than was declared"
+    if Fraction(len(new)) / most > Fraction(shared) / allowed:
+        return Movement(moved=Fraction(len(new)), allowed=most, fault=fault)
+    return Movement(moved=Fraction(shared), allowed=allowed, fault=fault)
 
 
 def _measured(here: "Reading", there: "Reading", *, norm: str, allowed: Fraction) -> Movement:

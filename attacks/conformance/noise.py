@@ -23,6 +23,7 @@ DRAWS = 50_000
 _SCALES = 40  # different scales tested; more are thinned out evenly, and that is said
 _NO_NOISE = 1e-12
 _SHARE = FALSE_ALARM / 4  # a quarter each: both kinds of noise, and the selection below them
+_VALUES_SHARE = FALSE_ALARM / 8  # an eighth each: noise and threshold of selections of values
 
 
 def check(plan: Mapping[str, Any], *, seed: int) -> list[Check]:
@@ -44,14 +45,36 @@ def check(plan: Mapping[str, Any], *, seed: int) -> list[Check]:
             [LaplaceLaw(scale=value) for value in laplace],
             lambda law, size, number: noise.laplace(law.scale, size=size, seed=seed + number),
         ),
+        *_of_values(plan, seed=seed),
     ]
     return checks or [
         Check(name="noise", status="not applicable", detail="the plan adds no noise to counts")
     ]
 
 
+def _of_values(plan: Mapping[str, Any], *, seed: int) -> list[Check]:
+    """Test the noise of partition selections, on counts so far above that all are released."""
+    from dpsynth.testing import noise
+
+    planned = {
+        Fraction(event["sigma_squared"]): event for event in events(plan, "partition_selection/v1")
+    }
+
+    def draw(law: GaussianLaw, size: int, number: int) -> NDArray[np.int64]:
+        event = planned[law.sigma_squared]
+        high = int(event["threshold"]) + 64 * (1 + int(float(law.sigma_squared) ** 0.5))
+        return noise.released_values(event, units=high, size=size, seed=seed + number) - high
+
+    laws = [GaussianLaw(sigma_squared=value) for value in sorted(planned)]
+    return _family("partition_selection", laws, draw, share=_VALUES_SHARE)
+
+
 def _family(
-    kind: str, laws: list[L], draw: Callable[[L, int, int], NDArray[np.int64]]
+    kind: str,
+    laws: list[L],
+    draw: Callable[[L, int, int], NDArray[np.int64]],
+    *,
+    share: float = _SHARE,
 ) -> list[Check]:
     chosen = _thinned(laws)
     return [
@@ -61,7 +84,7 @@ def _family(
             kind,
             law,
             draw(law, DRAWS, number),
-            false_alarm=_SHARE / (2 * len(chosen)),
+            false_alarm=share / (2 * len(chosen)),
             untested=len(laws) - len(chosen),
         )
     ]

@@ -9,6 +9,7 @@ import numpy as np
 
 from attacks.conformance.checks import CONFIDENCE, FALSE_ALARM, Check, events
 from attacks.stats.laws import (
+    GaussianLaw,
     Values,
     divergence_p_value,
     frequency_divergence,
@@ -21,16 +22,57 @@ DRAWS = 4_000
 _EXPONENTS = np.array([0.0, 0.7, 1.4, 2.1])
 _KINDS = 8  # different values of epsilon tested
 _SHARE = FALSE_ALARM / 4
+VALUES = 50_000
+_VALUES_SHARE = FALSE_ALARM / 8
 _DEVIATIONS = 1.645  # normal quantile of 95 %
 
 
 def check(plan: Mapping[str, Any], *, seed: int) -> list[Check]:
-    """Return one check for each different epsilon of a selection, the first few of them."""
+    """Return one check for each different selection, the first few of each kind."""
+    return [*_exponential(plan, seed=seed), *_values(plan, seed=seed)] or [
+        Check(name="selection", status="not applicable", detail="the plan selects nothing")
+    ]
+
+
+def _values(plan: Mapping[str, Any], *, seed: int) -> list[Check]:
+    """Are values near the threshold released as often as the law says?"""
+    from scipy.stats import binomtest
+
+    from dpsynth.testing import noise
+
+    tested = events(plan, "partition_selection/v1")[:_KINDS]
+    checks = []
+    for number, event in enumerate(tested):
+        law = GaussianLaw(sigma_squared=Fraction(event["sigma_squared"]))
+        threshold = int(event["threshold"])
+        below = min(round(float(law.sigma_squared) ** 0.5), threshold - 1)
+        chance = 1 - float(law.below(np.array([below - 1], dtype=np.int64))[0])
+        found = noise.released_values(
+            event, units=threshold - below, size=VALUES, seed=seed + number
+        )
+        p_value = float(binomtest(int(found.size), VALUES, min(chance, 1.0)).pvalue)
+        right = bool((found >= threshold).all())
+        checks.append(
+            Check(
+                name=f"selection/values at threshold {threshold}",
+                status="passed" if right and p_value > _VALUES_SHARE / len(tested) else "failed",
+                statistic=found.size / VALUES,
+                p_value=p_value if right else 0.0,
+                trials=VALUES,
+                confidence=CONFIDENCE,
+                detail=(
+                    f"share of values held by {threshold - below} units that were released; the "
+                    f"law says {chance:.4f}"
+                ),
+            )
+        )
+    return checks
+
+
+def _exponential(plan: Mapping[str, Any], *, seed: int) -> list[Check]:
     from dpsynth.testing import noise
 
     planned = sorted({Fraction(e["epsilon"]) for e in events(plan, "exponential_selection/v1")})
-    if not planned:
-        return [Check(name="selection", status="not applicable", detail="the plan selects nothing")]
     sensitivity = Fraction(plan["unit"]["max_rows"])
     tested = planned[:_KINDS]
     checks = []

@@ -8,7 +8,15 @@ from math import sqrt
 from pathlib import Path
 from typing import Any
 
-from attacks.report.wording import clean, exact, humanize, mapping, number, sequence
+from attacks.report.wording import (
+    clean,
+    exact,
+    humanize,
+    mapping,
+    number,
+    power_of_ten,
+    sequence,
+)
 from dpsynth.errors import IntegrityError
 
 
@@ -55,6 +63,12 @@ def charge_of(step: Mapping[str, Any]) -> Charge:
 def noise_of(event: Mapping[str, Any], *, unit: str = "rows") -> str:
     """Return the standard deviation of the noise in ``unit``, or what a selection spends."""
     sigma_squared, scale = exact(event.get("sigma_squared")), exact(event.get("scale"))
+    threshold, reserved = exact(event.get("threshold")), exact(event.get("delta"))
+    if sigma_squared is not None and threshold is not None and reserved is not None:
+        return (
+            f"{sqrt(sigma_squared):.3g} units; values from {number(threshold)} units on; "
+            f"delta {power_of_ten(reserved)}"
+        )
     if sigma_squared is not None:
         return f"{sqrt(sigma_squared):.3g} {unit}"
     if scale is not None:

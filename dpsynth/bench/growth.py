@@ -100,7 +100,7 @@ def markdown(records: Sequence[Record], axis: Axis) -> str:
     lines = [header, ["---:"] * len(header)]
     for size in sorted({point.size for point in found}):
         cells = {point.synthesizer: _cell(point) for point in found if point.size == size}
-        lines.append([f"{size:,g}", *(cells.get(label, "") for label in labels)])
+        lines.append([f"{size:,.10g}", *(cells.get(label, "") for label in labels)])
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 

@@ -1,25 +1,17 @@
 """Run the cells of a suite, each in a process of its own, and write one record for each."""
 
-import json
-import os
-import platform
-import re
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from fractions import Fraction
-from math import nextafter
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dpsynth.bench import datasets, metrics, peers, records
+from dpsynth.bench import datasets, metrics, peers, provenance, records
 from dpsynth.bench.coded import CodedTable
 from dpsynth.bench.datasets import Dataset
+from dpsynth.bench.process import NOT_INSTALLED, OUT, Part, RunFailedError, readable, run_process
 from dpsynth.bench.records import FAILED, OK, Record
 from dpsynth.bench.suite import Cell, Suite
 from dpsynth.errors import DpsynthError
@@ -27,17 +19,8 @@ from dpsynth.errors import DpsynthError
 if TYPE_CHECKING:
     import pandas as pd
 
-HERE = Path(__file__).parent
-NOT_INSTALLED = "the peer is not installed"
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _SEED_OF_SPLIT = 20_261_122  # training and test rows are the same in every run
 _TEST_SHARE = 5  # one row in five, where the source names no split
-_LONGEST_FAILURE = 240
-_PATHS = re.compile(r"(?:/[^\s/:'\"]+)+/([^\s/:'\"]+)")
-
-
-class RunFailedError(Exception):
-    """One run went wrong; it becomes a record, and the others go on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,21 +56,6 @@ class Outcome:
         return [record for record in self.records if record["status"] == FAILED]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Part:
-    """What one run fits and what it is held against.
-
-    Attributes:
-        fitted: the rows that the synthesizer gets.
-        heldout: rows that it does not get, or None.
-        path: the fitted rows on disk.
-    """
-
-    fitted: CodedTable
-    heldout: CodedTable | None
-    path: Path = field(default_factory=Path)
-
-
 def run(
     suite: Suite,
     *,
@@ -114,7 +82,7 @@ def run(
     known = {each["key"]: each for each in (records.read([results]) if results.exists() else [])}
     cells = list(suite.cells())
     pending = [cell for cell in cells if _is_pending(known.get(cell.key), retry)]
-    context = {"commit": commit(), "machine": machine()}
+    context = {"commit": provenance.commit(), "machine": provenance.machine()}
     done = len(cells) - len(pending)
     with TemporaryDirectory(prefix="dpsynth-bench-") as made:
         parts = _Parts(Path(made), suite.folder)
@@ -214,105 +182,21 @@ def _record(
         "failure": None,
     }
     try:
-        measured = _run_process(cell, part, peers_folder=peers_folder, folder=folder)
+        measured = run_process(cell, part, peers_folder=peers_folder, folder=folder)
         record |= {name: _rounded(value) for name, value in measured.items()}
         record |= {name: _rounded(value) for name, value in _scores(cell, part, folder).items()}
     except RunFailedError as failure:
         record |= {"status": FAILED, "failure": str(failure)}
     except (DpsynthError, ValueError, KeyError, OSError, ImportError) as error:
-        text = _readable(f"scoring: {type(error).__name__}: {error}")
+        text = readable(f"scoring: {type(error).__name__}: {error}")
         record |= {"status": FAILED, "failure": text}
     return record | dict(context)
-
-
-def _run_process(cell: Cell, part: Part, *, peers_folder: Path, folder: Path) -> dict[str, Any]:
-    contender = cell.contender
-    job_file, out, measured = (folder / name for name in ("job.json", "out.parquet", "took.json"))
-    for left_over in (out, measured):
-        left_over.unlink(missing_ok=True)
-    job = {
-        "table": str(part.path),
-        "sizes": dict(part.fitted.sizes),
-        "ordered": list(part.fitted.ordered),
-        "name": contender.name,
-        "settings": dict(contender.settings),
-        "epsilon": cell.epsilon,
-        "delta": cell.delta,
-        "rho": _rho(cell),
-        "seed": None if cell.fresh else cell.seed,
-        "out": str(out),
-        "measured": str(measured),
-    }
-    job_file.write_text(json.dumps(job), encoding="utf-8")
-    environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1")}
-    if contender.peer is None:
-        interpreter, runner = Path(sys.executable), HERE / "runner_own.py"
-        flags = ["-P"]  # the folder of the harness is no place to import from
-        places = [str(HERE.parent.parent), environment.get("PYTHONPATH", "")]
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, places))
-    else:
-        interpreter, runner = (
-            peers.interpreter(contender.peer, peers_folder),
-            peers.runner(contender.peer),
-        )
-        flags = ["-I"]
-        environment.pop("PYTHONPATH", None)
-        if not interpreter.exists():
-            raise RunFailedError(NOT_INSTALLED)
-    command = [str(interpreter), *flags, str(HERE / "harness.py"), str(runner), str(job_file)]
-    code = _finish(command, environment, folder=folder, limit_seconds=cell.limit_seconds)
-    took: dict[str, Any] = {}
-    if measured.exists():
-        took = json.loads(measured.read_text(encoding="utf-8"))
-    if "failure" in took:
-        raise RunFailedError(_readable(took["failure"]))
-    if code != 0 or not took:
-        lines = (folder / "said.txt").read_text(encoding="utf-8", errors="replace").splitlines()
-        last = lines[-1] if lines else "it said nothing"
-        raise RunFailedError(_readable(f"exit code {code}: {last}"))
-    return took
-
-
-def _rho(cell: Cell) -> float | None:
-    """Return what the claim allows in zCDP, rounded down, for peers that ask for it in this way."""
-    from dpsynth.privacy.accounting import rho_from_epsilon
-
-    if cell.epsilon is None or cell.delta is None:
-        return None
-    exact = rho_from_epsilon(Fraction(cell.epsilon), Fraction(cell.delta))
-    near = float(exact)
-    return near if Fraction(near) <= exact else nextafter(near, 0)
-
-
-def _finish(
-    command: list[str], environment: Mapping[str, str], *, folder: Path, limit_seconds: float
-) -> int:
-    """Run a command to its end and return its code, or end it and all that it started."""
-    with (folder / "said.txt").open("wb") as out:
-        process = subprocess.Popen(  # noqa: S603  # our own files, run by a chosen interpreter
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            env=dict(environment),
-            cwd=folder,
-            start_new_session=True,
-        )
-        try:
-            code = process.wait(timeout=limit_seconds)
-        except subprocess.TimeoutExpired:
-            raise RunFailedError(f"not finished after {limit_seconds:g} s") from None
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-    return code
 
 
 def _scores(cell: Cell, part: Part, folder: Path) -> dict[str, float]:
     import pandas as pd
 
-    made = pd.read_parquet(folder / "out.parquet")
+    made = pd.read_parquet(folder / OUT)
     missing = sorted(set(part.fitted.sizes) - set(made.columns))
     if missing:
         raise RunFailedError(f"the synthetic table has no column {missing[0]!r}")
@@ -352,47 +236,3 @@ def inside_domain(
 
 def _rounded(value: Any) -> Any:
     return round(value, 6) if isinstance(value, float) else value
-
-
-def _readable(text: str) -> str:
-    """Return one short line that names no folder of this machine."""
-    line = _PATHS.sub(r"\1", " ".join(text.split()))
-    if len(line) <= _LONGEST_FAILURE:
-        return line
-    end = _LONGEST_FAILURE // 2  # where a chain of causes ends, it says the first of them
-    return f"{line[:end]} ... {line[-end:]}"
-
-
-def commit() -> str:
-    """Return the commit of the code, with "+" where files differ from it, or "unknown"."""
-    package = HERE.parent
-    if _git("ls-files", "--error-unmatch", "__init__.py", cwd=package) is None:
-        return "unknown"
-    found = _git("rev-parse", "--short", "HEAD", cwd=package)
-    changed = _git("status", "--porcelain", "--", ".", cwd=package)
-    return "unknown" if found is None else found + ("+" if changed else "")
-
-
-def _git(*words: str, cwd: Path) -> str | None:
-    try:
-        done = subprocess.run(  # noqa: S603  # fixed words
-            ["git", *words],  # noqa: S607  # whichever git the path has
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=cwd,
-        )
-    except OSError:
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
-
-
-def machine() -> str:
-    """Return the kind of machine, for people: processor and number of cores."""
-    model = platform.machine()
-    about = Path("/proc/cpuinfo")
-    if about.is_file():
-        lines = about.read_text(encoding="utf-8", errors="replace").splitlines()
-        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-        model = names[0] if names else model
-    return f"{model}, {os.cpu_count()} cores"

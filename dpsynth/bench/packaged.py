@@ -156,6 +156,7 @@ PACKAGED: dict[str, dict[str, _Packaged]] = {
         "nhefs": _Packaged(read=_causaldata("nhefs"), target="death", without=("seqn", "id")),
         "cps_mixtape": _Packaged(read=_causaldata("cps_mixtape"), without=("data_id", "treat")),
         "black_politicians": _Packaged(read=_causaldata("black_politicians"), target="responded"),
+        "titanic": _Packaged(read=_causaldata("titanic"), target="survived", positive="yes"),
         "thornton_hiv": _Packaged(read=_causaldata("thornton_hiv"), target="got"),
         "social_insure": _Packaged(
             read=_causaldata("social_insure"),

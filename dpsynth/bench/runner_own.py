@@ -5,7 +5,6 @@ plan, fit and sample. As many rows are drawn as the noisy estimate says.
 """
 
 from collections.abc import Mapping
-from dataclasses import fields
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,8 @@ import numpy as np
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from dpsynth.synthesizers.base import Learned
 
 FLOOR = "resample"
 
@@ -47,25 +48,42 @@ def synthesize(job: Mapping[str, Any], frame: "pd.DataFrame") -> "pd.DataFrame":
 def _learnt(
     job: Mapping[str, Any], frame: "pd.DataFrame", rng: np.random.Generator
 ) -> dict[str, Any]:
+    learned = learn(job, frame)
+    codes: dict[str, Any] = learned.model.sample(max(round(learned.model.total), 1), rng)
+    for column, coarsening in learned.coarsenings.items():
+        codes[column] = coarsening.expand(codes[column], rng)
+    return {name: codes[name] for name in job["sizes"]}
+
+
+def learn(job: Mapping[str, Any], frame: "pd.DataFrame") -> "Learned":
+    """Plan and fit, by the plan's own bill.
+
+    Args:
+        job: ``name`` and ``settings`` of the synthesizer, ``epsilon`` and ``delta`` as exact text,
+            ``sizes`` and ``ordered`` of the domain, ``seed`` of the noise or None.
+        frame: codes.
+    """
     from dpsynth import synthesizer
     from dpsynth.domain import Domain, PrivacyUnit
-    from dpsynth.privacy.accounting import rho_from_epsilon, total_rho
+    from dpsynth.privacy.accounting import epsilon_from_rho, rho_from_epsilon, total_rho
     from dpsynth.privacy.curator import Curator
     from dpsynth.privacy.ledger import Ledger
     from dpsynth.privacy.randomness import PrivacyRandom, SeededRandom
     from dpsynth.sources.frame import FrameSource
 
-    # A domain of this version may or may not know which columns are ordered.
-    knows_order = "ordered" in {each.name for each in fields(Domain)}
-    facts: dict[str, Any] = {"ordered": frozenset(job["ordered"])} if knows_order else {}
-    domain = Domain(sizes=job["sizes"], **facts)
+    domain = Domain(sizes=job["sizes"], ordered=frozenset(job["ordered"]))
     epsilon, delta = Fraction(job["epsilon"]), Fraction(job["delta"])
-    rho = rho_from_epsilon(epsilon, delta)
     unit, seed = PrivacyUnit(), job["seed"]
     method = synthesizer(job["name"], **job["settings"])
-    planned = method.steps(domain, unit=unit, rho=rho)
+    if delta:
+        rho = rho_from_epsilon(epsilon, delta)
+        planned = method.steps(domain, unit=unit, rho=rho)
+    else:
+        planned = method.pure_steps(domain, unit=unit, epsilon=epsilon)
+        rho = total_rho(step.event for step in planned)
     # In memory, and with a cap that cannot refuse: the subject is quality, not the ledger.
-    ledger = Ledger.in_memory(cap_epsilon=4 * epsilon, cap_delta=delta)
+    cap_delta = delta or Fraction(1, 10**9)
+    ledger = Ledger.in_memory(cap_epsilon=epsilon_from_rho(2 * rho, cap_delta), cap_delta=cap_delta)
     account = ledger.open_release(rho=rho, seeded=seed is not None)
     curator = Curator(
         FrameSource({name: frame[name].to_numpy() for name in domain.columns}, domain),
@@ -73,10 +91,9 @@ def _learnt(
         account=account,
         rng=PrivacyRandom() if seed is None else SeededRandom(seed),
     )
-    learned = method.learn(curator, rho=rho)
-    codes: dict[str, Any] = learned.model.sample(max(round(learned.model.total), 1), rng)
-    for column, coarsening in learned.coarsenings.items():
-        codes[column] = coarsening.expand(codes[column], rng)
+    learned = (
+        method.learn(curator, rho=rho) if delta else method.pure_learn(curator, epsilon=epsilon)
+    )
     assert total_rho(step.event for step in planned) == rho, "the plan is not the budget"
     assert account.left == 0, "the plan was not spent exactly"
-    return {name: codes[name] for name in domain.columns}
+    return learned

@@ -64,7 +64,7 @@ def run(
     that says so; the others go on.
     """
     from dpsynth.bench.measure import run as run_suite
-    from dpsynth.bench.suite import read_suite
+    from dpsynth.bench.suite_file import read_suite
     from dpsynth.bench.table import markdown
 
     if not out.absolute().parent.is_dir():

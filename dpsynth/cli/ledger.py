@@ -32,6 +32,14 @@ def init(
     cap_delta: Annotated[
         str, typer.Option("--cap-delta", metavar="D", help="Its delta, between 0 and 1.")
     ],
+    open_categories: Annotated[
+        bool,
+        typer.Option(
+            "--open-categories",
+            help="Keep half of the delta for releases with open columns, from the start; else "
+            "the first release decides whether there may ever be any.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Make the ledger of one table, with the most that may ever be spent on its persons."""
@@ -40,7 +48,9 @@ def init(
     epsilon = parse.above_zero("--cap-epsilon", cap_epsilon)
     delta = parse.between_zero_and_one("--cap-delta", cap_delta)
     console.refuse_existing(path, what="the ledger")
-    with dpsynth.Ledger.create(path, cap_epsilon=epsilon, cap_delta=delta) as ledger:
+    with dpsynth.Ledger.create(
+        path, cap_epsilon=epsilon, cap_delta=delta, open_categories=open_categories
+    ) as ledger:
         document = _summary(ledger)
     console.emit(
         {"ledger": str(path), **document},
@@ -89,12 +99,23 @@ def show(path: Existing, json: Json = False) -> None:
                 f"spent  epsilon {document['spent']['epsilon_at_cap_delta']:.4f} at that delta "
                 f"({100 * document['spent']['share_of_cap']:.1f} % of the cap, in rho)",
                 f"left   rho {document['left']['rho_value']:.6f}",
+                *_reserves(document),
                 f"looks  {len(looks)} at numbers computed from real rows outside the guarantee",
                 *(["SEEDED entries: they protect nobody"] if seeded else []),
             ]
         )
 
     console.emit(document, as_json=json, text=text)
+
+
+def _reserves(document: dict[str, Any]) -> list[str]:
+    """Say what open columns have spent of delta, where any is kept for them."""
+    if "reserved_delta" not in document["cap"]:
+        return []
+    return [
+        f"open   columns: delta {document['spent']['reserved_delta']} spent of the "
+        f"{document['cap']['reserved_delta']} that is kept for their values"
+    ]
 
 
 def verify(
@@ -143,14 +164,20 @@ def _summary(ledger: Any) -> dict[str, Any]:
     from dpsynth.privacy.accounting import epsilon_from_rho
 
     cap, spent = ledger.cap, ledger.spent
-    used = epsilon_from_rho(spent, cap.delta) if spent else 0
+    used = epsilon_from_rho(spent, cap.delta - cap.reserved) if spent else 0
+    kept, gone = {}, {}
+    if cap.reserved:
+        kept = {"reserved_delta": parse.exact_text(cap.reserved)}
+        gone = {"reserved_delta": parse.exact_text(ledger.spent_delta)}
     return {
         "cap": {
             "epsilon": parse.exact_text(cap.epsilon),
             "delta": parse.exact_text(cap.delta),
+            **kept,
             "rho": str(cap.rho),
         },
         "spent": {
+            **gone,
             "rho": str(spent),
             "epsilon_at_cap_delta": float(used),
             "share_of_cap": float(spent / cap.rho),

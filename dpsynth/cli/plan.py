@@ -96,11 +96,22 @@ def render(document: dict[str, Any]) -> str:
             "",
             f"claim  (epsilon {_shown(document['epsilon'])}, delta {_shown(document['delta'])})-DP "
             f"under adding or removing {who}",
+            *_reserve(document),
             *([f"costs  rho {float(Fraction(document['rho'])):.6f} of the ledger"] if pure else []),
             f"takes  {takes}",
             "No row was read and nothing was spent.",
         ]
     )
+
+
+def _reserve(document: dict[str, Any]) -> list[str]:
+    """Say which part of delta goes to open columns, where there are any."""
+    if "reserved_delta" not in document:
+        return []
+    return [
+        f"where  {_shown(document['reserved_delta'])} of delta is set aside for the values of open "
+        "columns, and rho goes with the rest"
+    ]
 
 
 def _pure_epsilon(step: dict[str, Any]) -> "Fraction":

@@ -22,11 +22,21 @@ def sample(
     out: NewFile,
     rows: Annotated[
         int | None,
-        typer.Option("--rows", metavar="N", min=0, help="How many; else the model's noisy total."),
+        typer.Option(
+            "--rows", metavar="N", min=0, help="How many; else as many as the model expects."
+        ),
     ] = None,
     seed: Annotated[
         int | None,
         typer.Option("--seed", metavar="S", min=0, help="Same seed, same rows; else drawn anew."),
+    ] = None,
+    given: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--given",
+            metavar="COLUMN=VALUE",
+            help="Only such rows; repeatable. A..B is an interval of numbers or dates.",
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -37,12 +47,14 @@ def sample(
     folder = model_folder(directory)
 
     import dpsynth
+    from dpsynth.synthesizers.cohort import from_text
 
     with console.Steps() as step:
         step("reading the model")
         model = dpsynth.load_model(folder)
+        asked = from_text(model.full_schema, given or ())
         step("drawing rows")
-        drawn = model.sample(rows, seed=seed)
+        drawn = model.sample(rows, seed=seed, given=asked)
         step("writing")
         write_table(drawn, out)
     console.emit(

@@ -52,8 +52,11 @@ def draft(
 def check(schema: Existing, json: Json = False) -> None:
     """List what is guessed or undeclared (exit 4 if anything), and HIPAA Safe Harbor findings."""
     import dpsynth
+    from dpsynth.synthesizers.ruled import check_rules
 
     declared = dpsynth.Schema.read(schema)
+    if not declared.open_items():
+        check_rules(declared)
     console.emit(
         {"schema": str(schema), **_state(declared)},
         as_json=json,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.encoding.coarsening import Coarsening
 from dpsynth.encoding.codec import Codec, base_domain, codecs, ordered_columns
-from dpsynth.privacy.mechanisms import DiscreteGaussian
+from dpsynth.privacy.mechanisms import DiscreteGaussian, DiscreteLaplace
 from dpsynth.privacy.queries import MarginalQuery
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ _VISIBLE = 3.0
 _CLEAR = 5.0
 # By so many standard deviations a part is lowered that is not visible.
 _LOWERED = 0.5
+# Laplace noise this much narrower has as few draws beyond _CLEAR as Gaussian noise.
+_WIDE_TAILS = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,27 +59,25 @@ class PrivateBins:
     def domain(self, schema: "Schema") -> Domain:
         """Return the domain after binning, at its largest: fewer bins may be learnt."""
         sizes = {
-            name: min(each.size, self.bins + each.has_missing) if each.needs_bins else each.size
+            name: min(each.size, self.bins + each.marks.size + each.has_missing)
+            if each.needs_bins
+            else each.size
             for name, each in codecs(schema).items()
         }
         return Domain(sizes=sizes, ordered=ordered_columns(schema))
 
     def steps(self, schema: "Schema", *, unit: PrivacyUnit, rho: Fraction) -> tuple["Step", ...]:
         """List the charges of ``learn``, from public facts alone; they add up to ``rho``."""
-        from dpsynth.synthesizers.base import Step
-
         queries = self._queries(schema, base_domain(schema))
-        if not queries:
-            return ()
-        noise = self._noise(queries, unit=unit, rho=rho)
-        return tuple(
-            Step(
-                phase="bins",
-                label=_label(query),
-                event=noise.event(l2_sensitivity_squared=query.l2_sensitivity_squared(unit)),
-            )
-            for query in queries
-        )
+        return _steps(queries, _gaussian(queries, unit=unit, rho=rho), unit) if queries else ()
+
+    def pure_steps(
+        self, schema: "Schema", *, unit: PrivacyUnit, epsilon: Fraction
+    ) -> tuple["Step", ...]:
+        """List the charges of ``pure_learn``; their pure epsilons add up to ``epsilon``."""
+        queries = self._queries(schema, base_domain(schema))
+        noise = _laplace(queries, unit=unit, epsilon=epsilon) if queries else None
+        return _steps(queries, noise, unit) if noise else ()
 
     def learn(
         self, curator: "Curator", schema: "Schema", *, rho: Fraction
@@ -95,12 +95,33 @@ class PrivateBins:
         queries = self._queries(schema, curator.domain)
         if not queries:
             return {}
-        noise = self._noise(queries, unit=curator.unit, rho=rho)
+        noise = _gaussian(queries, unit=curator.unit, rho=rho)
+        return self._learn(curator, schema, queries, noise, tails=1.0)
+
+    def pure_learn(
+        self, curator: "Curator", schema: "Schema", *, epsilon: Fraction
+    ) -> dict[str, Coarsening]:
+        """Spend exactly ``epsilon``, without a delta; otherwise as ``learn``."""
+        queries = self._queries(schema, curator.domain)
+        if not queries:
+            return {}
+        noise = _laplace(queries, unit=curator.unit, epsilon=epsilon)
+        return self._learn(curator, schema, queries, noise, tails=_WIDE_TAILS)
+
+    def _learn(
+        self,
+        curator: "Curator",
+        schema: "Schema",
+        queries: list[MarginalQuery],
+        noise: DiscreteGaussian | DiscreteLaplace,
+        *,
+        tails: float,
+    ) -> dict[str, Coarsening]:
         answers = curator.measure(queries, noise, labels=[_label(query) for query in queries])
         tools = codecs(schema)
         return {
             answer.clique[0]: cut(
-                answer.values, tools[answer.clique[0]], bins=self.bins, stddev=answer.stddev
+                answer.values, tools[answer.clique[0]], bins=self.bins, stddev=tails * answer.stddev
             )
             for answer in answers
         }
@@ -108,11 +129,28 @@ class PrivateBins:
     def _queries(self, schema: "Schema", domain: Domain) -> list[MarginalQuery]:
         return [MarginalQuery(clique=(name,), domain=domain) for name in self.columns(schema)]
 
-    def _noise(
-        self, queries: list[MarginalQuery], *, unit: PrivacyUnit, rho: Fraction
-    ) -> DiscreteGaussian:
-        share = rho / len(queries)
-        return DiscreteGaussian(sigma_squared=queries[0].l2_sensitivity_squared(unit) / (2 * share))
+
+def _gaussian(
+    queries: list[MarginalQuery], *, unit: PrivacyUnit, rho: Fraction
+) -> DiscreteGaussian:
+    share = rho / len(queries)
+    return DiscreteGaussian(sigma_squared=queries[0].l2_sensitivity_squared(unit) / (2 * share))
+
+
+def _laplace(
+    queries: list[MarginalQuery], *, unit: PrivacyUnit, epsilon: Fraction
+) -> DiscreteLaplace:
+    return DiscreteLaplace(scale=queries[0].l1_sensitivity(unit) * len(queries) / epsilon)
+
+
+def _steps(
+    queries: list[MarginalQuery], noise: DiscreteGaussian | DiscreteLaplace, unit: PrivacyUnit
+) -> tuple["Step", ...]:
+    from dpsynth.synthesizers.base import Step
+
+    return tuple(
+        Step(phase="bins", label=_label(query), event=query.event(noise, unit)) for query in queries
+    )
 
 
 def _label(query: MarginalQuery) -> str:
@@ -133,6 +171,10 @@ def cut(noisy: NDArray[np.int64], tool: Codec, *, bins: int, stddev: float) -> C
     if tool.open_ended:
         mass = within_sight(mass, noisy[:cells], stddev=stddev)
     groups = _groups(mass, bins=bins, stddev=stddev)
+    if tool.marks.size:  # no bin may straddle what a declared rule tells apart
+        starts = np.diff(groups, prepend=-1) > 0
+        starts[tool.marks] = True
+        groups = np.cumsum(starts) - 1
     weights = mass
     if tool.has_missing:
         groups = np.append(groups, groups.max() + 1)

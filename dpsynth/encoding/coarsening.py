@@ -69,15 +69,20 @@ class Coarsening:
         """
         from dpsynth.encoding.codec import smallest_unsigned
 
-        fine_dtype = smallest_unsigned(self.groups.size)
-        rows = codes.size
-        order = rng.permutation(rows)
+        # Most coarse codes stand for one fine code, and their rows need no draw.
+        several = np.bincount(self.groups, minlength=self.size) > 1
+        alone = np.zeros(self.size, dtype=smallest_unsigned(self.groups.size))
+        alone[self.groups] = np.arange(self.groups.size, dtype=alone.dtype)
+        drawn: NDArray[Any] = alone[codes]
+        if not several.any():
+            return drawn
+        order = rng.permutation(np.flatnonzero(several[codes]))
         order = order[np.argsort(codes[order], kind="stable")]
         grouped = codes[order].astype(np.int64)
         counts = np.bincount(grouped, minlength=self.size)
         firsts = np.cumsum(counts) - counts
         offsets = rng.random(self.size)
-        ranks = np.arange(rows) - firsts[grouped]
+        ranks = np.arange(order.size) - firsts[grouped]
         points = (ranks + offsets[grouped]) / counts[grouped]
         # Every coarse code owns one unit of a line, cut among its fine codes by their shares.
         fine = np.lexsort((np.arange(self.groups.size), self.groups))
@@ -88,6 +93,5 @@ class Coarsening:
         ends[last] = owner[last] + 1
         # Rounding must not let a point stray over the end of its coarse code.
         places = np.minimum(grouped + points, np.nextafter(grouped + 1.0, 0))
-        drawn = np.empty(rows, dtype=fine_dtype)
         drawn[order] = fine[np.searchsorted(ends, places, side="right")]
         return drawn

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpsynth.domain import Domain
-from dpsynth.encoding import cells, grid, output
+from dpsynth.encoding import cells, grid, output, rules
 from dpsynth.encoding.undeclared import Undeclared, content_words
 from dpsynth.schema.columns import (
     BooleanColumn,
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _MISSING_WORD = np.uint64(0x7FF8_0000_0000_0001)
 _UNPARSABLE_WORD = np.uint64(0x7FF8_0000_0000_0002)
 
+NO_CUTS = np.empty(0)
+
 MISSING_LABEL = "(missing)"
 
 
@@ -50,12 +52,15 @@ class EncodedColumn:
         codes: shape ``(rows,)``, the narrowest unsigned type.
         undeclared: of an open column, the values that could be learnt; None of any other.
         content: shape ``(rows,)``, uint64: the cell in canonical form, equal for equal cells
-            whatever file they came from. A code for levels, the bits of a float64 for numbers.
+            whatever file they came from. A code for levels, the bits of a float64 for numbers,
+            the first half of a digest for the text of an open column.
+        rest: of an open column, the second half; None of any other.
     """
 
     codes: NDArray[np.unsignedinteger[Any]]
     content: NDArray[np.uint64]
     undeclared: Undeclared | None = None
+    rest: NDArray[np.uint64] | None = None
 
 
 class Codec(Protocol):
@@ -85,8 +90,25 @@ class Codec(Protocol):
         """Map every cell to a code by the declared rules."""
         ...
 
-    def decode(self, codes: NDArray[Any], rng: np.random.Generator) -> "pd.Series[Any]":
-        """Draw a cell for every code, in the declared dtype and range."""
+    @property
+    def marks(self) -> NDArray[np.int64]:
+        """Base codes at which a bin must start, because a declared rule tells them apart."""
+        ...
+
+    def decode(
+        self,
+        codes: NDArray[Any],
+        rng: np.random.Generator,
+        *,
+        values: NDArray[np.float64] | None = None,
+    ) -> "pd.Series[Any]":
+        """Draw a cell for every code, in the declared dtype and range.
+
+        Args:
+            codes: base codes.
+            rng: of the sampling.
+            values: what a number or a day is to be, where it is settled; NaN elsewhere.
+        """
         ...
 
     def labels(self) -> list[str]:
@@ -99,6 +121,7 @@ class LevelsCodec:
 
     needs_bins = False
     open_ended = False
+    marks = np.empty(0, dtype=np.int64)
 
     def __init__(self, column: LevelsColumn | BooleanColumn) -> None:
         self._column = column
@@ -137,10 +160,12 @@ class LevelsCodec:
         if not self._open:
             return EncodedColumn(codes=codes, content=codes.astype(np.uint64))
         texts = [self._text(cell, code) for cell, code in zip(found.cells, each, strict=True)]
+        words = content_words(texts, each)
         return EncodedColumn(
             codes=codes,
-            content=found.spread(content_words(texts, each), self._unexpected),
+            content=found.spread(words[:, 0], self._unexpected),
             undeclared=self._undeclared(texts, each, found),
+            rest=found.spread(words[:, 1], 0),
         )
 
     def _text(self, cell: object, code: int) -> str | None:
@@ -186,13 +211,19 @@ class LevelsCodec:
             return text if number is None else key(number)
         return cells.as_whole_text(text) or text
 
-    def decode(self, codes: NDArray[Any], rng: np.random.Generator) -> "pd.Series[Any]":
+    def decode(
+        self,
+        codes: NDArray[Any],
+        rng: np.random.Generator,
+        *,
+        values: NDArray[np.float64] | None = None,
+    ) -> "pd.Series[Any]":
         """Write every level as it was declared."""
-        del rng  # a level has one spelling
-        values: list[output.Value] = list(self._levels)
+        del rng, values  # a level has one spelling
+        written: list[output.Value] = list(self._levels)
         if self.has_missing:
-            values.append(self._column.missing_value)
-        return output.levels(values, codes, self._column.output_dtype)
+            written.append(self._column.missing_value)
+        return output.levels(written, codes, self._column.output_dtype)
 
     def labels(self) -> list[str]:
         """The levels, each with its declared meaning."""
@@ -210,14 +241,16 @@ _FLAGS = {
 }
 
 
-class _GridCodec:
+class GridCodec:
     """Shared by numbers and dates: cells of a fixed grid, and a missing level."""
 
     open_ended = False
 
-    def __init__(self, column: ModeledColumn, cut: grid.Grid) -> None:
+    def __init__(self, column: ModeledColumn, cut: grid.Grid, at: NDArray[np.float64]) -> None:
         self.has_missing = column.has_missing
-        self.grid = cut
+        self.cuts = at
+        self.grid = cut = cut.split(at) if at.size else cut
+        self.marks = np.flatnonzero(np.isin(cut.starts, at))
         self.needs_bins = column.learns_bins
         self._unexpected = cut.size
 
@@ -235,17 +268,29 @@ class _GridCodec:
         return EncodedColumn(codes=codes, content=content)
 
     def _drawn(
-        self, codes: NDArray[Any], rng: np.random.Generator
+        self,
+        codes: NDArray[Any],
+        rng: np.random.Generator,
+        settled: NDArray[np.float64] | None,
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         missing = codes >= self.grid.size
-        values = self.grid.draw(np.where(missing, 0, codes).astype(np.int64), rng)
+        values = self.round(self.grid.draw(np.where(missing, 0, codes).astype(np.int64), rng))
+        if settled is not None:
+            values = np.where(np.isnan(settled), values, settled)
         return values, missing
 
+    def round(
+        self, values: NDArray[np.float64], *, within: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        """Round to the declared digits, but never across a cut of a rule or one of ``within``."""
+        del within
+        return values
 
-class NumericCodec(_GridCodec):
+
+class NumericCodec(GridCodec):
     """Integer and continuous."""
 
-    def __init__(self, column: NumericColumn) -> None:
+    def __init__(self, column: NumericColumn, at: NDArray[np.float64] = NO_CUTS) -> None:
         whole = isinstance(column, IntegerColumn)
         limits, bins = column.limits, column.bins
         if limits is None:
@@ -256,7 +301,8 @@ class NumericCodec(_GridCodec):
             cut = grid.equal(float(limits[0]), float(limits[1]), bins, whole=whole)
         else:
             cut = grid.fine(float(limits[0]), float(limits[1]), whole=whole)
-        super().__init__(column, cut)
+        super().__init__(column, cut, at)
+        cut = self.grid
         self.open_ended = limits is None
         self._column = column
         self._decimals = getattr(column, "decimals", None)
@@ -270,16 +316,38 @@ class NumericCodec(_GridCodec):
         values, states = cells.numbers(series, codes=self._column.missing_codes)
         return self._located(values, states)
 
-    def decode(self, codes: NDArray[Any], rng: np.random.Generator) -> "pd.Series[Any]":
+    def decode(
+        self,
+        codes: NDArray[Any],
+        rng: np.random.Generator,
+        *,
+        values: NDArray[np.float64] | None = None,
+    ) -> "pd.Series[Any]":
         """Draw evenly within every cell."""
-        values, missing = self._drawn(codes, rng)
-        if self._decimals is not None:
-            low, high = self.grid.starts[0], self.grid.last
-            values = np.clip(np.round(values, self._decimals), low, high)
+        drawn, missing = self._drawn(codes, rng, values)
         column = self._column
         return output.numbers(
-            values, missing, column.missing_value, column.output_dtype, whole=self.grid.whole
+            drawn, missing, column.missing_value, column.output_dtype, whole=self.grid.whole
         )
+
+    def round(
+        self, values: NDArray[np.float64], *, within: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        """Round to the declared digits, but never across a cut of a rule or one of ``within``."""
+        if self._decimals is None:
+            return values
+        low, high = self.grid.starts[0], self.grid.last
+        rounded = np.clip(np.round(values, self._decimals), low, high)
+        cuts = self.cuts if within is None else np.union1d(self.cuts, within)
+        if not cuts.size:
+            return rounded
+        step = np.where(rounded > values, -1, 1) * 10.0**-self._decimals
+        other = np.round(rounded + step, self._decimals)
+        home = np.searchsorted(cuts, values, side="right")
+        for found in (other, rounded):  # the nearer one last, so that it is taken where it may be
+            kept = np.searchsorted(cuts, found, side="right") == home
+            values = np.where(kept & (found >= low) & (found <= high), found, values)
+        return values
 
     def labels(self) -> list[str]:
         """The cells, as ranges."""
@@ -287,10 +355,10 @@ class NumericCodec(_GridCodec):
         return [*texts, MISSING_LABEL] if self.has_missing else texts
 
 
-class DateCodec(_GridCodec):
+class DateCodec(GridCodec):
     """Dates, as whole numbers of days."""
 
-    def __init__(self, column: DateColumn) -> None:
+    def __init__(self, column: DateColumn, at: NDArray[np.float64] = NO_CUTS) -> None:
         if column.limits is None:
             raise column.wrong("bounds", "declare the first and the last day that can occur")
         low, high = (float(day.toordinal()) for day in column.limits)
@@ -301,7 +369,8 @@ class DateCodec(_GridCodec):
             cut = grid.equal(low, high, column.bins, whole=True)
         else:
             cut = grid.fine(low, high, whole=True, skewed=False)
-        super().__init__(column, cut)
+        super().__init__(column, cut, at)
+        cut = self.grid
         self._column = column
         if not self.has_missing:
             day = low if column.fallback is None else float(column.fallback.toordinal())
@@ -313,10 +382,16 @@ class DateCodec(_GridCodec):
         values, states = cells.days(series, layout=self._column.format, codes=codes)
         return self._located(values, states)
 
-    def decode(self, codes: NDArray[Any], rng: np.random.Generator) -> "pd.Series[Any]":
+    def decode(
+        self,
+        codes: NDArray[Any],
+        rng: np.random.Generator,
+        *,
+        values: NDArray[np.float64] | None = None,
+    ) -> "pd.Series[Any]":
         """Draw a day evenly within every cell."""
-        values, missing = self._drawn(codes, rng)
-        days, places = np.unique(values.astype(np.int64), return_inverse=True)
+        drawn, missing = self._drawn(codes, rng, values)
+        days, places = np.unique(drawn.astype(np.int64), return_inverse=True)
         written: list[output.Value] = [self._written(day) for day in days.tolist()]
         written.append(self._column.missing_value)
         places = np.where(missing, len(days), places)
@@ -337,12 +412,12 @@ class DateCodec(_GridCodec):
         return [*texts, MISSING_LABEL] if self.has_missing else texts
 
 
-def codec(column: ModeledColumn) -> Codec:
-    """Return the codec of one column."""
+def codec(column: ModeledColumn, at: NDArray[np.float64] = NO_CUTS) -> Codec:
+    """Return the codec of one column, with a cell starting at each of these values."""
     if isinstance(column, NumericColumn):
-        return NumericCodec(column)
+        return NumericCodec(column, at)
     if isinstance(column, DateColumn):
-        return DateCodec(column)
+        return DateCodec(column, at)
     if isinstance(column, LevelsColumn | BooleanColumn):
         return LevelsCodec(column)
     raise TypeError(f"no codec for a column of kind {column.kind!r}")
@@ -351,13 +426,18 @@ def codec(column: ModeledColumn) -> Codec:
 def codecs(schema: "Schema") -> dict[str, Codec]:
     """Return the codec of every modeled column, in table order; the schema must be closed."""
     schema.require_closed()
-    return {column.name: codec(column) for column in schema.modeled}
+    at = rules.cuts(schema)
+    return {column.name: codec(column, at.get(column.name, NO_CUTS)) for column in schema.modeled}
 
 
 def base_domain(schema: "Schema") -> Domain:
-    """Return the declared domain: the number of base codes of every modeled column."""
-    sizes = {name: each.size for name, each in codecs(schema).items()}
-    return Domain(sizes=sizes, ordered=ordered_columns(schema))
+    """Return the declared domain: the base codes of every modeled column, and what is forbidden."""
+    tools = codecs(schema)
+    return Domain(
+        sizes={name: each.size for name, each in tools.items()},
+        ordered=ordered_columns(schema),
+        zeros=rules.zeros(schema, tools),
+    )
 
 
 def ordered_columns(schema: "Schema") -> frozenset[str]:

@@ -58,6 +58,11 @@ class Grid:
         inside: NDArray[np.float64] = np.clip(drawn, low, high)
         return inside
 
+    def split(self, at: NDArray[np.float64]) -> "Grid":
+        """Return the grid with a cell starting at each of these values, where it reaches them."""
+        inside = at[(at > self.starts[0]) & (at <= self.last)]
+        return _build(np.concatenate([self.starts, inside]), self.last, self.whole)
+
     def labels(self) -> list[str]:
         """Say every cell in words short enough for a plot."""
         texts = []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpsynth.encoding.codec import codecs
+from dpsynth.encoding.codec import codec, codecs
 from dpsynth.encoding.identifiers import generate
 from dpsynth.encoding.undeclared import Undeclared
 from dpsynth.schema.columns import IdentifierColumn, ModeledColumn
@@ -25,7 +25,8 @@ class EncodedTable:
     Attributes:
         codes: by modeled column, in table order; each of shape ``(rows,)``.
         undeclared: by open column, the values that could be learnt.
-        content: shape ``(rows, columns)``, uint64: the cells in canonical form.
+        content: shape ``(rows, words)``, uint64: the cells in canonical form, a word a column and
+            one more for every open column.
     """
 
     codes: Mapping[str, NDArray[np.unsignedinteger[Any]]]
@@ -37,13 +38,17 @@ def encode_table(frame: "pd.DataFrame", schema: "Schema") -> EncodedTable:
     """Encode the modeled columns of ``frame``; never raises on what a cell holds."""
     tools = codecs(schema)
     content = np.empty((len(frame), len(tools)), dtype=np.uint64)
-    codes, undeclared = {}, {}
+    codes, undeclared, rests = {}, {}, []
     for place, (name, tool) in enumerate(tools.items()):
         encoded = tool.encode(frame[name])
         codes[name] = encoded.codes
         content[:, place] = encoded.content
         if encoded.undeclared is not None:
             undeclared[name] = encoded.undeclared
+        if encoded.rest is not None:
+            rests.append(encoded.rest)
+    if rests:
+        content = np.column_stack([content, *rests])
     return EncodedTable(codes=codes, content=content, undeclared=undeclared)
 
 
@@ -53,6 +58,7 @@ def decode_table(
     rng: np.random.Generator,
     *,
     rows: int | None = None,
+    values: Mapping[str, NDArray[np.float64]] | None = None,
 ) -> "pd.DataFrame":
     """Turn base codes into a table with the declared columns, dtypes and ranges.
 
@@ -61,6 +67,7 @@ def decode_table(
         schema: the declared columns; identifiers are generated, excluded columns are left out.
         rng: of the sampling, which is post-processing and costs no privacy.
         rows: how many; by default as many as there are codes.
+        values: by numeric or date column, what cells are to be where that is settled; else NaN.
     """
     import pandas as pd
 
@@ -69,7 +76,22 @@ def decode_table(
     series = {}
     for column in schema.columns:
         if isinstance(column, ModeledColumn):
-            series[column.name] = tools[column.name].decode(codes[column.name], rng)
+            settled = None if values is None else values.get(column.name)
+            tool = tools[column.name]
+            series[column.name] = tool.decode(codes[column.name], rng, values=settled)
         elif isinstance(column, IdentifierColumn):
             series[column.name] = generate(column, count)
     return pd.DataFrame(series, index=pd.RangeIndex(count), copy=False)
+
+
+def seen(frame: "pd.DataFrame", schema: "Schema") -> "Schema":
+    """Return ``schema`` with all that ``frame`` holds in open columns among the known values.
+
+    For comparing tables with one that is public already: its values are not private.
+    """
+    found = {}
+    for column in schema.modeled:
+        if column.learns_values:
+            held = codec(column).encode(frame[column.name]).undeclared
+            found[column.name] = () if held is None else held.texts
+    return schema.with_values(found)

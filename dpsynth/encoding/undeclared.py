@@ -69,18 +69,24 @@ class Undeclared:
 
 
 def content_words(texts: Sequence[str | None], codes: NDArray[Any]) -> NDArray[np.uint64]:
-    """Return a word a cell that tells texts apart, also where they share a code.
+    """Return two words a cell that tell texts apart, also where they share a code.
+
+    Two, because no key enters here: one word of a known hash can be made to collide, and rows of
+    one content would then hold different values.
 
     Args:
         texts: canonical; None for a cell that is known by its code.
         codes: of the same cells.
+
+    Returns:
+        Shape ``(cells, 2)``.
     """
     words = [
-        int(code) if text is None else int.from_bytes(_digest(text), "little")
+        int(code).to_bytes(16, "little") if text is None else _digest(text)
         for text, code in zip(texts, codes.tolist(), strict=True)
     ]
-    return np.array(words, dtype=np.uint64)
+    return np.frombuffer(b"".join(words), dtype="<u8").astype(np.uint64).reshape(-1, 2)
 
 
 def _digest(text: str) -> bytes:
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, person=b"open").digest()
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, person=b"open").digest()

@@ -109,6 +109,8 @@ def gaussian_tail(start: int, sigma_squared: Fraction) -> Fraction:
         doubled = 2 * Decimal(sigma_squared.numerator) / Decimal(sigma_squared.denominator)
         first = (-(Decimal(start) ** 2) / doubled).exp()
         ratio = (-Decimal(2 * start + 1) / doubled).exp()
+        if ratio == 1:  # noise so wide that 60 digits cannot tell: no release has any such
+            return Fraction(1)
         total = max((_PI * doubled).sqrt(), 1 + 2 * (-1 / doubled).exp())
         bound = first / ((1 - ratio) * total) * (1 + _SLACK)
         return Fraction(min(max(bound, _LEAST_TAIL), Decimal(1)))

@@ -15,6 +15,7 @@ from dpsynth.privacy.mechanisms import (
     PartitionSelection,
 )
 from dpsynth.privacy.queries import (
+    DependenceQuery,
     Discovery,
     MarginalErrorQuery,
     MarginalQuery,
@@ -52,7 +53,7 @@ class Curator(_Sealed):
             raise ValueError("the account must say whether the noise is seeded, and truthfully")
         self.__source = source
         self.__rng = rng
-        self.__distances: dict[tuple[tuple[str, ...], int], tuple[NDArray[np.int64], int]] = {}
+        self.__distances: dict[tuple[tuple[str, ...], int], tuple[object, int]] = {}
         self.unit = unit
         self.account = account
 
@@ -95,7 +96,12 @@ class Curator(_Sealed):
         return tuple(answers)
 
     def select(
-        self, query: MarginalErrorQuery, mechanism: ExponentialSelection, *, rounds: int, label: str
+        self,
+        query: MarginalErrorQuery | DependenceQuery,
+        mechanism: ExponentialSelection,
+        *,
+        rounds: int,
+        label: str,
     ) -> "Selection":
         """Pay for ``rounds`` exponential selections among the candidates of ``query``.
 
@@ -218,19 +224,18 @@ class Curator(_Sealed):
             self.__source.coarsened(groups), unit=self.unit, account=self.account, rng=self.__rng
         )
 
-    def __scores(self, query: MarginalErrorQuery) -> NDArray[np.int64]:
-        distances = [self.__distance(query, index) for index in range(len(query.cliques))]
-        scores = [query.score(index, distance) for index, distance in enumerate(distances)]
-        return np.array(scores, dtype=np.int64)
-
-    def __distance(self, query: MarginalErrorQuery, index: int) -> int:
-        """Count a candidate only where its reference is another array than it was last time."""
-        key, reference = (query.cliques[index], query.resolution), query.references[index]
-        known = self.__distances.get(key)
-        if known is None or known[0] is not reference:
-            known = reference, query.distance(index, self.__source.count(query.cliques[index]))
-            self.__distances[key] = known
-        return known[1]
+    def __scores(self, query: MarginalErrorQuery | DependenceQuery) -> NDArray[np.int64]:
+        if isinstance(query, DependenceQuery):
+            return query.scores(self.__source.count)
+        # A candidate is counted only where its reference is another array than it was last time.
+        keys = [(clique, query.resolution) for clique in query.cliques]
+        known = [self.__distances.get(key, (None, 0)) for key in keys]
+        fresh = [at for at, held in enumerate(known) if held[0] is not query.references[at]]
+        counted = self.__source.count_many([query.cliques[at] for at in fresh])
+        for at, counts in zip(fresh, counted, strict=True):
+            known[at] = query.references[at], query.distance(at, counts)
+        self.__distances.update(zip(keys, known, strict=True))
+        return query.scores([distance for _, distance in known])
 
     def __check(self, domain: Domain) -> None:
         if domain != self.domain:

@@ -4,8 +4,10 @@ Every sensitivity in dpsynth is derived in this file and nowhere else; docs/proo
 has the arguments, tests/property/test_sensitivity.py attacks them.
 """
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import groupby
 from math import sqrt
 
 import numpy as np
@@ -19,6 +21,19 @@ from dpsynth.privacy.events import (
     PartitionSelectionEvent,
 )
 from dpsynth.privacy.mechanisms import DiscreteGaussian, DiscreteLaplace
+
+MOST_RESOLUTION = 1 << 20  # with it, 2**40 rows fit into an exact int64 distance
+_MOST_MASS = 1 << 61  # of a reference, all its cells together
+_MOST_SCORE = 1 << 62
+
+
+def _bounded(scores: Iterable[int]) -> NDArray[np.int64]:
+    """Return scores as int64; those beyond are moved to the nearest bound.
+
+    No two scores are moved apart by that, so every sensitivity holds, and no number of rows can
+    make it fail.
+    """
+    return np.array([max(-_MOST_SCORE, min(each, _MOST_SCORE)) for each in scores], dtype=np.int64)
 
 
 def _rows_moved(unit: PrivacyUnit) -> Fraction:
@@ -77,7 +92,8 @@ class MarginalErrorQuery:
         cliques: the candidates, at least one.
         references: what a public model expects, one int64 vector of ``resolution`` times the
             expected counts a candidate, row-major over its clique; made read-only.
-        resolution: a positive integer: how finely a reference may state fractions of a row.
+        resolution: a positive integer, at most ``MOST_RESOLUTION``: how finely a reference may
+            state fractions of a row.
         domain: the codes that a column may hold.
         weights: public, positive integers, one a candidate; all 1 where not given.
         offsets: public integers, one a candidate, in the unit of scores; all 0 where not given.
@@ -93,12 +109,15 @@ class MarginalErrorQuery:
     def __post_init__(self) -> None:
         if not self.cliques or len(self.cliques) != len(self.references):
             raise ValueError("cliques and references must be of one length, at least 1")
-        if self.resolution < 1:
-            raise ValueError("resolution must be at least 1")
+        _validate.whole(resolution=(self.resolution,))
+        _validate.positive(resolution=self.resolution)
+        _validate.at_most(MOST_RESOLUTION, resolution=self.resolution)
         for clique, reference in zip(self.cliques, self.references, strict=True):
             _check_clique(clique, self.domain)
             if reference.dtype != np.int64 or reference.shape != (self.domain.size(clique),):
                 raise ValueError("a reference must be an int64 vector over the cells of its clique")
+            if np.abs(reference, dtype=np.float64).sum() > _MOST_MASS:
+                raise ValueError("a reference expects more rows than an exact distance can count")
             reference.setflags(write=False)
         object.__setattr__(self, "weights", self.weights or (1,) * len(self.cliques))
         object.__setattr__(self, "offsets", self.offsets or (0,) * len(self.cliques))
@@ -121,9 +140,76 @@ class MarginalErrorQuery:
         """Return how far one candidate's exact counts are from its reference."""
         return int(np.abs(self.resolution * counts - self.references[candidate]).sum())
 
-    def score(self, candidate: int, distance: int) -> int:
-        """Return the score of one candidate from its distance."""
-        return self.weights[candidate] * distance + self.offsets[candidate]
+    def scores(self, distances: Sequence[int]) -> NDArray[np.int64]:
+        """Return the scores of all candidates from their distances."""
+        return _bounded(
+            weight * distance + offset
+            for weight, distance, offset in zip(self.weights, distances, self.offsets, strict=True)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DependenceQuery:
+    """How far, in rows, each candidate child is from not depending on its parents.
+
+    The score of candidate ``i``, a child x with parents p, is
+    ``sum(abs(resolution * counts[p, x] - weights[x] * counts[p])) - costs[i]``: the L1 distance,
+    in units of ``1 / resolution`` rows, of the joint table from the table of the parents alone
+    with the children spread by public weights. No number of rows enters it.
+
+    Args:
+        cliques: columns of each candidate, parents and child; at least one candidate.
+        children: the child of each.
+        weights: by child, public non-negative integers, one a code, that add up to ``resolution``.
+        costs: public integers, one a candidate, in the unit of the scores.
+        resolution: a positive integer, at most ``MOST_RESOLUTION``.
+        domain: the codes that a column may hold.
+    """
+
+    cliques: tuple[tuple[str, ...], ...]
+    children: tuple[str, ...]
+    weights: Mapping[str, NDArray[np.int64]]
+    costs: tuple[int, ...]
+    resolution: int
+    domain: Domain
+
+    def __post_init__(self) -> None:
+        if not len(self.cliques) == len(self.children) == len(self.costs) > 0:
+            raise ValueError("cliques, children and costs must be of one length, at least 1")
+        _validate.whole(costs=self.costs, resolution=(self.resolution,))
+        _validate.positive(resolution=self.resolution)
+        _validate.at_most(MOST_RESOLUTION, resolution=self.resolution)
+        for clique, child in zip(self.cliques, self.children, strict=True):
+            _check_clique(clique, self.domain)
+            if child not in clique or child not in self.weights:
+                raise ValueError("a child must be a column of its clique, and have weights")
+        for child, weights in self.weights.items():
+            if weights.dtype != np.int64 or weights.shape != self.domain.shape((child,)):
+                raise ValueError("weights must be an int64 vector over the codes of their child")
+            if weights.min() < 0 or int(weights.sum()) != self.resolution:
+                raise ValueError("weights must be at least 0 and add up to the resolution")
+
+    def sensitivity(self, unit: PrivacyUnit) -> Fraction:
+        """One row adds ``resolution`` to one residual and takes its weights off those beside it.
+
+        That is at most ``2 * resolution`` in L1, as the weights add up to ``resolution``; see
+        docs/proofs/privbayes.md.
+        """
+        return 2 * self.resolution * _rows_moved(unit)
+
+    def scores(self, count: Callable[[tuple[str, ...]], NDArray[np.int64]]) -> NDArray[np.int64]:
+        """Return all scores; ``count`` is asked once for neighboring candidates of one clique."""
+        found = []
+        for clique, candidates in groupby(range(len(self.cliques)), self.cliques.__getitem__):
+            table = count(clique).reshape(self.domain.shape(clique))
+            found += [self._score(candidate, table) for candidate in candidates]
+        return _bounded(found)
+
+    def _score(self, candidate: int, table: NDArray[np.int64]) -> int:
+        child = self.children[candidate]
+        joint = np.moveaxis(table, self.cliques[candidate].index(child), -1)
+        spread = joint.sum(axis=-1, keepdims=True) * self.weights[child]
+        return int(np.abs(self.resolution * joint - spread).sum()) - self.costs[candidate]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -165,6 +165,9 @@ def make_release(
         fingerprint, is_new = gate.check_key(key)
         if is_new:
             warnings.append(f"a signing key of your own was made; its fingerprint is {fingerprint}")
+        # Public facts alone: whatever stops the trial stops it before it costs.
+        step("putting the mechanism on trial, on artificial rows")
+        checks = gate.conform(plan.to_dict(), declared)
         step("coding the rows and setting controls aside")
         prepared = prepare(frame, declared, key=book.keyed, control=share)
         del frame
@@ -175,8 +178,6 @@ def make_release(
         model = chosen.fit_prepared(prepared, schema=declared, plan=plan, account=account)
         step("drawing the synthetic table")
         synthetic = model.sample(rows, seed=SAMPLE_SEED)
-        step("putting the mechanism on trial, on artificial rows")
-        checks = gate.conform(plan.to_dict(), declared)
         step("writing and signing the public folder")
         public: list[Verdict] = []
         bundle.write(

@@ -20,6 +20,7 @@ from dpsynth.schema.columns import (
 )
 from dpsynth.schema.document import OpenItem, Schema, Unit
 from dpsynth.schema.provenance import Provenance
+from dpsynth.schema.rules import Range, Rule
 
 __all__ = [
     "KINDS",
@@ -39,7 +40,9 @@ __all__ = [
     "OpenItem",
     "OrdinalColumn",
     "Provenance",
+    "Range",
     "Rollup",
+    "Rule",
     "Schema",
     "Unit",
 ]

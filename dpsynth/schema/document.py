@@ -15,6 +15,7 @@ from dpsynth.domain import PrivacyUnit
 from dpsynth.errors import SchemaError
 from dpsynth.schema.columns import AnyColumn, CategoricalColumn, Column, ModeledColumn
 from dpsynth.schema.provenance import DECLARED, Provenance
+from dpsynth.schema.rules import Rule, check
 from dpsynth.schema.wording import one_sentence
 
 FORMAT: Literal["dpsynth-schema/1"] = "dpsynth-schema/1"
@@ -76,6 +77,7 @@ class Schema(BaseModel):
 
     Args:
         columns: in the order of the table.
+        rules: what never occurs, by public knowledge; no synthetic row breaks one.
         unit: whose data one guarantee covers.
         expected_rows: an order of magnitude, for estimates; never read off the file.
         target: column to predict, for the reports and audits.
@@ -95,6 +97,7 @@ class Schema(BaseModel):
     sensitive: tuple[StrictStr, ...] = ()
     unit: Unit = Unit()
     columns: tuple[AnyColumn, ...]
+    rules: tuple[Rule, ...] = ()
 
     @validator(mode="after")
     def _consistent(self) -> "Schema":
@@ -130,6 +133,7 @@ class Schema(BaseModel):
                     f"the person column {self.unit.column!r} cannot be learnt: "
                     "declare it as `identifier` or `excluded`"
                 )
+        check(self.rules, self.columns)
         return self
 
     # -- reading and writing ------------------------------------------------------------------
@@ -144,8 +148,12 @@ class Schema(BaseModel):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that ``from_dict`` reads back, without what is at its default."""
-        dumped = self.model_dump(mode="json", exclude_none=True)
+        dumped = self.model_dump(mode="json", exclude_none=True, exclude={"rules"})
         pruned: dict[str, Any] = _without_defaults(dumped)
+        # Keys of a rule are names of columns, so that none of them stands for a default.
+        rules = [rule.model_dump(mode="json", exclude_defaults=True) for rule in self.rules]
+        if rules:
+            pruned["rules"] = rules
         return {name: pruned[name] for name in _ORDER if name in pruned}
 
     @classmethod

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _MISSING_WORDS = ("?", "NA", "N/A", "n/a", "null", "NULL", ".")
 _MOST_LEVELS = 100  # longer lists are no list that a person can read through and adopt
+_LONGEST_CODE, _MOST_WORDS = 40, 4  # text beyond that is no code: it may tell of persons
 _FEW_NUMBERS = 10  # so few different whole numbers are read as codes
 _PERSON = re.compile(r"(patient|person|subject|participant|member)[ _-]?(id|nbr|no|num|number|key)")
 _ID = re.compile(r"(^|[ _-])(id|nbr|uuid|guid|key|number)$")
@@ -117,6 +118,8 @@ def _column(name: str, series: "pd.Series[Any]") -> dict[str, Any]:
         return _shaped(name, "categorical", values=levels, nullable=nullable, missing_codes=codes)
     if len(levels) > 0.9 * len(kept):
         return _shaped(name, "identifier", dtype="str")
+    if all(len(text) <= _LONGEST_CODE and text.count(" ") < _MOST_WORDS for text in levels):
+        return _shaped(name, "categorical", open=True, nullable=nullable, missing_codes=codes)
     return _shaped(name, "excluded")
 
 

@@ -39,6 +39,8 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (_NUMBERS, "id uid uuid guid nbr identifier idnumber patientid personid"),
 )
 _BY_WORD = {word: named for named, words in _WORDS for word in words.split()}
+_TEXT = "comment comments description freetext history narrative note notes reason remark remarks"
+_TEXT_WORDS = frozenset([*_TEXT.split(), "text", "title"])
 _AGE_WORDS = frozenset({"age", "ages", "alter"})
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
@@ -85,6 +87,14 @@ def _of_column(column: ModeledColumn) -> Iterator[Finding]:
             why=f"its declared range goes on; end it at {OLDEST + 1}, read as '{OLDEST + 1} or "
             "more', to group them",
         )
+    if column.learns_values and _TEXT_WORDS & {*words}:
+        yield Finding(
+            column=column.name,
+            identifier="any other identifying text",
+            why="its name says free text, and an open column publishes word for word what enough "
+            "persons share; if true, declare it as 'excluded'",
+        )
+        return
     for word in words:
         named = _BY_WORD.get(word)
         if named == _NUMBERS and _lists_values(column):
@@ -101,6 +111,8 @@ def _of_column(column: ModeledColumn) -> Iterator[Finding]:
 
 def _lists_values(column: ModeledColumn) -> bool:
     """Whether a list of values is declared; one read off the rows may list persons."""
+    if column.learns_values:
+        return False
     listed = isinstance(column, LevelsColumn) and column.values is not None
     return listed and column.origin("values").status != "guessed"
 

@@ -32,7 +32,8 @@ def one_sentence(problem: ValidationError, data: Mapping[str, Any]) -> str:
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         return f"{where}, field 'kind': say one of {', '.join(KINDS)}"
     if kind == "value_error":
-        return f"{where} {error['ctx']['error']!s}"
+        colon = ":" if path and path[0] == "rules" and not where.endswith(":") else ""
+        return f"{where}{colon} {error['ctx']['error']!s}"
     return f"{where} is wrong: {_tail(error['msg'])}"
 
 
@@ -54,5 +55,9 @@ def _place(path: Sequence[int | str], data: Mapping[str, Any]) -> str:
         if fields[0] in ("provenance", "rollup", "labels") and len(fields) > 1:
             return f"{label}, field {shown('.'.join(fields[:3]))}"
         return f"{label}, field {shown(fields[0])}"
+    if len(path) >= 2 and path[0] == "rules" and isinstance(path[1], int):
+        fields = [str(part) for part in path[2:4] if isinstance(part, str)]
+        label = f"rule {path[1] + 1}"
+        return f"{label}, field {shown('.'.join(fields))}" if fields else f"{label}:"
     fields = [str(part) for part in path if isinstance(part, str)]
     return f"field {shown('.'.join(fields[:3]))}" if fields else "the schema"

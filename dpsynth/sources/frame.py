@@ -1,6 +1,6 @@
 """Rows held in memory as codes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from hashlib import blake2b
@@ -14,6 +14,7 @@ from dpsynth.encoding.codec import base_domain, smallest_unsigned
 from dpsynth.encoding.table import encode_table
 from dpsynth.encoding.undeclared import Undeclared
 from dpsynth.privacy.bounding import bound_rows, content_digests, control_coin, person_digests
+from dpsynth.sources.batches import Batches, count_rows
 from dpsynth.sources.persons import person_numbers
 from dpsynth.sources.structure import check_columns
 
@@ -65,28 +66,26 @@ class FrameSource:
         known = self.__cache.get(clique)
         if known is not None:
             return known.copy()
-        cells = self.domain.size(clique)
-        # A column's size, which may equal the number of cells, must fit like every cell's place.
-        kind = np.int64 if cells >= 2**32 else smallest_unsigned(cells + 1)
-        place: NDArray[Any] | None = None
-        for name in clique:
-            column = self.__codes[name].astype(kind, copy=False)
-            if place is None:
-                place = column
-            else:
-                place = place * kind(self.domain.sizes[name])
-                place += column
-        if place is None:
-            raise ValueError("a clique must name at least one column")
-        counts = np.bincount(place, minlength=cells).astype(np.int64, copy=False)
-        if self.__cached + cells <= _CACHED_CELLS:
-            self.__cache[clique] = counts.copy()
-            self.__cached += cells
-        return counts
+        return self.__kept(clique, count_rows(self.__codes, self.domain, clique))
 
-    def count_many(self, cliques: Sequence[tuple[str, ...]]) -> list[NDArray[np.int64]]:
-        """Return ``count`` of every clique."""
-        return [self.count(clique) for clique in cliques]
+    def count_many(self, cliques: Sequence[tuple[str, ...]]) -> Iterator[NDArray[np.int64]]:
+        """Yield ``count`` of every clique, in order; small tables are counted many in one pass."""
+        fresh = dict.fromkeys(clique for clique in cliques if clique not in self.__cache)
+        batches = Batches(self.__codes, self.domain, fresh)
+        waiting: dict[tuple[str, ...], NDArray[np.int64]] = {}
+        for clique in cliques:
+            if clique in fresh and clique not in waiting:
+                waiting |= batches.with_(clique)
+            counts = waiting.pop(clique, None)
+            fresh.pop(clique, None)
+            yield self.count(clique) if counts is None else self.__kept(clique, counts)
+
+    def __kept(self, clique: tuple[str, ...], counts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Put a copy into the cache where there is room; what a caller changes is not in it."""
+        if clique not in self.__cache and self.__cached + counts.size <= _CACHED_CELLS:
+            self.__cache[clique] = counts.copy()
+            self.__cached += counts.size
+        return counts
 
     def values(self, column: str) -> tuple[Sequence[str], NDArray[np.int64]]:
         """Return the undeclared values that rows hold, sorted, and how many units hold each."""

@@ -13,6 +13,8 @@ from dpsynth.privacy.accounting import zcdp_rho
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.events import Event
 
+MOST_CELLS = 2_000_000  # that a synthesizer may be allowed: a fit then stays under a gibibyte
+
 
 @dataclass(frozen=True, kw_only=True)
 class Step:

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from dpsynth.schema import Schema
     from dpsynth.sources.frame import Prepared
     from dpsynth.synthesizers.fitted import FittedModel
+    from dpsynth.synthesizers.prior import PublicPrior
 
 BINS_SHARE = Fraction(1, 10)  # of rho, spent on bins where the schema leaves any to be learned
+PURE_BINS_SHARE = Fraction(1, 5)  # of epsilon, where delta is 0: costs then add up in epsilon
 
 
 def budget(
@@ -77,6 +79,8 @@ class Synthesizer(ABC):
     """
 
     name: ClassVar[str]
+    solves: ClassVar[bool] = False  # by iteration, with rows re-weighted: takes seconds more
+    prior: "PublicPrior | None" = None
 
     @abstractmethod
     def steps(self, domain: Domain, *, unit: PrivacyUnit, rho: Fraction) -> tuple[Step, ...]:
@@ -110,10 +114,7 @@ class Synthesizer(ABC):
     @property
     def settings(self) -> dict[str, object]:
         """The public settings, JSON-able: the fields of the subclass."""
-        return {
-            name: str(value) if isinstance(value, Fraction) else value
-            for name, value in vars(self).items()
-        }
+        return {name: _told(value) for name, value in vars(self).items()}
 
     def plan(
         self, schema: "Schema", *, epsilon: Fraction | float | str, delta: Fraction | float | str
@@ -130,13 +131,19 @@ class Synthesizer(ABC):
             delta 0, steps whose pure epsilons add up exactly to ``epsilon``.
 
         Raises:
-            SchemaError: something in the schema is guessed or not declared.
+            SchemaError: something in the schema is guessed or not declared, or its rules leave
+                nothing or need a table that is too large.
             UsageError: epsilon or delta is out of range, or this synthesizer has no pure form.
         """
         from dpsynth.encoding.bins import PrivateBins
         from dpsynth.encoding.values import PrivateValues
+        from dpsynth.schema import Schema
+        from dpsynth.synthesizers.ruled import check_rules
 
+        if not isinstance(schema, Schema):
+            raise UsageError("schema must be a dpsynth.Schema, as Schema.from_dict makes one")
         schema.require_closed()
+        check_rules(schema)
         if is_pure(delta):
             return self._pure_plan(schema, epsilon)
         unit, bins, values = schema.privacy_unit, PrivateBins(), PrivateValues()
@@ -160,7 +167,7 @@ class Synthesizer(ABC):
             unit=unit,
             unit_column=schema.unit.column,
             steps=steps,
-            estimate=_estimate(schema, domain),
+            estimate=_estimate(schema, domain, solves=self.solves),
         )
 
     def _pure_plan(self, schema: "Schema", epsilon: Fraction | float | str) -> Plan:
@@ -170,23 +177,19 @@ class Synthesizer(ABC):
         exact_epsilon = as_fraction(epsilon, name="epsilon")
         if exact_epsilon > MOST_EPSILON:
             raise UsageError(f"epsilon must be at most {MOST_EPSILON}")
-        unit = schema.privacy_unit
-        domain = PrivateBins().domain(schema)
+        unit, bins = schema.privacy_unit, PrivateBins()
+        domain = bins.domain(schema)
+        bins_epsilon = _pure_bins_epsilon(schema, exact_epsilon)
         if opened := PrivateValues().columns(schema):
             raise UsageError(
                 f"the column {opened[0]!r} is open, and learning its values needs a delta; declare "
                 "its values, or ask for a delta above 0"
             )
         try:
-            steps = self.pure_steps(domain, unit=unit, epsilon=exact_epsilon)
+            steps = bins.pure_steps(schema, unit=unit, epsilon=bins_epsilon) if bins_epsilon else ()
+            steps += self.pure_steps(domain, unit=unit, epsilon=exact_epsilon - bins_epsilon)
         except ValueError as error:
             raise _unsplittable(error) from error
-        if unbinned := PrivateBins().columns(schema):
-            raise UsageError(
-                f"the column {unbinned[0]!r} declares no bins, and learning them adds Gaussian "
-                "noise, for which no claim with delta 0 holds; declare bins, or ask for a delta "
-                "above 0"
-            )
         return Plan(
             synthesizer=self.name,
             settings=self.settings,
@@ -196,7 +199,7 @@ class Synthesizer(ABC):
             unit=unit,
             unit_column=schema.unit.column,
             steps=steps,
-            estimate=_estimate(schema, domain),
+            estimate=_estimate(schema, domain, solves=self.solves),
         )
 
     def fit(
@@ -231,10 +234,16 @@ class Synthesizer(ABC):
             DataError: the table lacks a declared column, repeats one, or has one more.
             BudgetExceededError: the ledger cannot pay; nothing was spent.
         """
+        import pandas as pd
+
         from dpsynth.sources.frame import check_columns, prepare
 
         plan = self.plan(schema, epsilon=epsilon, delta=delta)
+        if not isinstance(table, pd.DataFrame):
+            raise UsageError("table must be a pandas DataFrame, as dpsynth.read_table returns one")
         check_columns(table.columns, schema)
+        if self.prior is not None:
+            self.prior.require_public(table)
         with open_ledger(ledger) as book:
             account = book.open_release(rho=plan.rho, reserved=plan.reserved_delta, seeded=False)
             prepared = prepare(table, schema, key=book.keyed, control=control_share(control))
@@ -269,12 +278,19 @@ class Synthesizer(ABC):
         coarsenings = {
             name: Coarsening.identity(size) for name, size in curator.domain.sizes.items()
         }
-        bins_rho = Fraction(0) if plan.delta == 0 else _bins_rho(schema, plan.rho)
-        if bins_rho:
+        pure = plan.delta == 0
+        bins_rho, bins_epsilon = (
+            _bins_rho(schema, plan.rho),
+            _pure_bins_epsilon(schema, plan.epsilon),
+        )
+        if bins_rho and pure:
+            coarsenings.update(bins.pure_learn(curator, full, epsilon=bins_epsilon))
+        elif bins_rho:
             coarsenings.update(bins.learn(curator, full, rho=bins_rho))
         binned = curator.coarsened({name: c.groups for name, c in coarsenings.items()})
-        if plan.delta == 0:
-            learned = self.pure_learn(binned, epsilon=plan.epsilon, planned=planned)
+        if pure:
+            left = plan.epsilon - bins_epsilon
+            learned = self.pure_learn(binned, epsilon=left, planned=planned)
         else:
             left = plan.rho - values_rho - bins_rho
             learned = self.learn(binned, rho=left, planned=planned)
@@ -289,6 +305,17 @@ class Synthesizer(ABC):
             ledger_extract=account.extract(),
             plan=plan.to_dict(),
         )
+
+
+def _told(value: object) -> object:
+    """Return a setting as a document says it."""
+    from dpsynth.synthesizers.prior import PublicPrior
+
+    if isinstance(value, PublicPrior):
+        return value.summary
+    if isinstance(value, tuple):
+        return [_told(each) for each in value]
+    return str(value) if isinstance(value, Fraction) else value
 
 
 def control_share(control: Fraction | float | str) -> Fraction:
@@ -362,13 +389,20 @@ def _bins_rho(schema: "Schema", rho: Fraction) -> Fraction:
     return rho * BINS_SHARE if any(c.needs_bins for c in codecs(schema).values()) else Fraction(0)
 
 
-def _estimate(schema: "Schema", domain: Domain) -> Estimate | None:
-    """Estimate `dpsynth fit`, by constants fitted to adult, diabetes130 and a million rows."""
+def _pure_bins_epsilon(schema: "Schema", epsilon: Fraction) -> Fraction:
+    return _bins_rho(schema, epsilon) / BINS_SHARE * PURE_BINS_SHARE
+
+
+def _estimate(schema: "Schema", domain: Domain, *, solves: bool) -> Estimate | None:
+    """Estimate fit and sample, by constants fitted to adult, diabetes130 and a million rows."""
     if schema.expected_rows is None:
         return None
     columns = len(domain.columns)
     cells = schema.expected_rows * columns
-    seconds = 0.5 + 3.2e-7 * cells + 1e-4 * columns * (columns - 1) / 2
+    pairs = columns * (columns - 1) / 2
+    seconds = 0.5 + 3.2e-7 * cells + 1e-4 * pairs
+    if solves:
+        seconds += 0.8 + 2e-6 * schema.expected_rows + 2.5e-4 * pairs
     mebibytes = 165 + 48 * cells / 2**20
     return Estimate(
         rows=schema.expected_rows, minutes=round(seconds / 60, 3), mebibytes=round(mebibytes)

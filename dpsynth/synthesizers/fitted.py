@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from zipfile import BadZipFile
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dpsynth.encoding.coarsening import Coarsening
 from dpsynth.encoding.values import read_values
-from dpsynth.errors import DpsynthError, IntegrityError, UsageError
+from dpsynth.errors import DataError, DpsynthError, IntegrityError, UsageError
 from dpsynth.models.graphical.model import GraphicalModel
 from dpsynth.schema import Schema
 
@@ -57,30 +57,88 @@ class FittedModel:
         """Number of rows that the noisy answers speak for; never the exact one."""
         return self.model.total
 
-    def sample(self, rows: int | None = None, *, seed: int | None = None) -> "pd.DataFrame":
+    def sample(
+        self,
+        rows: int | None = None,
+        *,
+        seed: int | None = None,
+        given: Mapping[str, object] | None = None,
+    ) -> "pd.DataFrame":
         """Draw a synthetic table. Free of charge: it is computed from the released model.
 
         Args:
-            rows: how many; the noisy total, rounded, where not given.
+            rows: how many; the noisy total, rounded, where not given, or of it the part for which
+                ``given`` holds.
             seed: makes the draw reproducible. A seed here costs no privacy.
+            given: by column, what all rows are to hold: a value as the table shows it, None for a
+                missing one, a list of values of which any may be, or for numbers and dates an
+                interval ``[least, most]``. The rows follow the model's own distribution given
+                that, however rare it is; corrections outside its tree do not bear on them.
 
         Returns:
-            The columns of the schema in its order, with the declared dtypes and ranges.
+            The columns of the schema in its order, with the declared dtypes and ranges. No row
+            breaks a declared rule.
 
         Raises:
-            UsageError: ``rows`` or ``seed`` is negative.
+            UsageError: ``rows`` or ``seed`` is negative or not whole, a column has no such value,
+                or the model holds what is given impossible.
+            UnknownNameError: no column to learn is called so.
         """
         from dpsynth.encoding.table import decode_table
+        from dpsynth.encoding.within import Within
+        from dpsynth.synthesizers.cohort import check_held, impossible, selections
 
-        wanted = max(round(self.total), 0) if rows is None else rows
-        if wanted < 0:
-            raise UsageError("rows must be at least 0")
-        if seed is not None and seed < 0:
-            raise UsageError("seed must be at least 0")
+        _require_counts(rows=rows, seed=seed)
+        schema = self.full_schema
+        chosen = selections(schema, given or {})
+        within = Within(schema=schema, coarsenings=self.coarsenings, given=chosen)
         rng = np.random.default_rng(seed)
-        drawn = self.model.sample(wanted, rng)
-        codes = {name: self.coarsenings[name].expand(drawn[name], rng) for name in drawn}
-        return decode_table(codes, self.full_schema, rng, rows=wanted)
+        total, likelihood = self.total, within.likelihood()
+        if chosen:
+            check_held(likelihood, self.model)
+            chance = self.model.log_chance(likelihood)
+            if not np.isfinite(chance):
+                raise impossible(chosen)
+            total *= float(np.exp(chance))
+        wanted = max(round(total), 0) if rows is None else rows
+        drawn = self.model.sample(wanted, rng, likelihood=likelihood)
+        codes, values = within.draw(drawn, rng)
+        return decode_table(codes, schema, rng, rows=wanted, values=values)
+
+    def log_likelihood(self, table: "pd.DataFrame") -> NDArray[np.float64]:
+        """Return the natural logarithm of the probability of every row's declared codes.
+
+        Of a number or date the probability is that of its cell of the declared grid. Corrections
+        outside the model's tree do not bear on it, and neither does what an order among columns
+        rules out within one bin.
+
+        Args:
+            table: rows with the columns of the schema, in any order; others are left aside.
+
+        Privacy:
+            Free of charge on rows that are no secret. On private rows the result is computed from
+            them, and outside the guarantee.
+
+        Returns:
+            Shape ``(rows,)``, float64; minus infinity where the model holds a row impossible.
+
+        Raises:
+            DataError: a column of the schema is missing.
+        """
+        from dpsynth.encoding import codecs
+
+        held = codecs(self.full_schema)
+        absent = [name for name in held if name not in table.columns]
+        if absent:
+            raise DataError(f"the table has no column {absent[0]!r}, which the model has learned")
+        found = np.zeros(len(table))
+        coarse = {}
+        for name, codec in held.items():
+            codes = codec.encode(table[name]).codes
+            coarse[name] = self.coarsenings[name].groups[codes]
+            with np.errstate(divide="ignore"):
+                found += np.log(self.coarsenings[name].weights[codes])
+        return np.asarray(found + self.model.log_likelihood(coarse))
 
     def save(self, folder: Path | str) -> None:
         """Write the model into ``folder``: JSON and plain arrays, nothing executable."""
@@ -150,7 +208,7 @@ class FittedModel:
                 plan=document["plan"],
                 ledger_extract=document["ledger"],
             )
-            made._check()
+            made = replace(made, model=made._ruled())
         except DpsynthError as error:
             raise IntegrityError(f"the model in {folder} is damaged: {error}") from error
         except (OSError, KeyError, TypeError, ValueError, EOFError, BadZipFile) as error:
@@ -159,8 +217,10 @@ class FittedModel:
             ) from error
         return made
 
-    def _check(self) -> None:
+    def _ruled(self) -> GraphicalModel:
+        """Return the model with the schema's rules in its domain, or raise if it breaks one."""
         from dpsynth.encoding import base_domain
+        from dpsynth.models.graphical.zeros import keeps_zeros
 
         declared = base_domain(self.full_schema)
         if not set(declared.columns) == set(self.coarsenings) == set(self.model.domain.columns):
@@ -170,3 +230,21 @@ class FittedModel:
                 raise ValueError("a column has another number of codes than its schema declares")
             if coarsening.size != self.model.domain.sizes[name]:
                 raise ValueError("a column has another number of groups than its model")
+        if not declared.zeros:
+            return self.model
+        groups = {name: coarsening.groups for name, coarsening in self.coarsenings.items()}
+        domain = replace(self.model.domain, zeros=declared.regrouped(groups).zeros)
+        ruled = replace(self.model, domain=domain)
+        if not keeps_zeros(ruled):
+            raise ValueError("the model breaks a rule of its schema")
+        return ruled
+
+
+def _require_counts(**values: object) -> None:
+    for name, value in values.items():
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | np.integer):
+            raise UsageError(f"{name} must be a whole number")
+        if value < 0:
+            raise UsageError(f"{name} must be at least 0")

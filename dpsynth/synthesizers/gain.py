@@ -48,12 +48,61 @@ class Deviations:
         return np.asarray(_MEAN_ABSOLUTE * (self.cells * self.sizes * left).sum(1))
 
 
+def spread_over(distances: Array, rows: Array, cells: Array) -> Array:
+    """Spread L1 ``distances`` over classes of ``cells`` that each expect ``rows``.
+
+    Args:
+        distances: shape ``(tables,)``.
+        rows: shape ``(tables, classes)``.
+        cells: the same.
+    """
+    roots = np.sqrt(np.maximum(rows, _LEAST_ROWS))
+    return np.asarray((distances / (_MEAN_ABSOLUTE * (cells * roots).sum(axis=1)))[:, None] * roots)
+
+
+def left_over(sizes: Array, cells: Array, variance: Array) -> Array:
+    """Return the L1 errors that measuring leaves of deviations, for each variance of its noise.
+
+    Args:
+        sizes: of deviations, shape ``(tables, classes)``.
+        cells: that deviate by each; the same shape.
+        variance: shape ``(levels,)``.
+
+    Returns:
+        Shape ``(tables, levels)``.
+    """
+    left = np.empty((len(sizes), variance.size))
+    weight = _MEAN_ABSOLUTE * cells * sizes
+    squares = sizes**2
+    for level, each in enumerate(variance):
+        # sigma * size / sqrt(sigma**2 + size**2)
+        left[:, level] = (weight / np.sqrt(1 + squares / each)).sum(axis=1)
+    return left
+
+
 def unit_levels(units: int) -> NDArray[np.int64]:
     """Return numbers of units to choose from: 0, 1 and on in growing steps, up to all."""
     found = [0, 1]
     while found[-1] < units:
         found.append(min(units, max(found[-1] + 1, round(found[-1] * 1.25))))
     return np.array(found, dtype=np.int64)
+
+
+def price_of(table: Array, levels: NDArray[np.int64], *, units: int) -> float:
+    """Return the least price of a unit at which no more than ``units`` are asked for.
+
+    Args:
+        table: shape ``(candidates, levels)``: gain of each with each number of units.
+        levels: ascending numbers of units, the first 0 and the second 1.
+        units: that there are.
+    """
+    worth = levels.astype(np.float64)
+    low, high = 0.0, float(table.max()) + 1.0
+    for _ in range(_BISECTIONS):
+        price = (low + high) / 2
+        wanted = levels[np.argmax(table - price * worth, axis=1)]
+        low, high = (price, high) if wanted.sum() > units else (low, price)
+    return high
 
 
 def share_units(
@@ -73,13 +122,8 @@ def share_units(
         Shape ``(candidates,)``, units of each, of sum ``units``.
     """
     table = np.asarray(gains)
-    worth = levels.astype(np.float64)
-    low, high = 0.0, float(table.max()) + 1.0
-    for _ in range(_BISECTIONS):
-        price = (low + high) / 2
-        wanted = levels[np.argmax(table - price * worth, axis=1)]
-        low, high = (price, high) if wanted.sum() > units else (low, price)
-    chosen = np.argmax(table - high * worth, axis=1)
+    price = price_of(table, levels, units=units)
+    chosen = np.argmax(table - price * levels, axis=1)
     left = units - int(levels[chosen].sum())
     while left > 0:
         following = np.minimum(chosen + 1, levels.size - 1)

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
-from math import isqrt
 from typing import ClassVar
 
 import numpy as np
@@ -22,12 +21,12 @@ from dpsynth.synthesizers.base import Learned, Step
 from dpsynth.synthesizers.compression import merge_rare, most_levels
 from dpsynth.synthesizers.facade import Synthesizer
 from dpsynth.synthesizers.one_way import OneWayPhase, as_table
+from dpsynth.synthesizers.rounding import root_below
 from dpsynth.zeros import alike
 
 Pair = tuple[str, str]
 
 _RESOLUTION = 64  # how finely a reference states fractions of a row
-_EPSILON_BITS = 40  # of the selections' epsilon: it is rounded down to this many binary digits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +110,7 @@ class MST(Synthesizer):
         if rounds < 1:
             one_way = OneWayPhase.split(domain, unit=unit, rho=rho)
             return _Bill(columns=columns, one_way=one_way, selection=None, measurement=None)
-        epsilon = _root_below(8 * rho * self.selection_share / rounds)
+        epsilon = root_below(8 * rho * self.selection_share / rounds)
         selection = ExponentialSelection(epsilon=epsilon)
         left = rho * (1 - self.one_way_share) - rounds * epsilon**2 / 8
         sensitivity = MarginalQuery(clique=columns[:2], domain=domain).l2_sensitivity_squared(unit)
@@ -179,11 +178,3 @@ def _expected(first: Array, second: Array, total: float) -> NDArray[np.int64]:
     """Return what independence expects in every cell, in units of a row over the resolution."""
     scaled = np.outer(first, second) * (_RESOLUTION / total)
     return np.rint(scaled).astype(np.int64).ravel()
-
-
-def _root_below(value: Fraction) -> Fraction:
-    """Return a fraction of few digits at or a little below the square root of ``value``."""
-    bits = _EPSILON_BITS
-    while not (root := isqrt(value.numerator * 4**bits // value.denominator)):
-        bits *= 2
-    return Fraction(root, 2**bits)

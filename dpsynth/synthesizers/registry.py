@@ -6,9 +6,12 @@ from typing import Any
 from dpsynth.errors import UnknownNameError
 
 BUILT_IN = {
+    "aim": "dpsynth.synthesizers.aim:AIM",
     "auto": "dpsynth.synthesizers.auto:Auto",
+    "direct": "dpsynth.synthesizers.direct:Direct",
     "independent": "dpsynth.synthesizers.independent:Independent",
     "mst": "dpsynth.synthesizers.mst:MST",
+    "privbayes": "dpsynth.synthesizers.privbayes:PrivBayes",
 }
 
 

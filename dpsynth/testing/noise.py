@@ -4,12 +4,18 @@ Each goes through the mechanism that a release uses, so that a factor that is wr
 What a seed made protects nobody; the operating system's source is not what these draws test.
 """
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dpsynth.privacy.mechanisms import DiscreteGaussian, DiscreteLaplace, ExponentialSelection
+from dpsynth.privacy.mechanisms import (
+    DiscreteGaussian,
+    DiscreteLaplace,
+    ExponentialSelection,
+    PartitionSelection,
+)
 from dpsynth.privacy.randomness import SeededRandom
 
 
@@ -37,3 +43,23 @@ def selections(
     mechanism, rng = ExponentialSelection(epsilon=epsilon), SeededRandom(seed)
     chosen = [mechanism.select(scores, sensitivity=sensitivity, rng=rng) for _ in range(draws)]
     return np.bincount(np.array(chosen, dtype=np.int64), minlength=scores.size)
+
+
+def released_values(
+    event: Mapping[str, str], *, units: int, size: int, seed: int
+) -> NDArray[np.int64]:
+    """Return the noisy counts that ``PartitionSelection`` releases of ``size`` values.
+
+    Args:
+        event: the planned selection, as a document.
+        units: how many units hold each value.
+        size: how many values there are.
+        seed: of the noise.
+    """
+    mechanism = PartitionSelection(
+        sigma_squared=Fraction(event["sigma_squared"]),
+        threshold=int(Fraction(event["threshold"])),
+        delta=Fraction(event["delta"]),
+    )
+    counts = np.full(size, units, dtype=np.int64)
+    return mechanism.release(counts, rng=SeededRandom(seed))[1]

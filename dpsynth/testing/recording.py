@@ -9,9 +9,10 @@ Only worlds made here can be recorded, and their ledgers are seeded: nothing of 
 certified.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import isqrt
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from dpsynth.domain import Domain
 from dpsynth.privacy.accounting import epsilon_from_rho
-from dpsynth.privacy.events import event_to_dict
+from dpsynth.privacy.events import PartitionSelectionEvent, event_to_dict
 from dpsynth.privacy.ledger import Ledger
 from dpsynth.privacy.randomness import SeededRandom
 from dpsynth.privacy.source import TableSource
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _CAP_DELTA = Fraction(1, 10**9)
 CROWD = 10  # rows that all say the same, so that one more stands out
+_MOST_CROWD = 10_000
 
 
 class DivergedError(Exception):
@@ -79,6 +81,10 @@ class RecordingSource:
     def count(self, clique: tuple[str, ...]) -> NDArray[np.int64]:
         """Return exact rows per cell, and note them."""
         return self._note(clique).counts
+
+    def count_many(self, cliques: Sequence[tuple[str, ...]]) -> Iterator[NDArray[np.int64]]:
+        """Count one after the other, and note each."""
+        return map(self.count, cliques)
 
     def values(self, column: str) -> tuple[Sequence[str], NDArray[np.int64]]:
         """Return the values of an open column and their units, and note them."""
@@ -210,7 +216,7 @@ def replay(
     """Fit ``synthesizer`` on pairs of neighboring made-up tables of ``schema``.
 
     The pairs are those that move counts furthest: a person with more rows than are allowed, all
-    the same and unlike the ten rows that are there; one alone in an empty table; and one who says
+    the same and unlike the rows that are there; one alone in an empty table; and one who says
     what everybody says.
 
     Args:
@@ -221,21 +227,29 @@ def replay(
         seed: of the noise.
     """
     plan = synthesizer.plan(schema, epsilon=Fraction(epsilon), delta=Fraction(delta))
-    crowd = _rows(schema, last=False, rows=CROWD)
+    given = plan.unit.max_rows + 2 * (plan.unit.name == "person")
+    crowd = _rows(schema, last=False, rows=_crowd(plan, values=given), values=given)
     nobody = crowd.iloc[:0]
-    extreme, usual = (
-        _rows(schema, last=last, rows=plan.unit.max_rows + 2 * (plan.unit.name == "person"))
-        for last in (True, False)
-    )
+    extreme, usual = (_rows(schema, last=last, rows=given, values=given) for last in (True, False))
+    same = _rows(schema, last=True, rows=given, values=1)
     worlds = (
         ("one person unlike all others", crowd, extreme),
-        ("one person in an empty table", nobody, extreme),
+        ("one person in an empty table", nobody, same),
         ("one person like all others", crowd, usual),
     )
     return tuple(
         _pair(synthesizer, schema, plan, world=world, table=table, person=person, seed=seed)
         for world, table, person in worlds
     )
+
+
+def _crowd(plan: "Plan", *, values: int) -> int:
+    """Return how many make a crowd: where values are selected, so many that each is released."""
+    selections = [
+        step.event for step in plan.steps if isinstance(step.event, PartitionSelectionEvent)
+    ]
+    high = [event.threshold + 8 * (1 + isqrt(int(event.sigma_squared))) for event in selections]
+    return min(max([CROWD, *(values * int(each) for each in high)]), _MOST_CROWD)
 
 
 def _pair(
@@ -290,9 +304,11 @@ def _fit(
 ) -> tuple["FittedModel", tuple[Entry, ...]]:
     from dpsynth.sources.frame import prepare
 
-    # The cap is as wide as it must be: conversions round against the spender.
+    # The cap is as wide as it must be: conversions round against the spender, and half of a delta
+    # is what selections of values may spend.
     cap = epsilon_from_rho(2 * plan.rho, _CAP_DELTA)
-    with Ledger.in_memory(cap_epsilon=cap, cap_delta=_CAP_DELTA) as ledger:
+    cap_delta = 2 * max(plan.reserved_delta, _CAP_DELTA)
+    with Ledger.in_memory(cap_epsilon=cap, cap_delta=cap_delta) as ledger:
         account = ledger.open_release(rho=plan.rho, reserved=plan.reserved_delta, seeded=True)
         prepared: Prepared = prepare(table, schema, key=_key)
         source = wrapped(prepared.source, lambda: len(account.entries))
@@ -314,8 +330,12 @@ def _key(purpose: str) -> bytes:
     return purpose.encode().ljust(32, b"\0")[:32]
 
 
-def _rows(schema: "Schema", *, last: bool, rows: int) -> "pd.DataFrame":
-    """Return rows that hold the first declared code in every column, or the last."""
+def _rows(schema: "Schema", *, last: bool, rows: int, values: int) -> "pd.DataFrame":
+    """Return rows that hold the first declared code in every column, or the last.
+
+    In an open column they hold ``values`` different values in turn, undeclared; others in the
+    last ones than in the first.
+    """
     from dpsynth.encoding import base_domain
     from dpsynth.encoding.table import decode_table
 
@@ -323,7 +343,11 @@ def _rows(schema: "Schema", *, last: bool, rows: int) -> "pd.DataFrame":
     codes: dict[str, Any] = {
         name: np.full(rows, size - 1 if last else 0, dtype=np.int64) for name, size in sizes.items()
     }
-    return decode_table(codes, schema, np.random.default_rng(0), rows=rows)
+    table = decode_table(codes, schema, np.random.default_rng(0), rows=rows)
+    opened = [column.name for column in schema.modeled if column.learns_values]
+    whose = "alone" if last else "by all"
+    made_up = [f"made up {whose} {row % values}" for row in range(rows)]
+    return table.assign(**dict.fromkeys(opened, made_up))
 
 
 def _named(table: "pd.DataFrame", schema: "Schema", *, every: bool) -> "pd.DataFrame":

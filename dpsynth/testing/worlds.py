@@ -42,6 +42,10 @@ class GeneratedSource:
         flat = np.ravel_multi_index(columns, self.domain.shape(clique))
         return np.bincount(flat, minlength=cells).astype(np.int64)
 
+    def count_many(self, cliques: Sequence[tuple[str, ...]]) -> Iterator[NDArray[np.int64]]:
+        """Count one after the other."""
+        return map(self.count, cliques)
+
     def values(self, column: str) -> tuple[Sequence[str], NDArray[np.int64]]:
         """Return nothing: made-up codes have no values beside the declared ones."""
         del column
@@ -69,6 +73,10 @@ class UnreadableSource:
     def count(self, clique: tuple[str, ...]) -> NoReturn:
         """Fail."""
         raise AssertionError(f"rows were read: {', '.join(clique)}")
+
+    def count_many(self, cliques: Sequence[tuple[str, ...]]) -> NoReturn:
+        """Fail."""
+        raise AssertionError(f"rows were read: {cliques}")
 
     def values(self, column: str) -> NoReturn:
         """Fail."""

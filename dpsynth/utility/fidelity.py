@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpsynth.encoding import codecs
+from dpsynth.encoding.table import seen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +47,7 @@ def fidelity(
         A JSON-able document: ``measures`` with name, value, ceiling and floor (None where there
         is no such figure), and ``columns`` with labels and both tables' shares.
     """
+    schema = seen(synthetic, schema)
     encoders = codecs(schema)
     kinds = {column.name: column.kind for column in schema.modeled}
     grouped: dict[str, tuple[Codes, Codes, list[str]]] = {}

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dpsynth.bench import measure, peers
+from dpsynth.bench import measure, peers, process
 
 SUITE = """
 format = "dpsynth-suite/1"
@@ -141,12 +141,20 @@ def test_a_seed_gives_the_same_numbers_and_fresh_noise_does_not(bench, folder):
     (folder / "results.jsonl").unlink()
     path = folder / "fresh.toml"
     path.write_text(fresh, encoding="utf-8")
-    from dpsynth.bench.suite import read_suite
+    from dpsynth.bench.suite_file import read_suite
 
     outcome = measure.run(read_suite(path), results=folder / "f.jsonl", peers_folder=folder)
     noisy = [each for each in outcome.records if each["synthesizer"] == "independent"]
     assert {each["seed"] for each in noisy} == {None}
     assert len({each["tvd2"] for each in noisy}) == len(noisy) == 4
+
+
+def test_pure_claims_are_made_where_there_is_a_pure_form(bench):
+    more = '[[synthesizers]]\nname = "mst"\n'
+    done = bench("--json", more=more, epsilon="10", delta="0", seeds="[100]")
+    status = {each["synthesizer"]: each["status"] for each in done.json["records"]}
+    assert status == {"resample": "ok", "independent": "ok", "mst": "failed"}
+    assert "no claim with delta 0" in done.json["records"][-1]["failure"]
 
 
 def test_halves_and_targets_are_held_out(bench, folder):
@@ -191,8 +199,8 @@ def test_a_run_is_ended_at_its_limit_with_all_that_it_started(tmp_path):
     sleeps = "import subprocess, sys, time; "
     sleeps += "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); "
     command = [sys.executable, "-c", sleeps + "time.sleep(600)"]
-    with pytest.raises(measure.RunFailedError, match=r"not finished after 0\.5 s"):
-        measure._finish(command, {}, folder=tmp_path, limit_seconds=0.5)
+    with pytest.raises(process.RunFailedError, match=r"not finished after 0\.5 s"):
+        process.finish(command, {}, folder=tmp_path, limit_seconds=0.5)
 
 
 def test_a_peer_is_measured_like_ourselves(bench, stand_in):
@@ -209,7 +217,7 @@ def test_a_peer_that_is_not_installed_is_said_and_tried_again(bench, folder):
     entry = '[[synthesizers]]\nname = "aim"\npeer = "dpmm"\n'
     for ran in (3, 1):
         done = bench("--json", "--peers", folder, more=entry, epsilon="1", seeds="[100]")
-        assert done.json["records"][-1]["failure"] == measure.NOT_INSTALLED
+        assert done.json["records"][-1]["failure"] == process.NOT_INSTALLED
         assert done.json["ran"] == ran
 
 
@@ -288,7 +296,7 @@ def test_every_peer_is_pinned_and_has_a_runner(name):
 
 def test_the_suites_that_are_recorded_can_be_read_and_their_results_too():
     from dpsynth.bench import records
-    from dpsynth.bench.suite import read_suite
+    from dpsynth.bench.suite_file import read_suite
 
     root = Path(measure.__file__).parents[2] / "benchmarks"
     suites = {suite.name: suite for suite in map(read_suite, root.glob("suites/*.toml"))}

@@ -156,6 +156,55 @@ def test_fit_then_sample(world):
     assert not [name for name in world.names() if name.startswith(".")]
 
 
+def test_sample_of_a_cohort(world):
+    world.fit()
+    model = world.folder / "model"
+    out = world.folder / "s.csv"
+    given = ["--given", "sex=f", "--given", "age=25..50", "--given", "ill=yes"]
+    done = world.run("sample", model, "--rows", 40, "--seed", 1, *given, "--out", out)
+    assert done.code == 0, done.err
+    drawn = pd.read_csv(out)
+    assert set(drawn["sex"]) == {"f"}
+    assert drawn["age"].between(25, 50).all()
+    assert drawn["ill"].all()
+    assert len(drawn) == 40
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("sex", "--given must be COLUMN=VALUE"),
+        ("gender=f", "no column to learn is called 'gender'"),
+        ("sex=female", "column 'sex' has no value 'female': there are 'f', 'm'"),
+        ("age=old", "column 'age' takes a number, not 'old'"),
+        ("age=200..300", "nothing asked of column 'age' lies within its bounds"),
+    ],
+)
+def test_a_cohort_that_cannot_be_is_refused_in_one_sentence(world, given, said):
+    world.fit()
+    out = world.folder / "s.csv"
+    done = world.run("sample", world.folder / "model", "--given", given, "--out", out)
+    assert done.code == 2
+    assert said in done.err
+    assert not out.exists()
+
+
+def test_rules_that_no_model_can_hold_are_told_by_schema_check(world):
+    rules = "".join(
+        f'[[rules]]\nforbid = {{ sex = "{sex}", ill = {ill} }}\n'
+        for sex in "fm"
+        for ill in ("true", "false")
+    )
+    text = world.schema.read_text(encoding="utf-8")
+    world.schema.write_text(text + rules, encoding="utf-8")
+    done = world.run("schema", "check", world.schema)
+    assert (done.code, done.out) == (4, "")
+    assert "the declared rules together forbid every row" in done.err
+    one = "[[rules]]" + rules.split("[[rules]]")[1]
+    world.schema.write_text(text + one, encoding="utf-8")
+    assert world.run("schema", "check", world.schema).code == 0
+
+
 def test_fit_spends_what_plan_said(world):
     words = ["--synthesizer", "independent", "--epsilon", "1", "--delta", "1e-9"]
     planned = world.run("plan", "--schema", world.schema, *words, "--json").json
@@ -394,3 +443,33 @@ def test_exact_text_is_short_and_exact(text, shown):
 
     assert exact_text(Fraction(text)) == shown
     assert Fraction(exact_text(Fraction(text))) == Fraction(text)
+
+
+def test_open_columns_show_what_they_cost(world):
+    text = world.schema.read_text(encoding="utf-8")
+    listed = 'values = ["f", "m"]'
+    assert listed in text
+    opened = world.folder / "open.toml"
+    opened.write_text(text.replace(listed, "open = true"), encoding="utf-8")
+    words = ["--schema", opened, "--epsilon", "1", "--delta", "1e-9"]
+    planned = world.run("plan", *words)
+    assert "values(sex)" in planned.out
+    assert "5e-10 of delta is set aside for the values of open columns" in planned.out
+    assert "set aside" not in world.run("plan", *words[2:], "--schema", world.schema).out
+    assert "columns:" not in world.run("ledger", "show", world.ledger).out
+    assert world.fit(schema=opened, epsilon="1").code == 0
+    shown = world.run("ledger", "show", world.ledger)
+    assert "columns: delta 5e-10 spent of the 5e-10 that is kept" in shown.out
+    document = world.run("ledger", "show", world.ledger, "--json").json
+    assert document["cap"]["reserved_delta"] == document["spent"]["reserved_delta"] == "5e-10"
+    again = world.fit(schema=opened, epsilon="0.1", out="again")
+    assert again.code == 3
+    assert "open columns" in again.err
+    assert world.fit(epsilon="0.1", out="closed").code == 0
+
+
+def test_a_ledger_may_be_made_for_open_columns(world):
+    path = world.folder / "open.sqlite"
+    cap = ["--cap-epsilon", "2", "--cap-delta", "1e-9"]
+    assert world.run("ledger", "init", path, *cap, "--open-categories").code == 0
+    assert "delta 0 spent of the 5e-10" in world.run("ledger", "show", path).out

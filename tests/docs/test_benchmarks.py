@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import dpsynth
-from dpsynth.bench.suite import read_suite
+from dpsynth.bench.suite_file import read_suite
 
 ROOT = Path(dpsynth.__file__).parent.parent
 FOLDER = ROOT / "docs" / "benchmarks"

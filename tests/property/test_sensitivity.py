@@ -56,10 +56,10 @@ def errors(references, resolution, **more):
 
 
 def scores(query, rows):
-    return [
-        query.score(i, query.distance(i, plain_counts(rows, clique)))
-        for i, clique in enumerate(query.cliques)
+    distances = [
+        query.distance(i, plain_counts(rows, clique)) for i, clique in enumerate(query.cliques)
     ]
+    return query.scores(distances).tolist()
 
 
 @given(
@@ -182,3 +182,33 @@ def test_both_bounds_of_a_selection_are_reached(rows):
     assert sum((each - 1) ** 2 for each in known) == query.l2_sensitivity_squared(person(theirs))
     assert len(holders([theirs])) == query.max_new(person(theirs))
     assert query.label == "values(age)"
+
+
+def test_scores_beyond_64_bits_end_at_a_bound():
+    # An error here would tell of the exact number of rows.
+    references = tuple(np.zeros(DOMAIN.size(clique), dtype=np.int64) for clique in CLIQUES)
+    query = errors(references, 1, weights=(2**40,) * len(CLIQUES))
+    distances = [2**10, 2**21, 2**22, *[2**30] * len(CLIQUES)][: len(CLIQUES)]
+    found = query.scores(distances)
+    assert found.dtype == np.int64
+    assert found.tolist() == [min(2**40 * each, 2**62) for each in distances]
+    sunk = errors(references, 1, offsets=(-(2**70),) * len(CLIQUES))
+    assert set(sunk.scores(distances).tolist()) == {-(2**62)}
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"resolution": 0}, "resolution must be above 0"),
+        ({"resolution": 1.5}, "resolution must be whole"),
+        ({"resolution": 2**20 + 1}, "resolution must be at most"),
+        ({"filled": 2**61}, "more rows than"),
+        ({"filled": -(2**63)}, "more rows than"),
+    ],
+)
+def test_a_distance_that_int64_could_not_hold_is_not_asked_for(changed, message):
+    filled = changed.pop("filled", 0)
+    references = tuple(np.full(DOMAIN.size(clique), filled, dtype=np.int64) for clique in CLIQUES)
+    error = TypeError if "whole" in message else ValueError
+    with pytest.raises(error, match=message):
+        errors(references, **{"resolution": 1, **changed})

@@ -230,6 +230,7 @@ def test_a_tail_is_a_chance_and_falls():
     assert 0 < min(tails) <= max(tails) <= 1
     assert tails == sorted(tails, reverse=True)
     assert gaussian_tail(10**9, Fraction(1, 2)) == Fraction(1, 10**100)
+    assert gaussian_tail(1, Fraction(10**200)) == 1  # a file may say anything
 
 
 def test_a_delta_that_nothing_can_be_set_aside_from_is_refused():
@@ -248,3 +249,14 @@ def test_a_claim_pays_the_reserves_first():
     assert pure_epsilon(event) is None
     with pytest.raises(ValueError, match="delta is 0"):
         least_epsilon([event], Fraction(0))
+
+
+def test_one_below_the_least_threshold_has_no_price():
+    for sigma_squared in (Fraction(1, 2), Fraction(100), Fraction(10**7)):
+        fields = {"sigma_squared": sigma_squared, "max_new": Fraction(5)}
+        least = selection_threshold(
+            sigma_squared, max_new=fields["max_new"], delta=values_event().delta
+        )
+        assert zcdp_rho(values_event(**fields, threshold=Fraction(least)))
+        with pytest.raises(UnsupportedEventError, match="sets less delta aside"):
+            zcdp_rho(values_event(**fields, threshold=Fraction(least - 1)))

@@ -13,10 +13,12 @@ import dpsynth
 from attacks import conformance, policy
 from attacks.conformance import neighbors
 from attacks.conformance.checks import FALSE_ALARM
+from dpsynth.encoding.undeclared import Undeclared
 from dpsynth.privacy.events import event_to_dict
 from dpsynth.privacy.mechanisms import DiscreteGaussian, ExponentialSelection
-from dpsynth.privacy.queries import MarginalQuery
+from dpsynth.privacy.queries import MarginalQuery, ValuesQuery
 from dpsynth.schema import Schema
+from dpsynth.synthesizers import registry
 from dpsynth.synthesizers.facade import Synthesizer
 from dpsynth.testing import noise
 from dpsynth.testing.recording import (
@@ -42,6 +44,22 @@ ROWS = Schema.from_dict(DECLARED)
 PERSONS = Schema.from_dict({**DECLARED, "unit": {"kind": "person", "column": "pid", "max_rows": 3}})
 UNBOUNDED = Schema.from_dict(
     {**DECLARED, "columns": [*DECLARED["columns"], {"name": "stay", "kind": "integer"}]}
+)
+OPENED = Schema.from_dict(
+    {
+        **PERSONS.to_dict(),
+        "columns": [
+            *PERSONS.to_dict()["columns"],
+            {"name": "town", "kind": "categorical", "open": True},
+            {
+                "name": "code",
+                "kind": "categorical",
+                "open": True,
+                "values": ["A"],
+                "nullable": True,
+            },
+        ],
+    }
 )
 BUDGET = {"epsilon": "1", "delta": "1/1000000000"}
 
@@ -75,10 +93,118 @@ def test_the_mechanisms_pass(name, schema):
     assert statuses(checks, "noise") == {"passed"}
     assert statuses(checks, "neighbors") == {"passed"}
     assert statuses(checks, "selection") == {"passed" if name == "mst" else "not applicable"}
+    check_pairs(checks, schema)
+
+
+def check_pairs(checks, schema):
     squared = float(schema.privacy_unit.max_rows**2)
     pairs = [check for check in checks if check.name.startswith("neighbors/")]
     # The worst neighbor reaches the declared sensitivity: a smaller one would be found wrong.
-    assert [(check.statistic, check.bound) for check in pairs] == [(squared, squared)] * 3
+    assert len(pairs) == 3
+    assert all(check.statistic == check.bound <= squared for check in pairs)
+    assert max(check.statistic for check in pairs) == squared
+
+
+@pytest.mark.parametrize("name", sorted(set(registry.BUILT_IN) - {"direct"}))  # few codes only
+def test_open_columns_pass_and_their_selection_is_tested(name):
+    checks = conformance.run(plan(OPENED, dpsynth.synthesizer(name)), OPENED)
+    assert {check.status for check in checks} == {"passed"}
+    check_pairs(checks, OPENED)
+    names = " ".join(check.name for check in checks)
+    assert "noise/scale of partition_selection" in names
+    assert "selection/values at threshold" in names
+    found = replay(dpsynth.synthesizer(name), OPENED, **BUDGET)
+    asked = [reading for reading in found[0].there if reading.texts is not None]
+    assert [reading.clique for reading in asked] == [("town",), ("code",)]
+    new = set(asked[0].texts) - set(found[0].here[0].texts)
+    assert len(new) == 3, "one person brings as many new values as rows"
+    released = [reading.shape for reading in found[0].here if reading.clique == ("town",)]
+    assert released[:2] == [(1,), (6,)], "what the crowd says is released"
+
+
+@pytest.mark.parametrize("delta", ["1/100000000", "1/2"])
+def test_open_columns_are_replayed_whatever_their_delta(delta):
+    # The replay of a release runs after its budget is spent: it must be able to pay by itself.
+    found = replay(dpsynth.Independent(), OPENED, epsilon="1", delta=delta)
+    assert [pair.diverged for pair in found] == [None] * 3
+    assert all(pair.same_model for pair in found)
+
+
+def selecting(**changed):
+    found = next(s["event"] for s in plan(OPENED)["steps"] if s["phase"] == "values")
+    return {**found, **changed}
+
+
+@pytest.mark.parametrize(
+    ("field", "factor"),
+    [
+        ("sigma_squared", Fraction(90, 100)),
+        ("sigma_squared", Fraction(110, 100)),
+        ("threshold", Fraction(97, 100)),
+        ("threshold", Fraction(103, 100)),
+    ],
+)
+def test_a_wrong_selection_of_values_fails_on_both_sides(monkeypatch, field, factor):
+    def wrong(event, *, units, size, seed):
+        changed = str(round(Fraction(event[field]) * factor))
+        return drawn({**event, field: changed}, units=units, size=size, seed=seed)
+
+    drawn = noise.released_values
+    monkeypatch.setattr(noise, "released_values", wrong)
+    event = selecting()
+    checks = conformance.run(events(event, max_rows=3))
+    family = "noise" if field == "sigma_squared" else "selection"
+    assert "failed" in statuses(checks, family)
+
+
+@pytest.mark.parametrize(
+    ("bound", "words"),
+    [("l2_sensitivity_squared", "moved further"), ("max_new", "brought more")],
+)
+def test_an_understated_selection_is_found(monkeypatch, bound, words):
+    monkeypatch.setattr(ValuesQuery, bound, lambda *_: Fraction(1))
+    found = judged(dpsynth.Independent(), OPENED)
+    assert any(words in check.detail for check in found if check.status == "failed")
+
+
+def test_rows_counted_for_persons_are_found(monkeypatch):
+    """A person with three rows of one value would count three times."""
+
+    def holders(self, units):
+        return original(self, np.arange(units.size))
+
+    original = Undeclared.holders
+    monkeypatch.setattr(Undeclared, "holders", holders)
+    found = judged(dpsynth.Independent(), OPENED)
+    assert any("brought more" in check.detail for check in found if check.status == "failed")
+
+
+def readings_of(*, texts, counts, paid=1):
+    return Reading(clique=("town",), shape=(1,), counts=np.array(counts), paid=paid, texts=texts)
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "event", "words"),
+    [
+        ((("a",), [5]), (("a", "b"), [5, 2]), "values", "brought more"),
+        ((("a",), [5]), (("a",), [5]), "counts", "no selection was paid"),
+        ((None, [5]), (None, [5]), "values", "was counted, and a selection"),
+    ],
+)
+def test_what_was_paid_is_what_was_asked(here, there, event, words):
+    paid = selecting() if event == "values" else gaussian("9")
+    found = Replay(
+        world="one person more",
+        max_rows=3,
+        charged=(Entry(label="asked", event=paid),),
+        charged_again=(Entry(label="asked", event=paid),),
+        here=(readings_of(texts=here[0], counts=here[1]),),
+        there=(readings_of(texts=there[0], counts=there[1]),),
+        diverged=None,
+        same_model=True,
+    )
+    (moved,) = neighbors.movements(found)
+    assert words in moved.fault
 
 
 def test_checks_are_reproducible_and_come_back():
@@ -222,6 +348,10 @@ class Told:
     header: Mapping[str, object]
     arrays: Mapping[str, object]
 
+    @property
+    def domain(self):
+        return self.model.domain
+
     def to_arrays(self):
         return self.header, self.arrays
 
@@ -289,7 +419,7 @@ def test_draws_go_through_the_mechanism_of_a_release(monkeypatch):
     assert noise.gaussian(Fraction(4), size=3, seed=0).tolist() == [5, 5, 5]
 
 
-@pytest.mark.parametrize("name", ["auto", "independent", "mst"])
+@pytest.mark.parametrize("name", ["aim", "auto", "direct", "independent", "mst"])
 def test_every_synthesizer_passes_on_neighbors(name):
     """Also where one charge pays for many scores."""
     schema = Schema.from_dict(
@@ -337,3 +467,30 @@ def test_one_charge_pays_for_several_counts_only_as_scores(square, faults):
     moved = neighbors.movements(found)
     assert len(moved) == 2
     assert sum(bool(one.fault) for one in moved) == faults
+
+
+@pytest.mark.parametrize(("rows", "faults"), [(1, 0), (2, 1)])
+def test_a_choice_among_known_scores_pays_for_no_table(rows, faults):
+    """It reads nothing: the table that is read next is held against the charge after it."""
+    choice = event_to_dict(ExponentialSelection(epsilon=Fraction(1, 2)).event())
+    table = event_to_dict(
+        DiscreteGaussian(sigma_squared=Fraction(9)).event(l2_sensitivity_squared=Fraction(1))
+    )
+    charged = tuple(Entry(label="asked", event=event) for event in (choice, choice, table))
+
+    def reading(count):
+        return (Reading(clique=("a",), shape=(2,), counts=np.array([5, count]), paid=3),)
+
+    found = Replay(
+        world="one person more",
+        max_rows=1,
+        charged=charged,
+        charged_again=charged,
+        here=reading(5),
+        there=reading(5 + rows),
+        diverged=None,
+        same_model=True,
+    )
+    (moved,) = neighbors.movements(found)
+    assert bool(moved.fault) == faults
+    assert moved.moved == rows**2

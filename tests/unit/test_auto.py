@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 
 from dpsynth.domain import Domain, PrivacyUnit
-from dpsynth.errors import UnknownNameError
+from dpsynth.errors import UnknownNameError, UsageError
 from dpsynth.privacy.accounting import rho_from_epsilon, total_rho
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.ledger import Ledger
 from dpsynth.privacy.randomness import SeededRandom
+from dpsynth.public import synthesizer
 from dpsynth.synthesizers.auto import Auto
 from dpsynth.synthesizers.gain import Deviations, share_units
+from dpsynth.synthesizers.loom_effort import EFFORTS, effort_for
 from dpsynth.synthesizers.mst import MST
 from dpsynth.testing.worlds import SMALL, GeneratedSource, chain_codes, small_world, wide_world
 
@@ -58,6 +60,10 @@ def test_all_scales_are_fixed_before_any_answer():
 def test_settings_are_checked():
     with pytest.raises(ValueError, match="most_cells must be above 0"):
         Auto(most_cells=0)
+    with pytest.raises(ValueError, match="effort must be one of: fast, default, thorough"):
+        Auto(effort="heroic")
+    with pytest.raises(UsageError, match="auto cannot have these settings: effort must be one"):
+        synthesizer("auto", effort="")
     with pytest.raises(TypeError, match="exact"):
         Auto(selection_share=0.1)
     with pytest.raises(ValueError, match="strictly between"):
@@ -147,15 +153,15 @@ def test_it_is_closer_than_the_tree(epsilon):
     for at in range(2, 10):
         real[f"c{at}"][::3] = (real[f"c{at - 1}"][::3] + real[f"c{at - 2}"][::3]) % 6
     tree, ours = (
-        distance(synthesizer.learn(curator_over(real, domain, rho), rho=rho), domain, real)
-        for synthesizer in (MST(), Auto())
+        distance(method.learn(curator_over(real, domain, rho), rho=rho), domain, real)
+        for method in (MST(), Auto())
     )
     assert ours < tree
 
 
-def test_a_target_draws_budget_to_its_pairs():
+def test_a_target_draws_budget_to_its_pairs_and_leaves_the_bill():
     rho = Fraction(1, 200)
-    counted = {}
+    counted, bills = {}, {}
     for target in (None, "c4"):
         curator = wide_world(rows=3_000, columns=10, categories=6, rho=rho)
         domain = Domain(sizes={name.replace("olumn_", ""): k for name, k in
@@ -164,7 +170,9 @@ def test_a_target_draws_budget_to_its_pairs():
         Auto(target=target, target_weight=20).learn(world, rho=rho)
         labels = [entry.label for entry in world.account.entries]
         counted[target] = sum("c4" in label and "," in label for label in labels)
+        bills[target] = [entry.event for entry in world.account.entries]
     assert counted["c4"] > counted[None]
+    assert bills["c4"] == bills[None]
 
 
 @pytest.mark.parametrize("cells", [100, 1_000])
@@ -191,3 +199,67 @@ def test_sixty_columns():
     learned = Auto().learn(curator, rho=rho)
     assert curator.account.left == 0
     assert len(learned.model.domain.columns) == 60
+
+
+# -- effort -------------------------------------------------------------------------------------
+
+HARD = Domain(sizes={"a": 12, "b": 12, "c": 33, "d": 33, "e": 33})  # 33**3 cells: thorough only
+
+
+def hard_codes(seed, rows=5_000):
+    """Columns that all follow two hidden ones: a tree that holds more tables is closer."""
+    rng = np.random.default_rng(seed)
+    hidden = rng.integers(0, 33, (2, rows))
+    codes = {}
+    for at, (name, size) in enumerate(HARD.sizes.items()):
+        follows = (hidden[0] + at * hidden[1]) % 33 * size // 33
+        codes[name] = np.where(rng.random(rows) < 0.3, rng.integers(0, size, rows), follows)
+    return codes
+
+
+def cells_of(learned):
+    held = learned.model.domain
+    return sum(held.size(clique) for clique in learned.model.cliques)
+
+
+def test_more_effort_holds_more_and_is_closer():
+    """The tables leave every tree full: what is held grows up to the effort's cap."""
+    rho = Fraction(10)
+    cells, wrong = dict.fromkeys(EFFORTS, 0), dict.fromkeys(EFFORTS, 0.0)
+    for seed in range(2):
+        real = hard_codes(seed)
+        for effort, cap in EFFORTS.items():
+            learned = Auto(effort=effort).learn(curator_over(real, HARD, rho), rho=rho)
+            assert cells_of(learned) <= cap.most_cells
+            assert bool(learned.model.corrections) == (effort != "fast")
+            cells[effort] += cells_of(learned)
+            wrong[effort] += distance(learned, HARD, real)
+    assert cells["fast"] < cells["default"] < cells["thorough"]
+    assert wrong["thorough"] <= wrong["default"] * 1.02
+    assert wrong["default"] < wrong["fast"]
+
+
+def test_a_limit_of_cells_goes_before_the_effort():
+    rho = Fraction(10)
+    learned = Auto(effort="thorough", most_cells=100).learn(small_world(rho=rho), rho=rho)
+    assert cells_of(learned) <= 100
+
+
+@pytest.mark.parametrize(("columns", "effort"), [(399, "default"), (400, "fast")])
+def test_public_facts_choose_the_effort(columns, effort):
+    """A column with one code tells nothing and counts for nothing."""
+    domain = Domain(sizes={"same": 1, **{f"c{at}": 2 for at in range(columns)}})
+    assert effort_for(domain) == EFFORTS[effort]
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+def test_the_bill_is_the_same_at_any_effort(effort):
+    rho = Fraction(1, 10)
+    settings = Auto(effort=effort)
+    steps = settings.steps(SMALL, unit=ROW, rho=rho)
+    assert steps == Auto().steps(SMALL, unit=ROW, rho=rho)
+    curator = small_world(rho=rho)
+    settings.learn(curator, rho=rho)
+    assert [entry.event for entry in curator.account.entries] == [step.event for step in steps]
+    assert settings.settings["effort"] == effort
+    assert synthesizer("auto", **settings.settings) == settings

@@ -3,7 +3,8 @@
 import pytest
 
 from dpsynth.bench.datasets import Dataset
-from dpsynth.bench.suite import Contender, read_suite
+from dpsynth.bench.suite import Contender
+from dpsynth.bench.suite_file import read_suite
 from dpsynth.errors import DpsynthError, UsageError
 
 SUITE = """
@@ -50,6 +51,11 @@ def test_the_grid_has_the_floors_and_each_its_own_budgets_and_seeds(tmp_path):
         ("mst-2", "1", 200),
     }
     assert {cell.delta for cell in suite.cells()} == {None, "1e-09"}
+
+
+def test_a_suite_may_do_without_a_delta(tmp_path):
+    suite = read(tmp_path, SUITE.replace("1e-9", "0"))
+    assert {cell.delta for cell in suite.cells()} == {None, "0"}
 
 
 def test_a_synthesizer_can_be_kept_to_some_tables(tmp_path):

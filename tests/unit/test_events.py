@@ -84,3 +84,14 @@ def test_a_selection_of_values_has_whole_counts_and_a_delta(field, value):
     document = {**event_to_dict(EVENTS[3]), field: value}
     with pytest.raises(UnsupportedEventError):
         event_from_dict(document)
+
+
+def test_a_selection_of_values_is_written_like_this_for_ever():
+    assert event_to_dict(EVENTS[3]) == {
+        "kind": "partition_selection/v1",
+        "sigma_squared": "49/4",
+        "threshold": "30",
+        "l2_sensitivity_squared": "2",
+        "max_new": "2",
+        "delta": "1/1000000000",
+    }

@@ -18,6 +18,8 @@ from dpsynth.errors import (
     UsageError,
 )
 from dpsynth.privacy.ledger import Identity
+from dpsynth.privacy.randomness import SeededRandom
+from dpsynth.sources.frame import prepare
 from dpsynth.synthesizers.facade import as_fraction, budget, control_share, identity_warning
 
 ROWS = 400
@@ -117,6 +119,13 @@ def test_a_structural_fault_spends_nothing(ledger):
     assert ledger.entries() == ()
 
 
+def test_what_is_no_table_or_no_schema_is_refused_in_words(ledger):
+    with pytest.raises(UsageError, match="schema must be a dpsynth"):
+        dpsynth.Auto().plan({"columns": []}, epsilon=1, delta=1e-9)
+    with pytest.raises(UsageError, match="table must be a pandas DataFrame"):
+        dpsynth.Auto().fit([1], schema=schema_of(), epsilon=1, delta=1e-9, ledger=ledger)
+
+
 def test_a_missing_ledger_is_refused(tmp_path):
     with pytest.raises(LedgerMissingError, match="dpsynth ledger init"):
         dpsynth.MST().fit(
@@ -182,6 +191,14 @@ def test_samples_are_checked(ledger):
         model.sample(-1)
     with pytest.raises(UsageError, match="seed"):
         model.sample(1, seed=-1)
+    for wrong in (2.5, "3", True):
+        with pytest.raises(UsageError, match="rows must be a whole number"):
+            model.sample(wrong)
+        with pytest.raises(UsageError, match="seed must be a whole number"):
+            model.sample(1, seed=wrong)
+    with pytest.raises(UsageError, match="given takes values by column"):
+        model.sample(1, given="sex")
+    assert len(model.sample(np.int64(3), seed=np.int64(1))) == 3
 
 
 @pytest.mark.parametrize("epsilon", ["0", "-1", "nan", "inf", "one", "1/0", None])
@@ -225,8 +242,6 @@ def test_a_claim_without_a_delta_needs_a_method_without_gaussian_noise(ledger):
         dpsynth.MST().plan(**asked)
     with pytest.raises(UsageError, match="mst adds Gaussian"):
         dpsynth.MST().fit(people()[["sex", "age", "id"]], ledger=ledger, **asked)
-    with pytest.raises(UsageError, match="'cost' declares no bins"):
-        dpsynth.Independent().plan(schema_of(), epsilon=1, delta=0)
     with pytest.raises(UsageError, match="epsilon must be"):
         dpsynth.Independent().plan(declared_schema(), epsilon=0, delta=0)
     with pytest.raises(UsageError, match="epsilon must be at most"):
@@ -234,6 +249,29 @@ def test_a_claim_without_a_delta_needs_a_method_without_gaussian_noise(ledger):
     with pytest.raises(UsageError, match="larger epsilon"):
         dpsynth.Independent().plan(declared_schema(), epsilon="1e-20", delta=0)
     assert ledger.entries() == ()
+
+
+@pytest.mark.parametrize("method", [dpsynth.Independent(), dpsynth.PrivBayes()])
+@pytest.mark.parametrize("rows", [0, 1, ROWS])
+def test_bins_are_learned_without_a_delta(method, rows, ledger):
+    """Three columns declare none, one of them not even bounds. Seeded: no false alarm."""
+    plan = method.plan(schema_of(), epsilon=8, delta=0)
+    assert [step.phase for step in plan.steps][:4] == ["bins"] * 3 + ["one-way"]
+    account = ledger.open_release(rho=plan.rho, seeded=True)
+    model = method.fit_prepared(
+        prepare(people(rows), schema_of(), key=lambda purpose: purpose.encode().ljust(32)),
+        schema=schema_of(),
+        plan=plan,
+        account=account,
+        rng=SeededRandom(rows),
+    )
+    assert [entry.event for entry in ledger] == [step.event for step in plan.steps]
+    drawn = model.sample(300, seed=1)
+    assert drawn["age"].between(0, 110).all()
+    if rows == ROWS:
+        # The grid of an undeclared range reaches to a million millions; no noise may be kept there.
+        assert drawn["weight"].abs().max() < 1_000
+        assert 60 < drawn["weight"].mean() < 80
 
 
 def test_a_plan_without_a_delta_must_add_up_to_its_epsilon():
@@ -280,3 +318,57 @@ def test_a_synthesizer_is_found_by_name_with_its_settings_as_a_plan_writes_them(
     with pytest.raises(UsageError, match="mst cannot have these settings: rare_below must be abo"):
         dpsynth.synthesizer("mst", rare_below=0)
     assert dpsynth.synthesizer("auto", one_way_share="1/3").one_way_share == Fraction(1, 3)
+
+
+@pytest.mark.parametrize("name", ["auto", "aim"])
+def test_a_setting_of_two_values_takes_no_word(name):
+    # Any text counts as true, also "no".
+    with pytest.raises(UsageError, match="rake must be true or false"):
+        dpsynth.synthesizer(name, rake="no")
+
+
+@pytest.mark.parametrize("name", ["auto", "aim", "direct", "privbayes"])
+def test_no_setting_asks_for_more_memory_than_there_may_be(name):
+    # A larger limit ended in MemoryError or OverflowError, after the ledger had been charged.
+    with pytest.raises(UsageError, match="most_cells must be at most 2000000"):
+        dpsynth.synthesizer(name, most_cells=2_000_001)
+    assert dpsynth.synthesizer(name, most_cells=2_000_000).most_cells == 2_000_000
+
+
+def test_a_method_that_iterates_is_estimated_to_take_longer():
+    schema = schema_of(expected_rows=100_000)
+    plans = {name: dpsynth.synthesizer(name).plan(schema, epsilon=1, delta=1e-9)
+             for name in ("mst", "auto", "aim")}  # fmt: skip
+    minutes = {name: plan.estimate.minutes for name, plan in plans.items()}
+    assert minutes["mst"] + 0.9 / 60 < minutes["auto"] == minutes["aim"] < 0.1
+
+
+def test_rows_have_the_probability_that_the_model_gives_them(ledger):
+    columns = [
+        {"name": "sex", "kind": "categorical", "values": ["F", "M"]},
+        {"name": "ill", "kind": "boolean", "nullable": True},
+        {"name": "age", "kind": "integer", "bounds": [0, 19], "bins": 4},
+    ]
+    schema = dpsynth.Schema.from_dict({"columns": columns})
+    rng = np.random.default_rng(3)
+    table = pd.DataFrame(
+        {
+            "sex": rng.choice(["F", "M"], ROWS, p=[0.7, 0.3]),
+            "ill": rng.random(ROWS) < 0.2,
+            "age": rng.integers(0, 20, ROWS),
+        }
+    )
+    model = dpsynth.Auto().fit(table, schema=schema, epsilon=5, delta=1e-9, ledger=ledger)
+    every = pd.MultiIndex.from_product([["F", "M"], [False, True, None], [2, 7, 12, 17]])
+    rows = pd.DataFrame(every.to_list(), columns=["sex", "ill", "age"])
+    chance = np.exp(model.log_likelihood(rows))
+    assert chance.shape == (24,)  # one age a declared bin
+    assert chance.sum() == pytest.approx(1)
+    assert chance[rows["sex"] == "F"].sum() == pytest.approx(0.7, abs=0.05)
+    drawn = model.sample(rows=20_000, seed=1)
+    seen = (drawn["sex"] == "M") & drawn["age"].between(5, 9)
+    assert chance[(rows["sex"] == "M") & (rows["age"] == 7)].sum() == pytest.approx(
+        seen.mean(), abs=0.01
+    )
+    with pytest.raises(DataError, match="no column 'ill', which the model has learned"):
+        model.log_likelihood(rows[["sex", "age"]])

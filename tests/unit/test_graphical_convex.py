@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from dpsynth.domain import Domain
-from dpsynth.models.graphical.convex import fit_cliques, fit_factors
+from dpsynth.models.graphical.convex import _Smoothing, fit_cliques, fit_factors
 from dpsynth.models.graphical.minimize import minimize
+from dpsynth.models.graphical.penalties import shrinkage
 from dpsynth.models.graphical.tables import NoisyTable
 
 DOMAIN = Domain(sizes={"a": 3, "b": 4, "c": 2})
@@ -148,3 +149,52 @@ def test_roughness_smooths_along_ordered_codes_alone():
     )
     assert smooth.std() < 0.5 * model.std()
     assert other == pytest.approx(model, rel=0.02)
+
+
+def test_a_table_that_says_little_is_shrunk_more():
+    base = {"a": np.full(6, 100.0), "b": np.full(8, 75.0)}
+    noise = np.random.default_rng(0).normal(0, 5, (6, 8))
+    variance = np.full((6, 8), 25.0)
+    strong = 12.5 + noise + 10 * np.where(np.add.outer(np.arange(6), np.arange(8)) % 2, 1, -1)
+    weak = 12.5 + noise
+    found = [
+        shrinkage(
+            NoisyTable(clique=("a", "b"), values=values, variance=variance),
+            base,
+            total=600.0,
+            penalty=0.7,
+            adapt=True,
+        ).mean()
+        for values in (strong, weak)
+    ]
+    assert found[1] > 2 * found[0]
+    # c**2 is 100 rows squared over 12.5 expected, so sigma**2 / c**2 is about 3.
+    assert found[0] == pytest.approx(np.sqrt(0.7 * 5 * 25 / 8), rel=0.25)
+
+
+def test_the_pull_of_roughness_is_the_slope_of_its_penalty():
+    """Against a plain loop over neighbors, for tables that share an axis length and one that does
+    not, one of them over a single column, which is left alone."""
+    rng = np.random.default_rng(0)
+    tables = [
+        noisy(("a", "b"), rng.random((3, 4)), 2.0),
+        noisy(("b",), rng.random(4), 1.0),
+        noisy(("c", "b"), rng.random((2, 4)), 5.0),
+    ]
+    smoothing = _Smoothing.of(tables, {"a": 3, "b": 3, "c": 1}, 0.5)
+    theta = rng.standard_normal(12 + 4 + 8)
+
+    def penalty(vector):
+        first, last = vector[:12].reshape(3, 4), vector[16:].reshape(2, 4)
+        along = [(first, 1.0), (first[:, :3].T, 1.0), (last[:, :3].T, 2.5)]
+        return sum(0.5 * s * (np.diff(part, axis=0) ** 2).sum() for part, s in along)
+
+    pulled = np.zeros(24)
+    smoothing.pull(theta, pulled)
+    steps = 1e-6 * np.eye(24)
+    slope = [(penalty(theta + step) - penalty(theta - step)) / 2e-6 for step in steps]
+    assert pulled == pytest.approx(slope, abs=1e-6)
+    curvature = smoothing.curvature()
+    assert curvature[:12].reshape(3, 4)[0] == pytest.approx([4.0, 4.0, 4.0, 2.0])
+    assert (curvature[12:16] == 0).all()
+    assert curvature[16:].reshape(2, 4)[0] == pytest.approx([5.0, 5.0, 5.0, 0.0])

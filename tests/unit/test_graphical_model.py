@@ -1,13 +1,14 @@
 """The model against its own joint distribution, written out."""
 
 import json
+import tracemalloc
 from itertools import permutations
 
 import numpy as np
 import pytest
 
 from dpsynth.domain import Domain
-from dpsynth.errors import IntegrityError
+from dpsynth.errors import IntegrityError, UsageError
 from dpsynth.models.graphical.model import GraphicalModel
 
 DOMAIN = Domain(sizes={"a": 3, "b": 2, "c": 4, "d": 2, "e": 3, "x": 2})
@@ -132,3 +133,18 @@ def test_what_cannot_be_asked_is_refused():
             model.marginal(clique)
     with pytest.raises(ValueError, match="at least 0"):
         model.sample(-1, np.random.default_rng(0))
+
+
+def test_a_marginal_too_large_to_make_is_refused_before_any_table_is_made():
+    """Fifteen columns of six codes that hang on one column: six to the fifteenth cells."""
+    names = [f"leaf_{at}" for at in range(15)]
+    domain = Domain(sizes={"root": 2, **dict.fromkeys(names, 6)})
+    rng = np.random.default_rng(0)
+    tables = {("root", name): np.outer([0.5, 0.5], rng.dirichlet(np.ones(6))) for name in names}
+    model = GraphicalModel(domain=domain, total=100.0, probabilities=tables)
+    tracemalloc.start()
+    with pytest.raises(UsageError, match="ask for fewer columns"):
+        model.marginal(names)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
+    assert model.marginal(names[:5]).sum() == pytest.approx(100.0)

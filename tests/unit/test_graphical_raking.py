@@ -7,6 +7,7 @@ import pytest
 
 from dpsynth.domain import Domain
 from dpsynth.errors import IntegrityError
+from dpsynth.models.graphical import raking
 from dpsynth.models.graphical.model import GraphicalModel
 from dpsynth.models.graphical.raking import Correction
 
@@ -157,3 +158,31 @@ def test_an_impossible_record_has_no_likelihood():
     )
     record = {name: np.array([code]) for name, code in {"x": 0, "y": 1, "z": 1}.items()}
     assert never.log_likelihood(record)[0] == -np.inf
+
+
+@pytest.mark.parametrize("given", [{"a": 2}, {"a": 0, "c": 1}])
+def test_conditional_samples_do_not_know_the_corrections(given):
+    corrected = model([Correction(clique=("a", "c"), shares=outside(1.0), stddev=1e-6)])
+    drawn = corrected.sample(3_000, np.random.default_rng(0), given=given)
+    for name, codes in model().sample(3_000, np.random.default_rng(0), given=given).items():
+        assert (drawn[name] == codes).all()
+
+
+def test_few_rows_follow_a_correction_on_average():
+    """Seven rows at a time, 150 times. False alarms: below 1e-4 (a chi-square of 12 cells).
+
+    Weighting only the seven rows that are left could not follow it.
+    """
+    wanted = outside(1.0)
+    corrected = model([Correction(clique=("a", "c"), shares=wanted, stddev=1e-6)])
+    runs = [corrected.sample(7, np.random.default_rng(seed)) for seed in range(150)]
+    found = np.mean([shares_of(drawn, ("a", "c")) for drawn in runs], axis=0)
+    assert (1_050 * (found - wanted) ** 2 / wanted).sum() < 37.4
+
+
+def test_factors_fitted_to_some_of_the_rows_serve_for_all(monkeypatch):
+    wanted = outside(1.0)
+    corrected = model([Correction(clique=("a", "c"), shares=wanted, stddev=1e-6)])
+    monkeypatch.setattr(raking, "_FIRST_ROWS", 1_000)
+    drawn = corrected.sample(20_000, np.random.default_rng(0))
+    assert np.abs(shares_of(drawn, ("a", "c")) - wanted).sum() < 0.01

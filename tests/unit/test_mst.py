@@ -277,5 +277,5 @@ def test_the_registry_knows_its_names():
     assert registry.get("mst") is MST
     assert registry.get("independent") is Independent
     assert all(registry.get(name).name == name for name in registry.BUILT_IN)
-    with pytest.raises(UnknownNameError, match="there are: auto, independent, mst"):
+    with pytest.raises(UnknownNameError, match=r"there are: aim, .*mst"):
         registry.get("nothing")

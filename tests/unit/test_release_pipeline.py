@@ -36,6 +36,7 @@ def schema():
                 {"name": "age", "kind": "integer", "bounds": [0, 110]},
                 {"name": "cost", "kind": "continuous", "bounds": [0, 10_000], "nullable": True},
                 {"name": "ill", "kind": "boolean"},
+                {"name": "town", "kind": "categorical", "open": True},
             ],
         }
     )
@@ -52,6 +53,7 @@ def visits(persons=PERSONS, seed=8):
             "age": rng.integers(0, 100, rows),
             "cost": rng.exponential(900, rows).round(2),
             "ill": rng.random(rows) < 0.2,
+            "town": np.where(person % 9 == 0, np.char.add("hamlet ", person.astype(str)), "city"),
         }
     )
 
@@ -62,7 +64,7 @@ class World:
         self.ledger = folder / "visits.ledger"
         table.to_parquet(self.table)
         dpsynth.Ledger.create(
-            self.ledger, cap_epsilon=Fraction(8), cap_delta=Fraction(1, 10**9)
+            self.ledger, cap_epsilon=Fraction(8), cap_delta=Fraction(1, 10**8)
         ).close()
 
     def release(self, name="release", **more):
@@ -141,6 +143,7 @@ def test_the_private_file_leaves_no_trace_in_public(world):
     for _, text in texts(public):
         assert str(world.folder) not in text
         assert world.table.name not in text
+        assert "hamlet" not in text
         assert not any(secret in text for secret in [digest, *secrets])
 
 
@@ -181,6 +184,7 @@ def test_neighbors_get_the_same_public_facts(tmp_path):
             "age": [10**9] * (MAX_ROWS + 3),
             "cost": [float("inf")] * (MAX_ROWS + 3),
             "ill": [True] * (MAX_ROWS + 3),
+            "town": [f"a town of their own {row}" for row in range(MAX_ROWS + 3)],
         }
     )
     seen = []
@@ -249,3 +253,21 @@ def test_without_a_gate_nothing_starts(world, monkeypatch):
     with pytest.raises(UnfitEnvironmentError, match="no gate"):
         world.release()
     assert world.spent == 0
+
+
+def test_a_trial_that_stops_costs_nothing(world, monkeypatch):
+    def stopped(gate, plan, schema):
+        raise UnfitEnvironmentError("no trial today")
+
+    monkeypatch.setattr(type(pipeline.find_gate()), "conform", stopped)
+    with pytest.raises(UnfitEnvironmentError, match="no trial"):
+        world.release()
+    assert world.spent == 0
+    assert not (world.folder / "release").exists()
+
+
+def test_open_columns_are_certified_at_a_larger_delta(tmp_path):
+    world = World(tmp_path, visits(60))
+    world.ledger.unlink()
+    dpsynth.Ledger.create(world.ledger, cap_epsilon=8, cap_delta="1e-5").close()
+    assert world.release(delta="1e-6").public_verdict == "PASS"

@@ -5,7 +5,7 @@ from math import exp, log
 
 import pytest
 
-from attacks.report import odds, wording
+from attacks.report import bundle, odds, wording
 
 
 @pytest.mark.parametrize(
@@ -92,3 +92,17 @@ def test_randomized_response_reaches_the_bound():
 def test_an_unbounded_epsilon_bounds_nothing():
     assert odds.even_odds_success(epsilon=1e6, delta=0) == 1
     assert odds.true_positive_rate(epsilon=1e6, delta=0, false_alarms=0.01) == 1
+
+
+def test_a_selection_of_values_shows_its_threshold_and_its_delta():
+    event = {
+        "kind": "partition_selection/v1",
+        "sigma_squared": "400",
+        "threshold": "116",
+        "l2_sensitivity_squared": "1",
+        "max_new": "1",
+        "delta": "1/2000000000",
+    }
+    charge = bundle.charge_of({"label": "values(drug)", "phase": "values", "event": event})
+    assert charge.noise == "20 units; values from 116 units on; delta 5 × 10⁻¹⁰"
+    assert charge.mechanism == "Partition selection"

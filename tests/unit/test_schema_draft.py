@@ -117,6 +117,9 @@ def test_safe_harbor_findings_come_from_names_kinds_and_bounds():
                     "provenance": {"values": "guessed"},
                 },
                 {"name": "hours_per_week", "kind": "integer", "bounds": [1, 99]},
+                {"name": "progress_notes", "kind": "categorical", "open": True},
+                {"name": "site_id", "kind": "categorical", "open": True, "values": ["A1"]},
+                {"name": "drug", "kind": "categorical", "open": True},
                 {"name": "mrn", "kind": "identifier"},
                 {"name": "surname", "kind": "excluded"},
             ]
@@ -133,6 +136,8 @@ def test_safe_harbor_findings_come_from_names_kinds_and_bounds():
         ("e-mail", "email addresses"),
         ("Phone", "telephone numbers"),
         ("case_id", "identifying numbers"),
+        ("progress_notes", "any other identifying text"),
+        ("site_id", "identifying numbers"),
     ]
     assert all("\n" not in str(each) for each in findings(schema))
 
@@ -150,3 +155,22 @@ def test_a_cell_that_pandas_cannot_hold_is_not_quoted(tmp_path, odd):
     words = "".join(traceback.format_exception(caught.value))
     assert "148108" not in words
     assert "UnicodeDecodeError" not in words
+
+
+def test_a_long_list_of_codes_is_drafted_as_open_and_asked_about(tmp_path):
+    path = tmp_path / "t.csv"
+    rows = range(600)
+    pd.DataFrame(
+        {
+            "code": [f"C{row % 150:03d}" for row in rows],
+            "story": [f"she came on day {row % 150} and left again" for row in rows],
+            "long": ["x" * 50 + str(row % 150) for row in rows],
+        }
+    ).to_csv(path, index=False)
+    draft = draft_schema(path)
+    assert (draft.column("code").kind, draft.column("code").open) == ("categorical", True)
+    assert [draft.column(name).kind for name in ("story", "long")] == ["excluded", "excluded"]
+    assert ("code", "open") in {(item.column, item.field) for item in draft.open_items()}
+    assert "C001" not in str(draft.to_dict())
+    confirmed = draft.confirm("code", reason="a public code system", source="its publisher")
+    assert "code" not in {item.column for item in confirmed.open_items()}

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from dpsynth.domain import Domain
+from dpsynth.models.graphical import convex
 from dpsynth.models.graphical.convex import around_zeros, fit_cliques
 from dpsynth.models.graphical.estimation import fit
 from dpsynth.models.graphical.model import GraphicalModel
 from dpsynth.models.graphical.propagation import Propagation
+from dpsynth.models.graphical.raking import Correction
 from dpsynth.models.graphical.tables import NoisyTable
 from dpsynth.models.graphical.triangulation import GrowingGraph
 from dpsynth.models.graphical.zeros import allowed_over, keeps_zeros, log_barriers
@@ -216,3 +218,35 @@ def test_rules_that_leave_nothing_are_refused():
     domain = Domain(sizes={"a": 2, "b": 2}, zeros=(Forbidden(codes=(("a", both), ("b", both))),))
     with pytest.raises(ValueError, match="leave no combination"):
         fit(domain, [table(("a",), [5, 5])])
+
+
+def test_a_clique_that_cannot_be_held_tells_of_its_columns(monkeypatch):
+    monkeypatch.setattr(convex, "MOST_TREE_CELLS", 24)
+    rng = np.random.default_rng(0)
+    joint = rng.random((3, 4, 3))
+    model = GraphicalModel(
+        domain=DOMAIN,
+        total=5_000.0,
+        probabilities={
+            ("sex", "ward", "in"): joint / joint.sum(),
+            ("out",): np.full(3, 1 / 3),
+        },
+    )
+    held = around_zeros(model)
+    assert keeps_zeros(held)
+    assert max(map(len, held.cliques)) == 2
+    for name in ("sex", "ward", "in"):
+        assert np.abs(held.marginal((name,)) - model.marginal((name,))).sum() < 0.05 * 5_000
+
+
+def test_raking_brings_nothing_back_that_is_forbidden():
+    rng = np.random.default_rng(0)
+    tables = [table((name,), np.full(size, 5_000 / size)) for name, size in SIZES.items()]
+    free = fit(DOMAIN, tables)
+    wanted = rng.random((3, 4))
+    wanted[0, 1:3] = 5.0  # what noise might say of cells that cannot be
+    pulled = Correction(clique=("sex", "ward"), shares=wanted / wanted.sum(), stddev=1e-4)
+    drawn = replace(free, corrections=[pulled]).sample(5_000, rng)
+    assert ALLOWED[tuple(drawn[name] for name in DOMAIN.columns)].all()
+    again = replace(free, corrections=[pulled]).sample(500, rng, given={"ward": 1})
+    assert set(again["sex"]) == {1, 2}

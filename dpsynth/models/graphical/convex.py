@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dpsynth.domain import Domain
 from dpsynth.models.graphical.estimation import pooled
 from dpsynth.models.graphical.minimize import minimize
 from dpsynth.models.graphical.model import GraphicalModel
+from dpsynth.models.graphical.penalties import shrinkage
 from dpsynth.models.graphical.propagation import Propagation, canonical_order
 from dpsynth.models.graphical.tables import Array, NoisyTable
 from dpsynth.models.graphical.tree import Clique
@@ -24,6 +26,7 @@ from dpsynth.models.graphical.zeros import allowed_over, holding_zeros, keeps_ze
 PENALTY = 1.5  # of a unit of log-factor, in standard deviations of its cell
 ROUGHNESS = 0.0  # penalty on squared differences of neighboring log-factors
 COLUMN_PENALTY = 1.5  # the same for tables of one column
+_TRUSTED = 0.04  # variance, in rows squared, of the tables of a model that zeros are put into
 _LEAST_ROWS = 0.3  # that the base expects in a cell
 MOST_TREE_CELLS = 1_000_000  # of a tree that is grown around structural zeros
 _MOST_STEPS = 300
@@ -55,6 +58,8 @@ def fit_cliques(
     roughness: float = ROUGHNESS,
     ordered: Mapping[str, int] | None = None,
     precision: float = _PRECISION,
+    adapt: bool = False,
+    relations: Mapping[Clique, Array] | None = None,
 ) -> GraphicalModel:
     """Return the model of ``fit_factors``."""
     return fit_factors(
@@ -68,6 +73,8 @@ def fit_cliques(
         roughness=roughness,
         ordered=ordered,
         precision=precision,
+        adapt=adapt,
+        relations=relations,
     ).model
 
 
@@ -85,6 +92,8 @@ def fit_factors(
     precision: float = _PRECISION,
     start: Mapping[Clique, Array] | None = None,
     most_steps: int = _MOST_STEPS,
+    adapt: bool = False,
+    relations: Mapping[Clique, Array] | None = None,
 ) -> CliqueFit:
     """Return the model over ``cliques`` that is fitted to ``tables``, and its factors.
 
@@ -102,12 +111,16 @@ def fit_factors(
         precision: length of the gradient to stop at, in units of what noise alone brings about.
         start: log-factors of an earlier fit to begin from; a table without one begins at 0.
         most_steps: of the solver, whatever the gradient.
+        adapt: let every table over several columns say how much it is to be shrunk.
+        relations: log-factors of the base measure beyond its columns, each within one of
+            ``cliques`` and with its columns in canonical order.
     """
     measured = pooled_by_clique(domain, tables)
     prior = {(name,): np.log(_positive(base[name], total)) for name in domain.columns}
     barriers = log_barriers(domain)
-    fixed = [*prior.values(), *barriers.values()]
-    factors = [*prior, *barriers, *(table.clique for table in measured)]
+    further = relations or {}
+    fixed = [*prior.values(), *barriers.values(), *further.values()]
+    factors = [*prior, *barriers, *further, *(table.clique for table in measured)]
     asked = [table.clique for table in measured]
     tree = Propagation(domain, holding_zeros(domain, cliques), factors, asked)
     if barriers:
@@ -116,10 +129,16 @@ def fit_factors(
     variance = _flat([table.variance for table in measured])
     strength = _flat(
         [
-            np.full(table.values.shape, penalty if len(table.clique) > 1 else column_penalty)
+            shrinkage(
+                table,
+                base,
+                total=total,
+                penalty=penalty if len(table.clique) > 1 else column_penalty,
+                adapt=adapt,
+            )
             for table in measured
         ]
-    ) * np.sqrt(variance)
+    )
     bounds = np.cumsum([0, *(table.values.size for table in measured)])
     shapes = [table.values.shape for table in measured]
 
@@ -134,25 +153,15 @@ def fit_factors(
     _, _, margins = tree.run([*fixed, *parts(first)])
     expected = total * _flat(margins)
     curvature = np.maximum((expected + np.maximum(values, 0.0)) / 2, 0.25) + strength
-    smoothing = [
-        _Smoothing.of(table, ordered or {}, roughness) if len(table.clique) > 1 else None
-        for table in measured
-    ]
-    curvature = curvature + _flat(
-        [
-            np.zeros(table.values.shape) if each is None else each.curvature(table.values.shape)
-            for table, each in zip(measured, smoothing, strict=True)
-        ]
-    )
+    smoothing = _Smoothing.of(measured, ordered or {}, roughness)
+    curvature = curvature + smoothing.curvature()
     scale = 1 / np.sqrt(curvature)
 
     def objective(scaled: Array) -> tuple[float, Array]:
         theta = scaled * scale
         log_total, _, margins = tree.run([*fixed, *parts(theta)])
         pull = strength * theta
-        for part, pulled, each in zip(parts(theta), parts(pull), smoothing, strict=True):
-            if each is not None:
-                each.pull(part, pulled)
+        smoothing.pull(theta, pull)
         value = total * log_total - theta @ values + 0.5 * (pull @ theta)
         return float(value), (total * _flat(margins) - values + pull) * scale
 
@@ -172,77 +181,84 @@ def fit_factors(
     return CliqueFit(model=model, factors=found)
 
 
-def fit_around_zeros(
-    domain: Domain, tables: Sequence[NoisyTable], *, base: Mapping[str, Array], total: float
-) -> GraphicalModel:
-    """Return the fit over the tables' cliques and those of the domain's structural zeros.
-
-    Args:
-        domain: the columns.
-        tables: over any columns. One that a junction tree of at most ``MOST_TREE_CELLS`` cells
-            cannot hold beside the others, taken in order, tells of its columns one by one.
-        base: by column, the rows that are expected of each code.
-        total: number of rows.
-    """
-    cells = max(MOST_TREE_CELLS, sum(domain.sizes.values()))
-    graph = GrowingGraph(domain, most_cells=cells, most_clique_cells=cells)
-    held: list[NoisyTable] = []
-    for table in tables:
-        inside = graph.join(table.clique)
-        held += [table] if inside else [table.onto(name) for name in table.clique]
-    return fit_cliques(domain, held, cliques=graph.cliques, base=base, total=total)
-
-
 def around_zeros(model: GraphicalModel) -> GraphicalModel:
     """Return ``model``, or the nearest one that holds its domain's structural zeros.
 
-    Nearest to the tables of its cliques, which stay as they were as far as the zeros let them.
+    Nearest to the tables of its cliques, which stay as they were as far as the zeros let them. A
+    clique that a junction tree of ``MOST_TREE_CELLS`` cells cannot hold beside the columns of the
+    zeros and the cliques before it tells of its columns one by one.
     """
     if keeps_zeros(model):
         return model
-    tables = [
-        NoisyTable(clique=clique, values=model.total * table, variance=np.ones(table.shape))
-        for clique, table in model.probabilities.items()
-    ]
-    base = {name: model.marginal((name,)) for name in model.domain.columns}
-    found = fit_around_zeros(model.domain, tables, base=base, total=model.total)
+    domain = model.domain
+    cells = max(MOST_TREE_CELLS, sum(domain.sizes.values()))
+    graph = GrowingGraph(domain, most_cells=cells, most_clique_cells=cells)
+    tables: list[NoisyTable] = []
+    for clique, shares in model.probabilities.items():
+        variance = np.full(shares.shape, _TRUSTED)
+        table = NoisyTable(clique=clique, values=model.total * shares, variance=variance)
+        inside = graph.join(clique)
+        tables += [table] if inside else [table.onto(name) for name in clique]
+    base = {name: model.marginal((name,)) for name in domain.columns}
+    found = fit_cliques(domain, tables, cliques=graph.cliques, base=base, total=model.total)
     return replace(found, corrections=model.corrections)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class _Smoothing:
-    """A penalty on differences of neighbors along the ordered axes of one table."""
+    """A penalty on differences of neighbors along the ordered axes of all tables over columns.
 
-    strength: float
-    along: tuple[tuple[int, int], ...]  # axis and how many leading codes stand in order
+    Attributes:
+        steps: for one axis of every table at a time, so that no cell is twice behind or ahead:
+            places of cells in the vector of all tables, places of their neighbors, and how
+            strongly the two are held together.
+        size: of that vector.
+    """
+
+    steps: Sequence[tuple[NDArray[np.int64], NDArray[np.int64], Array]]
+    size: int
 
     @classmethod
     def of(
-        cls, table: NoisyTable, ordered: Mapping[str, int], roughness: float
-    ) -> "_Smoothing | None":
-        along = tuple(
-            (axis, ordered[name])
-            for axis, name in enumerate(table.clique)
-            if ordered.get(name, 0) > 1
-        )
-        if not along or not roughness:
-            return None
-        strength = roughness * float(np.sqrt(table.variance.mean()))
-        return cls(strength=strength, along=along)
+        cls, tables: Sequence[NoisyTable], ordered: Mapping[str, int], roughness: float
+    ) -> "_Smoothing":
+        found: dict[int, list[tuple[NDArray[np.int64], NDArray[np.int64], Array]]] = {}
+        start = 0
+        for table in tables:
+            places = start + np.arange(table.values.size).reshape(table.values.shape)
+            start += table.values.size
+            strength = roughness * float(np.sqrt(table.variance.mean()))
+            for axis, name in enumerate(table.clique):
+                codes = ordered.get(name, 0)
+                if len(table.clique) < 2 or codes < 2 or not roughness:
+                    continue
+                lined = np.moveaxis(places, axis, 0)[:codes]
+                ahead, behind = lined[1:].ravel(), lined[:-1].ravel()
+                found.setdefault(axis, []).append((behind, ahead, np.full(ahead.size, strength)))
+        steps = [
+            (
+                np.concatenate([each[0] for each in held]),
+                np.concatenate([each[1] for each in held]),
+                np.concatenate([each[2] for each in held]),
+            )
+            for held in found.values()
+        ]
+        return cls(steps=steps, size=start)
 
     def pull(self, theta: Array, pulled: Array) -> None:
         """Add the derivative of the penalty."""
-        for axis, codes in self.along:
-            ahead = (slice(None),) * axis + (slice(1, codes),)
-            behind = (slice(None),) * axis + (slice(0, codes - 1),)
-            steps = self.strength * (theta[ahead] - theta[behind])
-            pulled[ahead] += steps
-            pulled[behind] -= steps
+        for behind, ahead, strength in self.steps:
+            step = strength * (theta[ahead] - theta[behind])
+            pulled[ahead] += step
+            pulled[behind] -= step
 
-    def curvature(self, shape: tuple[int, ...]) -> Array:
-        found = np.zeros(shape)
-        for axis, codes in self.along:
-            found[(slice(None),) * axis + (slice(0, codes),)] += 2 * self.strength
+    def curvature(self) -> Array:
+        """Return a bound on the second derivatives, along each cell."""
+        found = np.zeros(self.size)
+        for behind, ahead, strength in self.steps:
+            along = np.zeros(self.size)
+            along[behind] = along[ahead] = 2 * strength  # of one table, where a cell is both
+            found += along
         return found
 
 

@@ -7,6 +7,7 @@ to them.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -29,7 +30,7 @@ def fit(domain: Domain, tables: Sequence[NoisyTable]) -> GraphicalModel:
     Raises:
         ValueError: a table does not fit the domain, or the pairs are no forest.
 
-    With structural zeros there is no closed form: then it is the convex fit of the same tables.
+    Where the domain has structural zeros, it is the model nearest to that which holds them.
     """
     for table in tables:
         if table.values.shape != domain.shape(table.clique):
@@ -37,9 +38,10 @@ def fit(domain: Domain, tables: Sequence[NoisyTable]) -> GraphicalModel:
     total = estimate_total(tables)
     columns = {name: _column(name, domain.sizes[name], tables, total) for name in domain.columns}
     if domain.zeros:
-        from dpsynth.models.graphical.convex import fit_around_zeros
+        from dpsynth.models.graphical.convex import around_zeros
 
-        return fit_around_zeros(domain, tables, base=columns, total=total)
+        free = fit(replace(domain, zeros=()), tables)
+        return around_zeros(replace(free, domain=domain))
     joint: dict[tuple[str, ...], Array] = {}
     for clique in dict.fromkeys(table.clique for table in tables if len(table.clique) > 1):
         if len(clique) > 2:

@@ -20,7 +20,7 @@ Places = NDArray[np.integer]
 Clique = tuple[str, ...]
 
 _ROWS_PER_CELL = 8  # a fused table has at most one cell for so many rows
-_MOST_CELLS = 1 << 14  # of a fused table: it should stay in a processor's cache
+_MOST_CELLS = 1 << 12  # of a fused table: cells are looked up, too
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

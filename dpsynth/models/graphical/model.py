@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from dpsynth.domain import Domain
 from dpsynth.errors import IntegrityError
+from dpsynth.models.graphical.elimination import eliminate, onto, product
 from dpsynth.models.graphical.raking import Correction, candidates_for, corrected
 from dpsynth.models.graphical.sampling import draw_in_groups
 from dpsynth.models.graphical.tables import Array
@@ -66,8 +67,8 @@ class GraphicalModel:
         object.__setattr__(self, "_nodes", nodes)
         for node in nodes:
             if node.parent is not None:
-                above = _onto(self.probabilities, nodes[node.parent].clique, node.separator)
-                here = _onto(self.probabilities, node.clique, node.separator)
+                above = onto(self.probabilities, nodes[node.parent].clique, node.separator)
+                here = onto(self.probabilities, node.clique, node.separator)
                 if float(np.abs(above - here).sum()) > _TOLERANCE:
                     raise ValueError("cliques must agree on the columns that they share")
 
@@ -88,6 +89,7 @@ class GraphicalModel:
 
         Raises:
             KeyError: a column that the domain does not have.
+            UsageError: a table on the way would be too large to make; none was made.
         """
         wanted = tuple(clique)
         if not wanted or len(set(wanted)) != len(wanted):
@@ -95,31 +97,47 @@ class GraphicalModel:
         for name in wanted:
             if name not in self.domain.sizes:
                 raise KeyError(f"not in the domain: {name!r}")
-        return self.total * self._eliminate(wanted)
+        tables = self.probabilities
+        return self.total * eliminate(self.domain, self._nodes, tables, wanted)
 
     def sample(
-        self, rows: int, rng: np.random.Generator, *, given: Mapping[str, int] | None = None
+        self,
+        rows: int,
+        rng: np.random.Generator,
+        *,
+        given: Mapping[str, int] | None = None,
+        likelihood: Mapping[Clique, Array] | None = None,
     ) -> Codes:
         """Draw rows, their marginals as close to the model's as rounding to whole rows allows.
+
+        Where there are corrections, more rows than wanted are drawn from the cliques, weighted to
+        the corrections, and taken by weight; rows are then exchanged until the corrected tables
+        and all columns are met up to what whole rows leave.
 
         Args:
             rows: how many, at least 0.
             rng: post-processing randomness; the same generator state gives the same rows.
             given: codes that all rows must have, by column. The rows then follow the conditional
-                distribution of the cliques exactly, however rare that is.
+                distribution of the cliques exactly, however rare that is; corrections, which
+                are tables of whole samples, have no part in it.
+            likelihood: tables over columns of one clique each, in [0, 1]: the chance that a row
+                with these codes is to be kept. The rows follow the distribution of what is kept.
 
         Returns:
             Codes by column, in the domain's order, in the narrowest unsigned type.
 
         Raises:
             KeyError: ``given`` names a column that the domain does not have.
-            ValueError: a given code is not in its column's domain, or the model holds all of them
-                together impossible.
+            ValueError: a given code is not in its column's domain, no clique holds the columns of
+                a likelihood, or the model holds all of them together impossible.
         """
         if rows < 0:
             raise ValueError("rows must be at least 0")
-        if given:
-            return self._draw(rows, rng, self._conditioned(given))
+        if given or likelihood:
+            tables, chance = self._conditioned(self._evidence(given or {}), likelihood or {})
+            if not np.isfinite(chance):
+                raise ValueError("the model holds what is given impossible")
+            return self._draw(rows, rng, tables)
         tables = [self.probabilities[node.clique] for node in self._nodes]
         if not self.corrections or not rows:
             return self._draw(rows, rng, tables)
@@ -146,35 +164,60 @@ class GraphicalModel:
             drawn.update(_split(codes, node.new, self.domain))
         return {name: drawn[name] for name in self.domain.columns}
 
-    def _conditioned(self, given: Mapping[str, int]) -> list[Array]:
-        """Return each node's table given the evidence in it and beneath it, up to a factor."""
+    def log_chance(self, likelihood: Mapping[Clique, Array]) -> float:
+        """Return the natural logarithm of the share of rows kept; see ``sample``.
+
+        Raises:
+            ValueError: no clique holds the columns of a likelihood.
+        """
+        return self._conditioned({}, likelihood)[1]
+
+    def _evidence(self, given: Mapping[str, int]) -> dict[Clique, Array]:
+        """Write given codes as tables that are 1 there and 0 elsewhere."""
+        found: dict[Clique, Array] = {}
         for name, code in given.items():
             if name not in self.domain.sizes:
                 raise KeyError(f"not in the domain: {name!r}")
             if not 0 <= code < self.domain.sizes[name]:
                 raise ValueError(f"the column {name!r} has no code {code}")
-        tables: list[Array] = []
-        for node in self._nodes:
-            table = self.probabilities[node.clique].copy()
-            for axis, name in enumerate(node.clique):
-                if name in given:
-                    other = np.arange(table.shape[axis]) != given[name]
-                    table[(slice(None),) * axis + (other,)] = 0.0
-            tables.append(table)
+            found[name,] = (np.arange(self.domain.sizes[name]) == code).astype(np.float64)
+        return found
+
+    def _conditioned(
+        self, evidence: Mapping[Clique, Array], likelihood: Mapping[Clique, Array]
+    ) -> tuple[list[Array], float]:
+        """Return each node's table given what bears on it and beneath it, up to a factor.
+
+        With it comes the logarithm of the share of rows that is left, minus infinity if none is.
+        """
+        tables = [self.probabilities[node.clique] for node in self._nodes]
+        for clique, table in [*evidence.items(), *likelihood.items()]:
+            if table.shape != self.domain.shape(clique):
+                raise ValueError(f"a likelihood over {', '.join(clique)} does not fit the domain")
+            homes = [at for at, node in enumerate(self._nodes) if set(clique) <= set(node.clique)]
+            if not homes:
+                raise ValueError(f"no clique of the model holds {', '.join(clique)} together")
+            at = min(homes, key=lambda home: tables[home].size)
+            home = self._nodes[at].clique
+            tables[at] = product([(home, tables[at]), (clique, table)], keep=home)
+        log_chance = 0.0
         for at in range(len(self._nodes) - 1, 0, -1):
             node = self._nodes[at]
             assert node.parent is not None, "only the first node has no parent"
+            if tables[at] is self.probabilities[node.clique]:
+                continue  # nothing bears on it: it leaves its parent as it is
             parent = self._nodes[node.parent].clique
-            beneath = _product([(node.clique, tables[at])], keep=node.separator)
-            margin = _onto(self.probabilities, node.clique, node.separator)
-            likelihood = np.divide(beneath, margin, out=np.zeros_like(beneath), where=margin > 0)
-            factors = [(parent, tables[node.parent]), (node.separator, likelihood)]
-            table = _product(factors, keep=parent)
+            beneath = product([(node.clique, tables[at])], keep=node.separator)
+            margin = onto(self.probabilities, node.clique, node.separator)
+            kept = np.divide(beneath, margin, out=np.zeros_like(beneath), where=margin > 0)
+            table = product([(parent, tables[node.parent]), (node.separator, kept)], keep=parent)
             top = float(table.max())
-            tables[node.parent] = table / top if top > 0 else table
-        if not tables[0].sum() > 0:
-            raise ValueError("the model holds what is given impossible")
-        return tables
+            if not top > 0:
+                return tables, -np.inf
+            log_chance += float(np.log(top))
+            tables[node.parent] = table / top
+        left = float(tables[0].sum())
+        return tables, log_chance + float(np.log(left)) if left > 0 else -np.inf
 
     def log_likelihood(self, codes: Mapping[str, NDArray[np.integer]]) -> Array:
         """Return the natural logarithm of every record's probability under the cliques.
@@ -191,7 +234,7 @@ class GraphicalModel:
                 held = self.probabilities[node.clique][tuple(codes[name] for name in node.clique)]
                 found += np.log(held)
                 if node.separator:
-                    margin = _onto(self.probabilities, node.clique, node.separator)
+                    margin = onto(self.probabilities, node.clique, node.separator)
                     below = np.log(margin[tuple(codes[name] for name in node.separator)])
                     found -= np.where(np.isfinite(below), below, 0.0)
         return found
@@ -258,47 +301,6 @@ class GraphicalModel:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise IntegrityError(f"the model does not describe a distribution: {error}") from error
-
-    def _eliminate(self, wanted: Clique) -> Array:
-        """Sum everything but ``wanted`` out of the smallest subtree that holds it.
-
-        Leaves first, every node sends its parent a table over their separator and the wanted
-        columns beneath: its own conditional given the separator, times what it was sent.
-        """
-        home = {name: at for at, node in enumerate(self._nodes) for name in node.new}
-        pending = {home[name] for name in wanted}
-        sent: dict[int, list[tuple[Clique, Array]]] = {}
-        while True:
-            at = max(pending)  # parents stand before children
-            pending.remove(at)
-            node = self._nodes[at]
-            factors = [(node.clique, self.probabilities[node.clique]), *sent.pop(at, [])]
-            present = {name for columns, _ in factors for name in columns}
-            if not pending:
-                return _product(factors, keep=wanted)
-            assert node.parent is not None, "the root is the smallest position, so it comes last"
-            beneath = tuple(n for n in wanted if n in present and n not in node.separator)
-            keep = (*node.separator, *beneath)
-            message = _product(factors, keep=keep)
-            margin = _onto(self.probabilities, node.clique, node.separator)
-            margin = margin.reshape(margin.shape + (1,) * len(beneath))
-            conditional = np.divide(message, margin, out=np.zeros_like(message), where=margin > 0)
-            sent.setdefault(node.parent, []).append((keep, conditional))
-            pending.add(node.parent)
-
-
-def _product(factors: Sequence[tuple[Clique, Array]], *, keep: Clique) -> Array:
-    """Multiply tables and sum out every column that is not kept."""
-    number: dict[str, int] = {}
-    operands: list[Any] = []
-    for columns, values in factors:
-        operands += [values, [number.setdefault(name, len(number)) for name in columns]]
-    product = np.einsum(*operands, [number[name] for name in keep], optimize=True)
-    return np.asarray(product, dtype=np.float64)
-
-
-def _onto(tables: Mapping[Clique, Array], clique: Clique, columns: Clique) -> Array:
-    return _product([(clique, tables[clique])], keep=columns)
 
 
 def _split(

@@ -7,6 +7,7 @@ would vanish, the same plan runs on logarithms.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import log, prod
 
 import numpy as np
@@ -130,10 +131,17 @@ def _add(table: Array) -> Array:
     """Sum the middle of three axes."""
     before, middle, after = table.shape
     if after == 1:
-        return table.reshape(before, middle) @ np.ones(middle)
+        return table.reshape(before, middle) @ _ones(middle)
     if before == 1:
-        return np.ones(middle) @ table.reshape(middle, after)
+        return _ones(middle) @ table.reshape(middle, after)
     return np.asarray(table.sum(1))
+
+
+@lru_cache(maxsize=1_024)
+def _ones(size: int) -> Array:
+    found = np.ones(size)
+    found.setflags(write=False)
+    return found
 
 
 def _log_add(table: Array) -> Array:

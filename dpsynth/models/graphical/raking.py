@@ -7,6 +7,7 @@ weighted ones, systematically, so that little is lost. Post-processing of releas
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,10 @@ from dpsynth.models.graphical.refining import refine
 from dpsynth.models.graphical.tables import Array
 
 _PENALTY = 2.0
-_ROUNDS = 8
+_ROUNDS = 10
+_LEAST_MOVE = 0.003  # of what the first round moved, in squares, in a round that is worth another
+_FIRST_ROWS = 100_000  # that the factors of more than twice as many are first fitted to
+_LAST_ROUNDS = 3  # over all of them
 _COLUMN_ROUNDS = 2
 _NEWTON_STEPS = 5
 _LONGEST_STEP = 2.0  # of one factor in one round, on the log scale
@@ -25,6 +29,8 @@ _KEY_BITS = 63
 _LEAST_CANDIDATES = 10_000
 _TIMES = 4  # as many candidates as rows, where that is not too many
 _MOST_CANDIDATES = 200_000
+_OTHERS = 1  # pairs to hold where weighting leaves them, for every correction, at most
+_PART_OF_NOISE = 0.05  # that the error of drawing whole rows may be, in squares
 _COLUMN_IMPORTANCE = 0.1  # of a code of a single column; that of a cell of n rows is 1 / sqrt(n)
 
 
@@ -72,24 +78,41 @@ def corrected(
     Args:
         codes: rows drawn from a model.
         domain: the columns.
-        corrections: tables to follow, as far as their noise lets them be believed.
-        columns: share of every code, by column, to be met up to whole rows.
+        corrections: tables to follow, as far as their noise lets them be believed; over any
+            number of columns.
+        columns: share of every code, by column, to be met up to a row or two.
         total: number of rows that the noise refers to.
         rows: how many to take, at least 1.
         rng: post-processing randomness.
     """
-    cliques = [each.clique for each in corrections] + [(name,) for name in columns]
+    cliques = [each.clique for each in corrections]
+    cliques += _other_pairs(cliques, domain)
+    cliques += [(name,) for name in columns]
     tables = FusedTables(cliques, codes, domain)
     weights = rake(tables, corrections, codes, columns, total=total)
     times = rounded(codes, weights, rows, domain, rng)
     wanted = tables.summed(weights) * (rows / total)
     importance = 1 / np.sqrt(np.maximum(wanted, 1.0))
-    for part, shares in zip(tables.slices[len(corrections) :], columns.values(), strict=True):
+    for part, shares in zip(tables.slices[-len(columns) :], columns.values(), strict=True):
         wanted[part] = rows * shares
         importance[part] = _COLUMN_IMPORTANCE
-    times = refine(tables, wanted, importance, times, rng)
+    noise = 0.0
+    for part, each in zip(tables.slices, corrections, strict=False):
+        variance = (rows * each.stddev) ** 2
+        noise += float(importance[part] @ np.minimum(wanted[part], variance))
+    times = refine(tables, wanted, importance, times, rng, enough=_PART_OF_NOISE * noise)
     taken: NDArray[np.intp] = rng.permutation(np.repeat(np.arange(times.size), times))
     return taken
+
+
+def _other_pairs(cliques: Sequence[tuple[str, ...]], domain: Domain) -> list[tuple[str, ...]]:
+    """Return the pairs of columns that no clique holds, where they are not many."""
+    held = {frozenset(pair) for clique in cliques for pair in combinations(clique, 2)}
+    varied = [name for name in domain.columns if domain.sizes[name] > 1]
+    others: list[tuple[str, ...]] = [
+        pair for pair in combinations(varied, 2) if frozenset(pair) not in held
+    ]
+    return others if len(others) <= _OTHERS * len(cliques) else []
 
 
 def rake(
@@ -109,13 +132,50 @@ def rake(
         columns: share of every code, by column, to be met exactly in the end.
         total: number of rows that the noise refers to.
     """
+    factors = [np.zeros(each.shares.size) for each in corrections]
     weights = np.full(tables.rows, total / tables.rows)
-    factor = np.empty(tables.rows)
+    rounds = _ROUNDS
+    if tables.rows > 2 * _FIRST_ROWS:
+        # The rows stand in random order: some of them tell most of what there is to tell.
+        some = np.full(_FIRST_ROWS, total / _FIRST_ROWS)
+        _scale(tables, corrections, factors, some, total=total, rounds=rounds)
+        logs = np.zeros(tables.cells)
+        for part, factor in zip(tables.slices, factors, strict=False):
+            logs[part] = factor
+        weights *= np.exp(tables.scores(logs, slice(0, tables.rows)))
+        rounds = _LAST_ROUNDS
+    _scale(tables, corrections, factors, weights, total=total, rounds=rounds)
+    growth = np.empty(tables.rows)
+    for _ in range(_COLUMN_ROUNDS):
+        for name, shares in columns.items():
+            found = summed(codes[name], weights, shares.size)
+            ratio = np.divide(total * shares, found, out=np.ones(shares.size), where=found > 0)
+            ratio.take(codes[name], out=growth, mode="clip")
+            weights *= growth
+    return np.asarray(weights * (total / weights.sum()))
+
+
+def _scale(
+    tables: FusedTables,
+    corrections: Sequence[Correction],
+    factors: Sequence[Array],
+    weights: Array,
+    *,
+    total: float,
+    rounds: int,
+) -> None:
+    """Fit the factors of the tables, one after another, and scale the weights by them, in place.
+
+    ``weights`` are those of the first rows, as many as there are.
+    """
     wanted = [total * each.shares.ravel() for each in corrections]
-    factors = [np.zeros(each.size) for each in wanted]
-    for _ in range(_ROUNDS):
+    growth = np.empty(weights.size)
+    first = 0.0
+    for _ in range(rounds):
+        moved = 0.0
         for carrier in tables.carriers:
-            found = summed(carrier.places, weights, carrier.size)
+            row_places = carrier.places[: weights.size]
+            found = summed(row_places, weights, carrier.size)
             grown = np.ones(carrier.size)
             for number, cells in zip(carrier.members, carrier.cells, strict=True):
                 if number >= len(corrections):
@@ -125,18 +185,15 @@ def rake(
                 here = summed(places, found, wanted[number].size)
                 step = _step(here, wanted[number], factors[number], strength)
                 factors[number] += step
-                growth = np.exp(step).take(places, mode="clip")
-                found *= growth
-                grown *= growth
-            grown.take(carrier.places, out=factor, mode="clip")
-            weights *= factor
-    for _ in range(_COLUMN_ROUNDS):
-        for name, shares in columns.items():
-            found = summed(codes[name], weights, shares.size)
-            ratio = np.divide(total * shares, found, out=np.ones(shares.size), where=found > 0)
-            ratio.take(codes[name], out=factor, mode="clip")
-            weights *= factor
-    return np.asarray(weights * (total / weights.sum()))
+                moved += float(here @ step**2)
+                up = np.exp(step).take(places, mode="clip")
+                found *= up
+                grown *= up
+            grown.take(row_places, out=growth, mode="clip")
+            weights *= growth
+        first = first or moved
+        if moved <= _LEAST_MOVE * first:
+            break
 
 
 def _step(found: Array, wanted: Array, factor: Array, strength: float) -> Array:
@@ -145,7 +202,8 @@ def _step(found: Array, wanted: Array, factor: Array, strength: float) -> Array:
     for _ in range(_NEWTON_STEPS):
         grown = found * np.exp(step)
         step -= (grown - wanted + strength * (factor + step)) / (grown + strength)
-        np.clip(step, -_LONGEST_STEP, _LONGEST_STEP, out=step)
+        np.minimum(step, _LONGEST_STEP, out=step)
+        np.maximum(step, -_LONGEST_STEP, out=step)
     step[found == 0] = 0.0
     return step
 

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpsynth.domain import Domain
-from dpsynth.models.graphical.propagation import canonical_order
+from dpsynth.models.graphical.propagation import Propagation, canonical_order
 from dpsynth.models.graphical.tables import Array
 from dpsynth.models.graphical.tree import Clique
 from dpsynth.models.graphical.triangulation import GrowingGraph
+from dpsynth.zeros import alike
 
 if TYPE_CHECKING:
     from dpsynth.models.graphical.model import GraphicalModel
@@ -81,7 +82,26 @@ def keeps_zeros(model: "GraphicalModel") -> bool:
     return True
 
 
+def leaves_something(domain: Domain) -> bool:
+    """Whether the zeros of ``domain`` leave any combination of codes."""
+    groups: dict[str, NDArray[np.int64]] = {}
+    for name in {name for zero in domain.zeros for name in zero.columns}:
+        found = alike(domain, name)
+        assert found is not None, "the column is one of a zero"
+        groups[name] = found.merge(np.ones(domain.sizes[name], dtype=np.bool_))
+    small = domain.regrouped(groups)
+    alone = [(name,) for name in small.columns]
+    barriers = log_barriers(small)
+    tree = Propagation(small, holding_zeros(small, alone), [*barriers], [])
+    try:
+        tree.rule_out(dict(enumerate(barriers.values())))
+    except ValueError:
+        return False
+    return True
+
+
 def largest_clique(domain: Domain) -> Clique:
     """Return the columns of the largest table that the zeros of ``domain`` ask for."""
     graph = GrowingGraph(domain, most_cells=_UNLIMITED, most_clique_cells=_UNLIMITED)
-    return max(graph.cliques, key=lambda clique: prod(domain.shape(clique)))
+    joined = [clique for clique in graph.cliques if len(clique) > 1]
+    return max(joined, key=lambda clique: prod(domain.shape(clique)))
