@@ -9,6 +9,7 @@ from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.encoding.coarsening import Coarsening
 from dpsynth.models.graphical.convex import around_zeros
 from dpsynth.models.graphical.model import GraphicalModel
+from dpsynth.models.protocol import Model
 from dpsynth.privacy.accounting import zcdp_rho
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.events import Event
@@ -46,15 +47,16 @@ class Learned:
         coarsenings: by column, how the curator's codes were merged into the model's; a column
             that is missing here was left as it was.
 
-    A model that does not hold the structural zeros of its domain is replaced by the nearest one
-    that does; the fits of ``models/graphical`` hold them from the start.
+    A graphical model that does not hold the structural zeros of its domain is replaced by the
+    nearest one that does; the fits of ``models/graphical`` hold them from the start, and a network
+    is drawn from so that it does.
     """
 
-    model: GraphicalModel
+    model: Model
     coarsenings: Mapping[str, Coarsening]
 
     def __post_init__(self) -> None:
-        if self.model.domain.zeros:
+        if self.model.domain.zeros and isinstance(self.model, GraphicalModel):
             object.__setattr__(self, "model", around_zeros(self.model))
 
 
