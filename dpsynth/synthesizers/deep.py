@@ -21,10 +21,9 @@ from dpsynth.models.graphical.denoise import smooth_histogram
 from dpsynth.models.graphical.tables import NoisyTable, estimate_total
 from dpsynth.models.neural.model import NeuralModel
 from dpsynth.models.neural.network import Network
-from dpsynth.privacy.accounting import total_reserved_delta, total_rho
+from dpsynth.privacy.accounting import noise_multiplier_for
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.events import Event, SampledGaussianEvent
-from dpsynth.privacy.renyi import noise_multiplier_for
 from dpsynth.synthesizers.base import Budget, Learned, Progress, Step
 from dpsynth.synthesizers.facade import Synthesizer
 from dpsynth.synthesizers.one_way import OneWayPhase
@@ -299,10 +298,10 @@ def _event(training: Training, budget: Budget, others: list[Event]) -> SampledGa
     """Return the training with the least noise that keeps the claim beside ``others``."""
     multiplier = noise_multiplier_for(
         epsilon=budget.epsilon,
-        delta=budget.delta - total_reserved_delta(others),
-        rho=total_rho(others),
+        delta=budget.delta,
         rate=training.rate,
         steps=training.steps,
+        others=tuple(others),
     )
     return SampledGaussianEvent(
         rate=training.rate, noise_multiplier=multiplier, steps=training.steps

@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING, ClassVar
 from dpsynth._validate import as_fraction
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.errors import UsageError
-from dpsynth.privacy.accounting import MOST_EPSILON, rho_from_epsilon, total_rho
+from dpsynth.privacy.accounting import (
+    MOST_EPSILON,
+    rho_from_epsilon,
+    split_trained,
+    total_rho,
+)
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.ledger import Account, Identity, Ledger
 from dpsynth.privacy.randomness import PrivacyRandom, RandomSource
 from dpsynth.synthesizers.base import Budget, Learned, Progress, Step
-from dpsynth.synthesizers.plan import Estimate, Plan
+from dpsynth.synthesizers.plan import Estimate, Plan, cost_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -203,7 +208,7 @@ class Synthesizer:
             settings=self.settings,
             epsilon=exact_epsilon,
             delta=exact_delta,
-            rho=rho,
+            rho=_stated(steps, rho, epsilon=exact_epsilon, delta=exact_delta),
             unit=unit,
             unit_column=schema.unit.column,
             steps=steps,
@@ -317,7 +322,10 @@ class Synthesizer:
         )
         bins, values = PrivateBins(), PrivateValues()
         planned = values.domain(schema, bins.domain(schema))
-        values_rho = values.rho(schema, plan.rho)
+        pure, rho = plan.delta == 0, plan.rho
+        if not pure:
+            _, _, rho = budget(plan.epsilon, plan.delta, reserved=plan.reserved_delta)
+        values_rho = values.rho(schema, rho)
         learnt = values.learn(curator, schema, rho=values_rho, reserved=plan.reserved_delta)
         full = schema.with_values(learnt)
         if learnt:
@@ -325,11 +333,7 @@ class Synthesizer:
         coarsenings = {
             name: Coarsening.identity(size) for name, size in curator.domain.sizes.items()
         }
-        pure = plan.delta == 0
-        bins_rho, bins_epsilon = (
-            _bins_rho(schema, plan.rho),
-            _pure_bins_epsilon(schema, plan.epsilon),
-        )
+        bins_rho, bins_epsilon = _bins_rho(schema, rho), _pure_bins_epsilon(schema, plan.epsilon)
         if bins_rho and pure:
             coarsenings.update(bins.pure_learn(curator, full, epsilon=bins_epsilon))
         elif bins_rho:
@@ -339,15 +343,15 @@ class Synthesizer:
             left = plan.epsilon - bins_epsilon
             learned = self.pure_learn(binned, epsilon=left, planned=planned)
         else:
-            budget = Budget(
-                rho=plan.rho - values_rho - bins_rho,
+            rest = Budget(
+                rho=rho - values_rho - bins_rho,
                 epsilon=plan.epsilon,
                 delta=plan.delta,
                 before=tuple(entry.event for entry in account.entries),
                 expected_rows=schema.expected_rows,
                 target=schema.target,
             )
-            learned = self.spend(binned, budget=budget, planned=planned, progress=progress)
+            learned = self.spend(binned, budget=rest, planned=planned, progress=progress)
         for name, merged in learned.coarsenings.items():
             coarsenings[name] = coarsenings[name].then(merged)
         return FittedModel(
@@ -428,6 +432,15 @@ def identity_warning(identity: Identity) -> str | None:
         "table of the same persons and wrong for a table of other persons, who need their own "
         "ledger. Nothing was reset"
     )
+
+
+def _stated(
+    steps: tuple[Step, ...], rho: Fraction, *, epsilon: Fraction, delta: Fraction
+) -> Fraction:
+    """Return what a plan states as its rho: all that the claim allows, where nothing trains."""
+    events = [step.event for step in steps]
+    trained, _ = split_trained(events)
+    return cost_of(events, epsilon=epsilon, delta=delta) if trained else rho
 
 
 def _unsplittable(error: ValueError) -> UsageError:
