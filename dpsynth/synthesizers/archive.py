@@ -59,10 +59,10 @@ def write_safetensors(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         UnfitEnvironmentError: safetensors is not installed.
     """
     require_safetensors()
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     held = {name: np.ascontiguousarray(each) for name, each in sorted(arrays.items())}
-    save_file(held, folder / SAFETENSORS)
+    (folder / SAFETENSORS).write_bytes(save(held))
 
 
 def read_safetensors(folder: Path, expected: Expected) -> dict[str, NDArray[Any]]:
