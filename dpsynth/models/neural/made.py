@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dpsynth.privacy.dpsgd.layers import MaskedLinear
+from dpsynth.layers import MaskedLinear
 
 _AT_ONCE = 16_384  # rows of a draw
 
