@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from dpsynth import _validate
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.errors import UnfitEnvironmentError, UnknownNameError, UsageError
-from dpsynth.models.graphical.denoise import smooth_histogram
-from dpsynth.models.graphical.tables import NoisyTable, estimate_total
+from dpsynth.models.graphical.tables import estimate_total
+from dpsynth.models.neural.correction import Targets
 from dpsynth.models.neural.model import NeuralModel
 from dpsynth.models.neural.network import Network
 from dpsynth.privacy.accounting import noise_multiplier_for
@@ -209,11 +209,12 @@ class Deep(Synthesizer):
         first = self._first(domain, budget.target)
         order = (*first, *(name for name in domain.columns if name not in first))
         places = [domain.columns.index(name) for name in order]
-        histograms = {name: _histogram(tables.get(name)) for name in domain.columns}
+        total = estimate_total(list(tables.values()))
+        targets = Targets.of(list(tables.values()), domain, total=total)
         start = Start(
             domain=Domain(sizes={name: domain.sizes[name] for name in order}),
-            shares=tuple(_above_zero(histograms[name], tables.get(name)) for name in order),
-            total=estimate_total(list(tables.values())),
+            shares=tuple(_above_zero(targets, name, domain.sizes[name]) for name in order),
+            total=total,
             facts=facts,
         )
         rule = StepRule(
@@ -237,7 +238,7 @@ class Deep(Synthesizer):
             total=start.total,
             order=order,
             network=self.network(start, training, gradients, told),
-            margins=histograms,
+            targets=targets,
         )
         return Learned(model=model, coarsenings={})
 
@@ -308,19 +309,10 @@ def _event(training: Training, budget: Budget, others: list[Event]) -> SampledGa
     )
 
 
-def _histogram(table: NoisyTable | None) -> Array:
-    """Return the shares of a column; of one that cannot vary, 1."""
-    if table is None:
-        return np.ones(1)
-    smooth = np.maximum(smooth_histogram(table.values, float(table.variance.max() ** 0.5)), 0.0)
-    total = float(smooth.sum())
-    return smooth / total if total > 0 else np.full(smooth.size, 1 / smooth.size)
-
-
-def _above_zero(shares: Array, table: NoisyTable | None) -> Array:
-    """Return shares of which none is 0, as the noise allows."""
-    if table is None:
-        return shares
-    floor = _FLOOR * float(table.variance.max() ** 0.5) / max(float(table.values.sum()), 1.0)
-    raised = np.maximum(shares, min(floor, 1 / shares.size))
-    return np.asarray(raised / raised.sum())
+def _above_zero(targets: Targets, name: str, size: int) -> Array:
+    """Return the shares of a column, none of them 0; of one that was not asked about, even ones."""
+    for each in targets.tables:
+        if each.clique == (name,):
+            raised = np.maximum(each.shares, min(_FLOOR * each.stddev, 1 / size))
+            return np.asarray(raised / raised.sum())
+    return np.full(size, 1 / size)

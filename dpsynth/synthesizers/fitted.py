@@ -254,8 +254,10 @@ def _expected(
     header: Mapping[str, Any], names: Sequence[str], sizes: Mapping[str, int]
 ) -> archive.Expected:
     """Return types and shapes of all arrays of a network and its coarsenings."""
-    arrays = NeuralModel.expected(header)
-    found = {f"{NeuralModel.kind}/{name}": each for name, each in arrays.items()}
+    shapes = NeuralModel.shapes(header)
+    found: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
+        f"{NeuralModel.kind}/{name}": (np.float32, shape) for name, shape in shapes.items()
+    }
     for index, name in enumerate(names):
         found[f"groups/{index}"] = np.int64, (sizes[name],)
         found[f"weights/{index}"] = np.float64, (sizes[name],)

@@ -9,6 +9,7 @@ import pytest
 from dpsynth.domain import Domain
 from dpsynth.errors import IntegrityError, UsageError
 from dpsynth.models.graphical.raking import Correction
+from dpsynth.models.neural.correction import Targets
 from dpsynth.models.neural.made_network import MadeNetwork
 from dpsynth.models.neural.model import NeuralModel
 from dpsynth.zeros import Forbidden, Ordered
@@ -167,55 +168,64 @@ def test_it_reads_what_it_wrote():
     header, arrays = MODEL.to_arrays()
     read = NeuralModel.from_arrays(header, arrays)
     assert np.array_equal(joint(read), joint(MODEL))
-    told = NeuralModel.expected(header)
-    assert told == {name: (each.dtype.type, each.shape) for name, each in arrays.items()}
+    assert NeuralModel.shapes(header) == {name: each.shape for name, each in arrays.items()}
 
 
-def margins():
-    rng = np.random.default_rng(5)
-    return {name: rng.dirichlet(np.ones(size) * 9) for name, size in DOMAIN.sizes.items()}
+def targets(*pairs):
+    """Return targets a fifth away from what the network says."""
+    columns = []
+    for name in DOMAIN.columns:
+        shares = MODEL.marginal((name,)) / MODEL.total
+        shares = 0.8 * shares + 0.2 * np.eye(shares.size)[shares.argmax()]
+        columns.append(Correction(clique=(name,), shares=shares, stddev=1e-4))
+    return Targets(total=500.0, tables=[*columns, *pairs])
 
 
-def test_whole_samples_meet_the_margins():
-    wanted = margins()
-    model = replace(MODEL, margins=wanted)
+def test_whole_samples_meet_the_targets():
+    held = targets()
+    model = replace(MODEL, targets=held)
     codes = model.sample(1_000, np.random.default_rng(0))
-    for name, shares in wanted.items():
+    for name, shares in held.columns.items():
         counts = np.bincount(codes[name], minlength=shares.size)
-        assert np.abs(counts - 1_000 * shares).max() < 8, name  # drawn alone: 16
+        assert np.abs(counts - 1_000 * shares).max() < 5, name
+    alone = MODEL.sample(1_000, np.random.default_rng(0))
+    assert np.abs(np.bincount(alone["a"]) - 1_000 * held.columns["a"]).max() > 50
     # A condition is met by the network alone.
     given = {("c",): np.eye(4)[1]}
     plain = MODEL.sample(50, np.random.default_rng(0), likelihood=given)
-    with_margins = model.sample(50, np.random.default_rng(0), likelihood=given)
-    assert all((plain[name] == with_margins[name]).all() for name in plain)
+    with_targets = model.sample(50, np.random.default_rng(0), likelihood=given)
+    assert all((plain[name] == with_targets[name]).all() for name in plain)
 
 
-def test_margins_and_corrections_are_read_back():
+def test_targets_are_read_back():
     pair = Correction(clique=("a", "c"), shares=np.full((3, 4), 1 / 12), stddev=0.001)
-    model = replace(MODEL, margins=margins(), corrections=[pair])
+    model = replace(MODEL, targets=targets(pair))
     read = NeuralModel.from_arrays(*model.to_arrays())
-    first, second = (each.sample(500, np.random.default_rng(0)) for each in (model, read))
+    again = NeuralModel.from_arrays(*read.to_arrays())
+    first, second = (each.sample(500, np.random.default_rng(0)) for each in (read, again))
     assert all((first[name] == second[name]).all() for name in first)
-    assert read.corrections[0].clique == ("a", "c")
-    cells = np.bincount(first["a"] * 4 + first["c"], minlength=12)
-    plain = MODEL.sample(500, np.random.default_rng(0))
-    before = np.bincount(plain["a"] * 4 + plain["c"], minlength=12)
-    assert np.abs(cells / 500 - 1 / 12).sum() < np.abs(before / 500 - 1 / 12).sum()
+    assert [each.clique for each in read.targets.tables][-1] == ("a", "c")
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"margins": {"a": np.full(3, 1 / 3)}},
-        {"margins": {name: np.ones(size) for name, size in DOMAIN.sizes.items()}},
-        {"margins": {name: np.full(size, np.nan) for name, size in DOMAIN.sizes.items()}},
-        {"corrections": [Correction(clique=("a",), shares=np.full(2, 0.5), stddev=0.1)]},
+        {
+            "targets": Targets(
+                total=1.0, tables=[Correction(clique=("a",), shares=np.ones(2), stddev=1)]
+            )
+        },
+        {
+            "targets": Targets(
+                total=1.0, tables=[Correction(clique=("z",), shares=np.ones(2), stddev=1)]
+            )
+        },
         {"total": 0.0},
         {"order": ("a", "b", "c", "d")},
     ],
 )
 def test_parts_that_do_not_fit_are_refused(wrong):
-    with pytest.raises(ValueError, match=r"margin|correction|total|network"):
+    with pytest.raises(ValueError, match=r"table|total|network"):
         replace(MODEL, **wrong)
 
 
@@ -259,4 +269,4 @@ def test_broken_arrays_are_refused(wrong):
 def test_a_header_that_claims_the_world_makes_nothing():
     header, _ = MODEL.to_arrays()
     wide = {**header, "network": {"kind": "made", "hidden": 2**20}}
-    assert NeuralModel.expected(wide)["hidden.weight"] == (np.float32, (2**20, 11))
+    assert NeuralModel.shapes(wide)["hidden.weight"] == (2**20, 11)  # numbers alone

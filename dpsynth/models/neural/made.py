@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from dpsynth.layers import MaskedLinear
 from dpsynth.models.neural.made_network import MadeNetwork
-from dpsynth.privacy.dpsgd.layers import MaskedLinear
 
 
 class Made(nn.Module):  # type: ignore[misc]  # torch is not there when types are checked

@@ -10,16 +10,12 @@ from numpy.typing import NDArray
 
 from dpsynth.domain import Domain
 from dpsynth.errors import IntegrityError, UsageError
-from dpsynth.models.graphical.raking import Correction, corrected
+from dpsynth.models.neural.correction import Targets, candidates_for
 from dpsynth.models.neural.drawing import Drawn, Factor, Rules, draw, log_likelihood
 from dpsynth.models.neural.network import Array, Network, network_class
 from dpsynth.models.protocol import Codes
 
 FORMAT = "dpsynth-neural/1"
-Expected = tuple[type[np.generic], tuple[int, ...]]
-_TOLERANCE = 1e-6  # by which shares read from a file may miss 1
-_TIMES = 2  # as many candidates as rows, to meet margins with
-_LEAST_POOL = 10_000
 _SEEN = 2**14  # rows that chances and marginals are estimated from
 _MOST_TIMES = 2_000  # candidates for a row that meets a condition
 _LEAST_CANDIDATES = 2**10
@@ -38,10 +34,8 @@ class NeuralModel:
         total: number of rows, estimated with noise; above 0.
         order: the columns as the network takes them. Conditions on the first of them cost nothing.
         network: what gives the shares of every code.
-        margins: of every column the share of each code, or none at all: whole samples meet them
-            up to what whole rows leave.
-        corrections: tables over several columns that whole samples are re-weighted to as well.
-            Likelihoods and conditional samples come from the network alone.
+        targets: noisy tables that whole samples are held against; none where None. Likelihoods
+            and conditional samples come from the network alone.
 
     Raises:
         ValueError: the parts do not fit each other, or a number is not finite.
@@ -52,8 +46,7 @@ class NeuralModel:
     total: float
     order: tuple[str, ...]
     network: Network
-    margins: Mapping[str, Array] = field(default_factory=dict)
-    corrections: Sequence[Correction] = ()
+    targets: Targets | None = None
     _rules: Rules = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -65,16 +58,8 @@ class NeuralModel:
             raise ValueError("the network does not fit the domain")
         if not all(np.isfinite(each).all() for each in self.network.arrays().values()):
             raise ValueError("the numbers of a network must be finite")
-        if self.margins and set(self.margins) != set(self.domain.columns):
-            raise ValueError("there must be margins of all columns, or of none")
-        for name, shares in self.margins.items():
-            if shares.shape != (self.domain.sizes[name],) or not (shares >= 0).all():
-                raise ValueError(f"the margin of {name!r} does not fit the domain")
-            if abs(float(shares.sum()) - 1) > _TOLERANCE:
-                raise ValueError("the shares of a margin must sum to 1")
-        for each in self.corrections:
-            if each.shares.shape != self.domain.shape(each.clique):
-                raise ValueError("a correction does not fit the domain")
+        if self.targets is not None:
+            self.targets.require_fits(self.domain)
         sizes = self.domain.sizes
         zeros = [self._factor(zero.columns, zero.allowed(sizes)) for zero in self.domain.zeros]
         object.__setattr__(self, "_rules", Rules.of(zeros, self.network.sizes))
@@ -103,7 +88,7 @@ class NeuralModel:
         *,
         likelihood: Mapping[tuple[str, ...], Array] | None = None,
     ) -> Codes:
-        """Draw rows; whole samples meet the margins and corrections.
+        """Draw rows; whole samples are held against the targets.
 
         Args:
             rows: how many, at least 0.
@@ -124,18 +109,10 @@ class NeuralModel:
         """
         if rows < 0:
             raise ValueError("rows must be at least 0")
-        if likelihood or not self.margins or not rows:
+        if likelihood or self.targets is None or not rows:
             return self._sample(rows, rng, likelihood or {})
-        candidates = self._sample(_candidates(rows), rng, {})
-        taken = corrected(
-            candidates,
-            self.domain,
-            list(self.corrections),
-            {name: self.margins[name] for name in self.domain.columns},
-            total=self.total,
-            rows=rows,
-            rng=rng,
-        )
+        candidates = self._sample(candidates_for(rows), rng, {})
+        taken = self.targets.taken(candidates, self.domain, rows=rows, rng=rng)
         return {name: codes[taken] for name, codes in candidates.items()}
 
     def _sample(
@@ -203,35 +180,29 @@ class NeuralModel:
 
     def to_arrays(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return a JSON-able header and the arrays that it names."""
-        header = {
+        header: dict[str, Any] = {
             "format": FORMAT,
             "total": float(self.total),
             "sizes": [[name, size] for name, size in self.domain.sizes.items()],
             "ordered": sorted(self.domain.ordered),
             "order": list(self.order),
             "network": {"kind": self.network.kind, **self.network.header()},
-            "margins": bool(self.margins),
-            "corrections": [
-                {"clique": list(each.clique), "stddev": float(each.stddev)}
-                for each in self.corrections
-            ],
         }
         arrays: dict[str, NDArray[Any]] = dict(self.network.arrays())
-        for index, name in enumerate(self.domain.columns if self.margins else ()):
-            arrays[f"margin_{index}"] = np.asarray(self.margins[name], dtype=np.float64)
-        for index, each in enumerate(self.corrections):
-            arrays[f"correction_{index}"] = np.asarray(each.shares, dtype=np.float64)
+        if self.targets is not None:
+            header["targets"] = self.targets.header()
+            arrays |= {f"targets/{name}": each for name, each in self.targets.arrays().items()}
         return header, arrays
 
     @classmethod
-    def expected(cls, header: Mapping[str, Any]) -> dict[str, Expected]:
-        """Return type and shape of every array of a header; makes no array.
+    def shapes(cls, header: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the arrays of a header, all float32; makes no array.
 
         Raises:
             IntegrityError: the header is not that of a model.
         """
         try:
-            return _Header.read(header).expected()
+            return dict(_Header.read(header).shapes)
         except (KeyError, TypeError, ValueError) as error:
             raise IntegrityError("the header is not that of a neural model") from error
 
@@ -242,25 +213,24 @@ class NeuralModel:
         Raises:
             IntegrityError: the header or an array is not that of a model.
         """
-        found = {name: (each.dtype.type, each.shape) for name, each in arrays.items()}
-        if found != cls.expected(header):
+        if {name: each.shape for name, each in arrays.items()} != cls.shapes(header) or any(
+            each.dtype != np.float32 for each in arrays.values()
+        ):
             raise IntegrityError("the arrays are not those that the header names")
         try:
             told = _Header.read(header)
-            made = told.network.from_arrays(
-                header["network"], told.sizes, {name: arrays[name] for name in told.shapes}
-            )
-            columns = told.domain.columns if told.margins else ()
+            parts: dict[str, dict[str, NDArray[Any]]] = {"": {}, "targets": {}}
+            for name, array in arrays.items():
+                part, _, short = name.rpartition("/")
+                parts[part][short] = array
             return cls(
                 domain=told.domain,
                 total=float(header["total"]),
                 order=told.order,
-                network=made,
-                margins={name: arrays[f"margin_{at}"] for at, name in enumerate(columns)},
-                corrections=[
-                    Correction(clique=clique, shares=arrays[f"correction_{at}"], stddev=stddev)
-                    for at, (clique, stddev) in enumerate(told.corrections)
-                ],
+                network=told.network.from_arrays(header["network"], told.sizes, parts[""]),
+                targets=Targets.from_arrays(header["targets"], parts["targets"])
+                if "targets" in header
+                else None,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise IntegrityError(f"the neural model contradicts itself: {error}") from error
@@ -297,12 +267,10 @@ class _Header:
     order: tuple[str, ...]
     network: type[Network]
     shapes: Mapping[str, tuple[int, ...]]
-    margins: bool
-    corrections: tuple[tuple[tuple[str, ...], float], ...]
 
     @classmethod
     def read(cls, header: Mapping[str, Any]) -> Self:
-        if header["format"] != FORMAT or type(header["margins"]) is not bool:
+        if header["format"] != FORMAT:
             raise ValueError(f"the model is not in the format {FORMAT}")
         domain = Domain(
             sizes={str(name): int(size) for name, size in header["sizes"]},
@@ -310,36 +278,17 @@ class _Header:
         )
         order = tuple(str(name) for name in header["order"])
         network = network_class(header["network"]["kind"])
-        return cls(
-            domain=domain,
-            order=order,
-            network=network,
-            shapes=network.shapes(header["network"], domain.shape(order)),
-            margins=header["margins"],
-            corrections=tuple(
-                (tuple(str(name) for name in each["clique"]), float(each["stddev"]))
-                for each in header["corrections"]
-            ),
-        )
+        shapes = network.shapes(header["network"], domain.shape(order))
+        if any("/" in name for name in shapes):
+            raise ValueError("arrays of a network stand in no part")
+        if "targets" in header:
+            held = Targets.shapes(header["targets"], domain.sizes)
+            shapes |= {f"targets/{name}": shape for name, shape in held.items()}
+        return cls(domain=domain, order=order, network=network, shapes=shapes)
 
     @property
     def sizes(self) -> tuple[int, ...]:
         return self.domain.shape(self.order)
-
-    def expected(self) -> dict[str, Expected]:
-        found: dict[str, Expected] = {
-            name: (np.float32, shape) for name, shape in self.shapes.items()
-        }
-        for index, size in enumerate(self.domain.sizes.values() if self.margins else ()):
-            found[f"margin_{index}"] = np.float64, (size,)
-        for index, (clique, _) in enumerate(self.corrections):
-            found[f"correction_{index}"] = np.float64, self.domain.shape(clique)
-        return found
-
-
-def _candidates(rows: int) -> int:
-    """Return how many rows to draw in order to leave ``rows`` of them."""
-    return max(_TIMES * rows, min(_LEAST_POOL, 64 * rows))
 
 
 def _too_rare(likelihood: Mapping[tuple[str, ...], Array]) -> UsageError:
