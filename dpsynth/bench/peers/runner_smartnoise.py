@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 _BOUNDS_SHARE = 0.1  # of epsilon
-_GANS = {"dpctgan": "torch", "patectgan": "torch"}
+_GANS = ("dpctgan", "patectgan")
 _NUMBERS = ("integer", "continuous")
 
 
@@ -24,10 +24,10 @@ def load(name: str) -> dict[str, str]:
     from snsynth import Synthesizer
 
     assert name in Synthesizer.list_synthesizers()
-    packages = ("smartnoise-synth", "mbi", "numpy")
+    packages = ["smartnoise-synth", "mbi", "numpy"]
     if name in _GANS:
         import_module(f"snsynth.pytorch.nn.{name}")
-        packages = ("smartnoise-synth", "opacus", "torch", "numpy")
+        packages = ["smartnoise-synth", "opacus", "torch", "numpy"]
     return {package: version(package) for package in packages}
 
 
