@@ -10,20 +10,24 @@ from dpsynth.synthesizers.base import Step
 from dpsynth.synthesizers.one_way import OneWayPhase
 
 RESOLUTION = 64  # how finely a reference states fractions of a row
-SCORES = f"distances of all pairs from independence, in 1/{RESOLUTION} rows"
+SCORES = (
+    f"distances of all pairs from independence, in 1/{RESOLUTION} rows",
+    f"distances of all pairs from the first model, in 1/{RESOLUTION} rows",
+)
+_SECOND = 5  # one in so many answers is left for the second round, where there is one
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bill:
-    """Every mechanism of a fit, with its scale; the last two are None where there is no pair.
+    """Every mechanism of a fit, with its scale; the last two are None or empty without a pair.
 
     Attributes:
         columns: those with more than one code.
         square: squared L2 sensitivity of one table, in rows squared; 0 where there is no pair.
         one_way: the histograms.
-        scoring: of the distances of all pairs, in 1/``RESOLUTION`` rows.
+        scoring: of the distances of all pairs, in 1/``RESOLUTION`` rows; once a round.
         measuring: of one answer.
-        units: how many answers there are.
+        units: how many answers there are in each round.
     """
 
     columns: tuple[str, ...]
@@ -31,7 +35,7 @@ class Bill:
     one_way: OneWayPhase
     scoring: DiscreteGaussian | None
     measuring: DiscreteGaussian | None
-    units: int
+    units: tuple[int, ...]
 
     @classmethod
     def split(
@@ -43,8 +47,19 @@ class Bill:
         one_way_share: Fraction | None,
         selection_share: Fraction,
         units_per_column: int,
+        rounds: int,
     ) -> "Bill":
-        """Split ``rho`` by the settings of the same names in ``Auto``."""
+        """Split ``rho`` by the settings of the same names in ``Auto``.
+
+        Args:
+            domain: the columns.
+            unit: whose data one guarantee covers.
+            rho: the budget, exact.
+            one_way_share: of the histograms.
+            selection_share: of the distances of one round.
+            units_per_column: answers of all rounds together.
+            rounds: 1 or 2.
+        """
         columns = tuple(name for name in domain.columns if domain.sizes[name] > 1)
         pairs = _pairs(columns)
         if not pairs:
@@ -54,12 +69,13 @@ class Bill:
                 one_way=OneWayPhase.split(domain, unit=unit, rho=rho),
                 scoring=None,
                 measuring=None,
-                units=0,
+                units=(),
             )
         share = one_way_share or default_one_way_share(rho)
         units = units_per_column * len(columns)
         square = MarginalQuery(clique=columns[:2], domain=domain).l2_sensitivity_squared(unit)
-        left = rho * (1 - share - selection_share)
+        held = units // _SECOND
+        left = rho * (1 - share - selection_share * rounds)
         scores = pairs * RESOLUTION**2 * square
         return cls(
             columns=columns,
@@ -67,7 +83,7 @@ class Bill:
             one_way=OneWayPhase.split(domain, unit=unit, rho=rho * share),
             scoring=DiscreteGaussian(sigma_squared=scores / (2 * rho * selection_share)),
             measuring=DiscreteGaussian(sigma_squared=square * units / (2 * left)),
-            units=units,
+            units=(units - held, held) if rounds == 2 else (units,),
         )
 
     def steps(self) -> tuple[Step, ...]:
@@ -77,11 +93,14 @@ class Bill:
             squares = _pairs(self.columns) * RESOLUTION**2 * self.square
             scores = self.scoring.event(l2_sensitivity_squared=squares)
             table = self.measuring.event(l2_sensitivity_squared=self.square)
-            steps.append(Step(phase="select", label=SCORES, event=scores))
-            steps += [
-                Step(phase="tables", label=f"answer {n} of {self.units}", event=table)
-                for n in range(1, self.units + 1)
-            ]
+            asked = 0
+            for label, units in zip(SCORES, self.units, strict=False):
+                steps.append(Step(phase="select", label=label, event=scores))
+                steps += [
+                    Step(phase="tables", label=f"answer {n} of {sum(self.units)}", event=table)
+                    for n in range(asked + 1, asked + units + 1)
+                ]
+                asked += units
         return tuple(steps)
 
 
