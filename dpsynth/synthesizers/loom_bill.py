@@ -10,24 +10,20 @@ from dpsynth.synthesizers.base import Step
 from dpsynth.synthesizers.one_way import OneWayPhase
 
 RESOLUTION = 64  # how finely a reference states fractions of a row
-SCORES = (
-    f"distances of all pairs from independence, in 1/{RESOLUTION} rows",
-    f"distances of all pairs from the first model, in 1/{RESOLUTION} rows",
-)
-_SECOND = 5  # one in so many answers is left for the second round, where there is one
+SCORES = f"distances of all pairs from independence, in 1/{RESOLUTION} rows"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bill:
-    """Every mechanism of a fit, with its scale; the last two are None or empty without a pair.
+    """Every mechanism of a fit, with its scale; the last two are None where there is no pair.
 
     Attributes:
         columns: those with more than one code.
         square: squared L2 sensitivity of one table, in rows squared; 0 where there is no pair.
         one_way: the histograms.
-        scoring: of the distances of all pairs, in 1/``RESOLUTION`` rows; once a round.
+        scoring: of the distances of all pairs, in 1/``RESOLUTION`` rows.
         measuring: of one answer.
-        units: how many answers there are in each round.
+        units: how many answers there are.
     """
 
     columns: tuple[str, ...]
@@ -35,7 +31,7 @@ class Bill:
     one_way: OneWayPhase
     scoring: DiscreteGaussian | None
     measuring: DiscreteGaussian | None
-    units: tuple[int, ...]
+    units: int
 
     @classmethod
     def split(
@@ -47,19 +43,8 @@ class Bill:
         one_way_share: Fraction | None,
         selection_share: Fraction,
         units_per_column: int,
-        rounds: int,
     ) -> "Bill":
-        """Split ``rho`` by the settings of the same names in ``Auto``.
-
-        Args:
-            domain: the columns.
-            unit: whose data one guarantee covers.
-            rho: the budget, exact.
-            one_way_share: of the histograms.
-            selection_share: of the distances of one round.
-            units_per_column: answers of all rounds together.
-            rounds: 1 or 2.
-        """
+        """Split ``rho`` by the settings of the same names in ``Auto``."""
         columns = tuple(name for name in domain.columns if domain.sizes[name] > 1)
         pairs = _pairs(columns)
         if not pairs:
@@ -69,13 +54,12 @@ class Bill:
                 one_way=OneWayPhase.split(domain, unit=unit, rho=rho),
                 scoring=None,
                 measuring=None,
-                units=(),
+                units=0,
             )
         share = one_way_share or default_one_way_share(rho)
         units = units_per_column * len(columns)
         square = MarginalQuery(clique=columns[:2], domain=domain).l2_sensitivity_squared(unit)
-        held = units // _SECOND
-        left = rho * (1 - share - selection_share * rounds)
+        left = rho * (1 - share - selection_share)
         scores = pairs * RESOLUTION**2 * square
         return cls(
             columns=columns,
@@ -83,7 +67,7 @@ class Bill:
             one_way=OneWayPhase.split(domain, unit=unit, rho=rho * share),
             scoring=DiscreteGaussian(sigma_squared=scores / (2 * rho * selection_share)),
             measuring=DiscreteGaussian(sigma_squared=square * units / (2 * left)),
-            units=(units - held, held) if rounds == 2 else (units,),
+            units=units,
         )
 
     def steps(self) -> tuple[Step, ...]:
@@ -93,14 +77,11 @@ class Bill:
             squares = _pairs(self.columns) * RESOLUTION**2 * self.square
             scores = self.scoring.event(l2_sensitivity_squared=squares)
             table = self.measuring.event(l2_sensitivity_squared=self.square)
-            asked = 0
-            for label, units in zip(SCORES, self.units, strict=False):
-                steps.append(Step(phase="select", label=label, event=scores))
-                steps += [
-                    Step(phase="tables", label=f"answer {n} of {sum(self.units)}", event=table)
-                    for n in range(asked + 1, asked + units + 1)
-                ]
-                asked += units
+            steps.append(Step(phase="select", label=SCORES, event=scores))
+            steps += [
+                Step(phase="tables", label=f"answer {n} of {self.units}", event=table)
+                for n in range(1, self.units + 1)
+            ]
         return tuple(steps)
 
 

@@ -1,11 +1,9 @@
-"""How much work a fit of ``auto`` is worth, by public facts."""
+"""How much work a fit of ``auto`` is worth, by public facts; the bill is the same at any effort."""
 
 from dataclasses import dataclass
-from fractions import Fraction
 
 from dpsynth.domain import Domain
 
-_LEAST_RHO = Fraction(1, 1000)  # of a second round; epsilon 0.3 at delta 1e-9
 _MANY_COLUMNS = 400  # time of the default grows with the square of their number: 10 s at 300
 
 
@@ -17,28 +15,16 @@ class Effort:
         most_cells: of the junction tree's tables together; time and memory grow with it.
         outside: whether pairs that the tree cannot take in may be asked about, and samples are
             re-weighted to all tables.
-        second: whether a fifth of the answers is held back until all pairs were compared with a
-            model fitted to the others; see ``rounds``.
     """
 
     most_cells: int
     outside: bool
-    second: bool = False
-
-    def rounds(self, rho: Fraction) -> int:
-        """Return how many rounds of distances and answers a budget of ``rho`` is spent in.
-
-        The second pays where the first leaves something to be seen: over RAND HIE, flchain and
-        covid_testing it took 1 % off the mean distance of pairs at epsilon 1, and added 2 % on
-        RAND HIE at 0.1; docs/proofs/auto.md.
-        """
-        return 2 if self.second and rho >= _LEAST_RHO else 1
 
 
 EFFORTS = {
     "fast": Effort(most_cells=10_000, outside=False),
     "default": Effort(most_cells=100_000, outside=True),
-    "thorough": Effort(most_cells=300_000, outside=True, second=True),
+    "thorough": Effort(most_cells=300_000, outside=True),
 }
 
 
