@@ -14,7 +14,10 @@ Array = NDArray[np.float64]
 Arrays = Mapping[str, NDArray[np.float32]]
 
 # By kind, as a document names it.
-KINDS = {"made": "dpsynth.models.neural.made_network:MadeNetwork"}
+KINDS = {
+    "made": "dpsynth.models.neural.made_network:MadeNetwork",
+    "transformer": "dpsynth.models.neural.transformer_network:TransformerNetwork",
+}
 
 
 class Network(Protocol):
@@ -30,6 +33,11 @@ class Network(Protocol):
     @property
     def sizes(self) -> tuple[int, ...]:
         """Number of codes by place."""
+        ...
+
+    @property
+    def numbers_a_row(self) -> int:
+        """How many numbers the state of a row comes to, about: so many rows go together."""
         ...
 
     def begin(self, rows: int, rng: np.random.Generator) -> Any:
