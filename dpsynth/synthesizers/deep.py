@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -224,10 +224,13 @@ class Deep(Synthesizer):
             steps=training.steps,
             expected_units=facts.units,
         )
-        private = curator.train(rule, label=LABEL)
+        private: Any = cast("Any", curator).train(rule, label=LABEL)
 
         def gradients(module: "nn.Module", loss: "Loss") -> "dict[str, Tensor]":
-            return private.release(module, lambda held, rows: loss(held, rows[:, places]))
+            found: dict[str, Tensor] = private.release(
+                module, lambda held, rows: loss(held, rows[:, places])
+            )
+            return found
 
         def told(done: int) -> None:
             if progress is not None:
