@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from dpsynth.models.neural.model import NeuralModel
 from dpsynth.models.neural.network import Network
 from dpsynth.privacy.accounting import noise_multiplier_for
 from dpsynth.privacy.curator import Curator
+from dpsynth.privacy.dpsgd.rule import StepRule
 from dpsynth.privacy.events import Event, SampledGaussianEvent
 from dpsynth.synthesizers.base import Budget, Learned, Progress, Step
 from dpsynth.synthesizers.facade import Synthesizer
@@ -198,8 +199,6 @@ class Deep(Synthesizer):
         progress: Progress | None = None,
     ) -> Learned:
         """Measure the histograms, then train."""
-        from dpsynth.privacy.dpsgd.step import StepRule
-
         bill = self.bill(planned, unit=curator.unit, budget=budget)
         facts = self._facts(planned, curator.unit, budget.expected_rows, budget.epsilon)
         training, event = self.training(facts), bill[-1].event
@@ -224,13 +223,10 @@ class Deep(Synthesizer):
             steps=training.steps,
             expected_units=facts.units,
         )
-        private: Any = cast("Any", curator).train(rule, label=LABEL)
+        private = curator.train(rule, label=LABEL)
 
         def gradients(module: "nn.Module", loss: "Loss") -> "dict[str, Tensor]":
-            found: dict[str, Tensor] = private.release(
-                module, lambda held, rows: loss(held, rows[:, places])
-            )
-            return found
+            return private.release(module, lambda held, rows: loss(held, rows[:, places]))
 
         def told(done: int) -> None:
             if progress is not None:
