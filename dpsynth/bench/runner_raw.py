@@ -65,9 +65,7 @@ def fitted(job: Mapping[str, Any], frame: "pd.DataFrame", schema: "Schema") -> "
         cap_delta=2 * delta or Fraction(1, 10**9),
         open_categories=plan.reserved_delta > 0,
     ) as ledger:
-        account = ledger.open_release(
-            rho=plan.rho, reserved=plan.reserved_delta, seeded=seed is not None
-        )
+        account = plan.open(ledger, seeded=seed is not None)
         prepared = prepare(frame, schema, key=ledger.keyed)
         return method.fit_prepared(
             prepared,

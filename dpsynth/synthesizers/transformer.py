@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from dpsynth.synthesizers.deep import Gradients
 
 _BATCH = 1_024
-_STEPS = 300
+_STEPS = 400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +35,10 @@ class Transformer(Deep):
     """
 
     name: ClassVar[str] = "transformer"
-    width: int = 64
+    width: int = 32
     layers: int = 1
     heads: int = 4
-    hidden: int = 128
+    hidden: int = 64
 
     def __post_init__(self) -> None:
         super().__post_init__()

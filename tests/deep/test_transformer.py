@@ -149,7 +149,7 @@ def test_it_is_read_back_from_its_arrays(moved):
     "wrong", [{"heads": 3}, {"layers": 0}, {"layers": 10**6}, {"width": "8"}, {"hidden": -1}]
 )
 def test_a_header_that_makes_no_sense_is_refused(moved, wrong):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"whole number|multiple"):
         TransformerNetwork.shapes({**moved.released().header(), **wrong}, SIZES)
 
 

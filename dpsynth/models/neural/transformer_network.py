@@ -50,7 +50,8 @@ class TransformerNetwork:
     @property
     def numbers_a_row(self) -> int:
         """How many numbers the state of a row comes to, in the end."""
-        width, hidden = self._exact["tokens"].shape[1], self._exact["0.hidden.bias"].size
+        width = int(self.weights["tokens"].shape[1])
+        hidden = int(self.weights["0.hidden.bias"].size)
         return 2 * self.layers * len(self.sizes) * width + 4 * width + hidden + max(self.sizes)
 
     def begin(self, rows: int, rng: np.random.Generator) -> _State:
@@ -138,9 +139,7 @@ class TransformerNetwork:
         state.last = self._normal(token, "normal")
 
     def _linear(self, inputs: Array, name: str) -> Array:
-        return np.asarray(
-            inputs @ self._exact[f"{name}.weight"].T + self._exact[f"{name}.bias"]
-        )
+        return np.asarray(inputs @ self._exact[f"{name}.weight"].T + self._exact[f"{name}.bias"])
 
     def _normal(self, inputs: Array, name: str) -> Array:
         centered = inputs - inputs.mean(axis=1, keepdims=True)
