@@ -309,7 +309,7 @@ def _fit(
     cap = epsilon_from_rho(2 * plan.rho, _CAP_DELTA)
     cap_delta = 2 * max(plan.reserved_delta, _CAP_DELTA)
     with Ledger.in_memory(cap_epsilon=cap, cap_delta=cap_delta) as ledger:
-        account = ledger.open_release(rho=plan.rho, reserved=plan.reserved_delta, seeded=True)
+        account = plan.open(ledger, seeded=True)
         prepared: Prepared = prepare(table, schema, key=_key)
         source = wrapped(prepared.source, lambda: len(account.entries))
         model = synthesizer.fit_prepared(
