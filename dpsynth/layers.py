@@ -1,19 +1,16 @@
-"""Layers of torch that networks are built of and that the kernel knows gradients of.
-
-Neutral ground: `models` may not know the kernel, and the kernel no model. Needs torch; imported
-where networks are built and trained, never by `import dpsynth`.
-"""
+"""Layers of torch that the kernel clips and the models are made of; they stand on nothing else."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 
-class MaskedLinear(nn.Linear):  # type: ignore[misc]  # torch is not there when types are checked
+class MaskedLinear(nn.Linear):  # type: ignore[misc]  # torch is Any to mypy
     """A linear layer some of whose weights are held at zero.
 
     Args:
         mask: shape ``(outputs, inputs)``; 0 where there is no connection.
+        bias: whether a number is added to every output.
     """
 
     mask: Tensor

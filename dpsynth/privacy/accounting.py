@@ -8,6 +8,7 @@ counts it at one Renyi order. See docs/proofs/accounting.md.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from decimal import ROUND_CEILING, Context, Decimal, localcontext
 from fractions import Fraction
 from functools import lru_cache, singledispatch
@@ -216,9 +217,39 @@ def least_epsilon(events: Iterable[Event], delta: Fraction) -> Fraction:
         raise ValueError("nothing of delta is left beside what partition selections reserve")
     trained, others = split_trained(charged)
     if trained:
-        return epsilon_of(total_rho(others), trained, left)
+        return _trained_epsilon(trained, others, Fraction(left))
     epsilon = epsilon_from_rho(total_rho(charged), left)
     return epsilon if pure is None else min(epsilon, pure)
+
+
+@lru_cache(maxsize=4096)
+def _trained_epsilon(
+    trained: tuple[SampledGaussianEvent, ...], others: tuple[Event, ...], delta: Fraction
+) -> Fraction:
+    """Return the lesser of two bounds, and hold both against one from below.
+
+    Raises:
+        ArithmeticError: a bound is below what an observer is known to learn, so one is wrong.
+    """
+    from dpsynth.privacy import pld
+
+    bounds = [epsilon_of(total_rho(others), trained, delta)]
+    # Noise on integers of which one moves by one is noise on one number: its losses are known.
+    scalars = [
+        Fraction(event.sigma_squared)
+        for event in others
+        if isinstance(event, DiscreteGaussianEvent)
+        and event.l2_sensitivity_squared == 1
+        and event.sigma_squared <= pld.MOST_SCALAR
+    ]
+    rest = total_rho(others) - sum(1 / (2 * each) for each in scalars)
+    with suppress(pld.UnsuitedError):
+        tight = pld.epsilon_of(trained, scalars, rest, delta)
+        bounds.append(Fraction(ceil(Fraction(tight) / Fraction(_GRID))) * Fraction(_GRID))
+    least = max(Fraction(pld.floor_of(event, delta)) for event in trained)
+    if min(bounds) < least * (1 - _MARGIN) - _MARGIN:
+        raise ArithmeticError("two accountants contradict each other: nothing can be claimed")
+    return min(bounds)
 
 
 def split_trained(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip("torch", reason="needs torch: pip install dpsynth[deep]")
 
 from torch import nn
 

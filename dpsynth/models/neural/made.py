@@ -11,7 +11,7 @@ from dpsynth.layers import MaskedLinear
 from dpsynth.models.neural.made_network import MadeNetwork
 
 
-class Made(nn.Module):  # type: ignore[misc]  # torch is not there when types are checked
+class Made(nn.Module):  # type: ignore[misc]  # torch is Any to mypy
     """One hidden layer and a direct path, masked so that no column sees itself or a later one.
 
     Starts as the product of its columns: the output biases are the logarithms of their shares,
