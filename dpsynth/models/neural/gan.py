@@ -168,8 +168,7 @@ def _shares(generator: Decoder, rows: int, draws: torch.Generator) -> Tensor:
     if generator.conditional:
         chances = torch.from_numpy(generator.shares[0])
         first = torch.multinomial(chances, rows, replacement=True, generator=draws)
-    parts = generator(latent, first).split(generator.sizes, dim=1)
-    found = [torch.softmax(part, 1) for part in parts]
-    if first is not None:
-        found.insert(0, functional.one_hot(first, generator.all_sizes[0]).float())
-    return torch.cat(found, 1)
+    found = generator.normalized(generator(latent, first))
+    if first is None:
+        return found
+    return torch.cat([functional.one_hot(first, generator.all_sizes[0]).float(), found], 1)

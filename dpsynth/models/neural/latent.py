@@ -10,6 +10,10 @@ from torch.nn import functional
 
 from dpsynth.models.neural.latent_network import LatentNetwork
 
+_ROWS = 8_192  # that shares are computed over
+_ROUNDS = 20  # of moving biases
+_LEAST_SUM = 1e-30  # of exponentials of a column
+
 
 class Decoder(nn.Module):  # type: ignore[misc]  # torch is Any to mypy
     """Layers of tanh units; the last one starts from the logarithms of the shares.
@@ -23,6 +27,8 @@ class Decoder(nn.Module):  # type: ignore[misc]  # torch is Any to mypy
         spread: of the first weights of the last layer: how far rows differ at the start.
         generator: of the first weights.
     """
+
+    columns: Tensor  # which column a code that comes out is of: 1 there, else 0
 
     def __init__(
         self,
@@ -46,6 +52,8 @@ class Decoder(nn.Module):  # type: ignore[misc]  # torch is Any to mypy
             [nn.Linear(*pair) for pair in zip(widths, widths[1:], strict=False)]
         )
         logs = np.log(np.concatenate(self.shares[len(shares) - len(self.sizes) :]))
+        column = torch.from_numpy(np.repeat(np.arange(len(self.sizes)), self.sizes))
+        self.register_buffer("columns", functional.one_hot(column).float())
         with torch.no_grad():
             for layer in self.layers:
                 fan = max(layer.in_features - max(given - 1, 0), 1)
@@ -70,6 +78,26 @@ class Decoder(nn.Module):  # type: ignore[misc]  # torch is Any to mypy
         for layer in list(self.layers)[:-1]:
             held = torch.tanh(layer(held))
         return self.layers[-1](held)
+
+    def normalizers(self, logits: Tensor) -> Tensor:
+        """Return the sum over columns of the logarithms of their normalizers, shape ``(rows,)``."""
+        top, _, sums = self._grown(logits)
+        return torch.log(sums).sum(1) + top[:, 0] * len(self.sizes)
+
+    def normalized(self, logits: Tensor) -> Tensor:
+        """Return shares of codes, which sum to 1 in every column; of the shape of ``logits``."""
+        _, grown, sums = self._grown(logits)
+        return grown * ((1 / sums) @ self.columns.T)
+
+    def _grown(self, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what logits are lessened by, their exponentials, and the sums by column.
+
+        One maximum for all columns of a row, so that no column is taken by itself: a code has to
+        be e**69 times rarer than another, of any column, to be lost.
+        """
+        top = logits.detach().amax(1, keepdim=True)
+        grown = torch.exp(logits - top)
+        return top, grown, (grown @ self.columns).clamp(min=_LEAST_SUM)
 
     def released(self) -> LatentNetwork:
         """Return the network as plain arrays."""
@@ -111,7 +139,3 @@ def calibrated(decoder: Decoder, generator: torch.Generator) -> None:
                 shift += float(np.log(rows))
             moved.append(shift)
         decoder.layers[-1].bias.add_(torch.cat(moved))
-
-
-_ROWS = 8_192
-_ROUNDS = 20

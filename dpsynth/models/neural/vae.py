@@ -14,6 +14,7 @@ from dpsynth.models.neural.training import Schedule, train
 _TABLE = 4_096  # draws that a step hands out to rows
 _LEAST, _MOST = -6.0, 2.0  # of the logarithm of a posterior's stddev
 _FIRST_WIDTH = -1.0  # of the same, at the start
+_SPREAD = 0.1  # of first weights whose outputs start near what biases say
 
 
 class Vae(nn.Module):  # type: ignore[misc]  # torch is Any to mypy
@@ -93,9 +94,7 @@ class Vae(nn.Module):  # type: ignore[misc]  # torch is Any to mypy
         given = rows.shape[1] - len(self.decoder.sizes)
         starts = self.offsets[given:] - self.offsets[given]
         chosen = logits.gather(1, rows[:, given:] + starts).sum(1)
-        parts = logits.split(self.decoder.sizes, dim=1)
-        normalizers = torch.stack([torch.logsumexp(part, 1) for part in parts]).sum(0)
-        return normalizers - chosen + self.divergence_weight * divergence
+        return self.decoder.normalizers(logits) - chosen + self.divergence_weight * divergence
 
     def _draws(self, rows: Tensor) -> Tensor:
         """Return a draw for each row, by its own codes: equal rows have the same."""
@@ -129,6 +128,3 @@ def fitted(
         return gradients()
 
     train(module, next_gradient, schedule, progress=progress)
-
-
-_SPREAD = 0.1
