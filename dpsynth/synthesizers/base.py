@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.encoding.coarsening import Coarsening
@@ -103,6 +103,28 @@ class Learner(Protocol):
             planned: the domain that ``steps`` was given; the scales follow from it, and so from
                 nothing that an answer could change. The curator's own where not given.
         """
+        ...
+
+
+@runtime_checkable
+class Trainer(Protocol):
+    """A learner that trains a network on the rows, and so needs a whole claim to plan by."""
+
+    trained: ClassVar[bool]
+
+    def bill(self, domain: Domain, *, unit: PrivacyUnit, budget: Budget) -> tuple[Step, ...]:
+        """List the charges of ``spend``, from public facts alone; together they keep the claim."""
+        ...
+
+    def spend(
+        self,
+        curator: Curator,
+        *,
+        budget: Budget,
+        planned: Domain,
+        progress: Progress | None = None,
+    ) -> Learned:
+        """Make the charges of ``bill(planned)``; see ``Learner.learn``."""
         ...
 
 

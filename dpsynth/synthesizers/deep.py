@@ -23,6 +23,7 @@ from dpsynth.models.neural.model import NeuralModel
 from dpsynth.models.neural.network import Network
 from dpsynth.privacy.accounting import noise_multiplier_for
 from dpsynth.privacy.curator import Curator
+from dpsynth.privacy.dpsgd.rule import StepRule
 from dpsynth.privacy.events import Event, SampledGaussianEvent
 from dpsynth.synthesizers.base import Budget, Learned, Progress, Step
 from dpsynth.synthesizers.facade import Synthesizer
@@ -200,8 +201,6 @@ class Deep(Synthesizer):
         progress: Progress | None = None,
     ) -> Learned:
         """Measure the histograms, then train."""
-        from dpsynth.privacy.dpsgd.step import StepRule
-
         bill = self.bill(planned, unit=curator.unit, budget=budget)
         facts = self._facts(planned, curator.unit, budget.expected_rows, budget.epsilon)
         training, event = self.training(facts), bill[-1].event
