@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from dpsynth.synthesizers.deep import Gradients
 
 _BATCH = 2_048
-_STEPS = 600
+_STEPS = 400
 _WARM_UP = 0.3  # of the steps, in which the weight of the divergence rises
 
 

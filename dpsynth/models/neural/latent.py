@@ -1,6 +1,7 @@
 """A decoder that is trained: from normal draws to logits of the codes of every column."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -48,9 +49,7 @@ class Decoder(nn.Module):  # type: ignore[misc]  # torch is Any to mypy
         self.shares = [np.asarray(each) for each in shares]
         self.sizes = self.all_sizes[1:] if self.conditional else self.all_sizes
         widths = [latent + given, *hidden, sum(self.sizes)]
-        self.layers = nn.ModuleList(
-            [nn.Linear(*pair) for pair in zip(widths, widths[1:], strict=False)]
-        )
+        self.layers = nn.ModuleList([nn.Linear(*pair) for pair in pairwise(widths)])
         logs = np.log(np.concatenate(self.shares[len(shares) - len(self.sizes) :]))
         column = torch.from_numpy(np.repeat(np.arange(len(self.sizes)), self.sizes))
         self.register_buffer("columns", functional.one_hot(column).float())

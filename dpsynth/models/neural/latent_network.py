@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -108,7 +109,7 @@ class LatentNetwork:
         units = [whole({"hidden": each}, "hidden") for each in hidden]
         widths = [whole(header, "latent") + given, *units, sum(sizes) - given]
         found: dict[str, tuple[int, ...]] = {"first": (given,)} if given else {}
-        for at, (inputs, outputs) in enumerate(zip(widths, widths[1:], strict=False)):
+        for at, (inputs, outputs) in enumerate(pairwise(widths)):
             found |= {f"{at}.weight": (outputs, inputs), f"{at}.bias": (outputs,)}
         return found
 
