@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.privacy.accounting import epsilon_from_rho
 from dpsynth.privacy.curator import Curator
-from dpsynth.privacy.ledger import Ledger
+from dpsynth.privacy.events import DiscreteGaussianEvent, SampledGaussianEvent
+from dpsynth.privacy.ledger import Ledger, least_cap
 from dpsynth.privacy.randomness import SeededRandom
-from dpsynth.privacy.source import TableSource
+from dpsynth.privacy.source import TableSource, UnitRows
 
 Codes = Mapping[str, NDArray[np.int64]]
 
@@ -62,6 +63,11 @@ class GeneratedSource:
         codes = {name: groups[name][held] for name, held in self._codes.items() if name in groups}
         return GeneratedSource({**self._codes, **codes}, domain)
 
+    def unit_rows(self) -> UnitRows:
+        """Return the rows, each a unit of its own."""
+        codes = np.column_stack([self._codes[name] for name in self.domain.columns])
+        return UnitRows(codes=codes, units=np.arange(len(codes)))
+
 
 class UnreadableSource:
     """A source that fails when anybody counts: for what must work without rows."""
@@ -91,6 +97,10 @@ class UnreadableSource:
         """Fail."""
         raise AssertionError(f"rows were read: {', '.join(groups)}")
 
+    def unit_rows(self) -> NoReturn:
+        """Fail."""
+        raise AssertionError("rows were read")
+
 
 def curator_over(
     codes: Codes,
@@ -99,6 +109,7 @@ def curator_over(
     *,
     source: Callable[[Codes, Domain], TableSource] = GeneratedSource,
     unit: PrivacyUnit | None = None,
+    trained: Sequence[SampledGaussianEvent] = (),
     seed: int = 1,
 ) -> Curator:
     """Return a curator over made-up rows.
@@ -109,16 +120,25 @@ def curator_over(
         rho: what its account may spend.
         source: what holds the rows.
         unit: one row where not given.
+        trained: what it may be charged for training, beside ``rho``.
         seed: of the noise.
     """
     # The cap takes in a little more than rho: conversions round against the spender.
-    ledger = Ledger.in_memory(cap_epsilon=epsilon_from_rho(2 * rho, _DELTA), cap_delta=_DELTA)
+    cap = epsilon_from_rho(2 * rho, _DELTA)
+    if trained:
+        cap = 2 * least_cap([*trained, gaussian_of(rho)], _DELTA).epsilon
+    ledger = Ledger.in_memory(cap_epsilon=cap, cap_delta=_DELTA)
     return Curator(
         source(codes, domain),
         unit=unit or PrivacyUnit(),
-        account=ledger.open_release(rho=rho, seeded=True),
+        account=ledger.open_release(rho=rho, trained=trained, seeded=True),
         rng=SeededRandom(seed),
     )
+
+
+def gaussian_of(rho: Fraction) -> DiscreteGaussianEvent:
+    """Return one event that costs ``rho``."""
+    return DiscreteGaussianEvent(sigma_squared=1 / (2 * rho), l2_sensitivity_squared=Fraction(1))
 
 
 def small_world(
@@ -128,6 +148,7 @@ def small_world(
     domain: Domain = SMALL,
     rows: int = SMALL_ROWS,
     unit: PrivacyUnit | None = None,
+    trained: Sequence[SampledGaussianEvent] = (),
     seed: int = 0,
 ) -> Curator:
     """Return a curator over rows in which every column leans on the one before.
@@ -138,10 +159,11 @@ def small_world(
         domain: the columns.
         rows: how many, at least 0.
         unit: one row where not given.
+        trained: what it may be charged for training, beside ``rho``.
         seed: of the rows and of the noise.
     """
     codes = chain_codes(domain, rows=rows, seed=seed)
-    return curator_over(codes, domain, rho, source=source, unit=unit, seed=seed)
+    return curator_over(codes, domain, rho, source=source, unit=unit, trained=trained, seed=seed)
 
 
 def wide_world(
