@@ -180,6 +180,8 @@ def _concentrated(rho: float, *, step: float, log_cut: float) -> _Losses:
     """
     stride = max(1, round(sqrt(2 * rho) / (_COARSENESS * step)))
     reach = ceil((rho + 2.05 * sqrt(rho * log_cut)) / (stride * step))
+    if 2 * reach * stride > _MOST_POINTS or reach * stride * step > _FARTHEST:
+        raise UnsuitedError("the losses of what does not train reach too far")
     levels = stride * step * np.arange(reach + 1)
     gaps = np.geomspace(1 / 64, 4 * (2 + sqrt(log_cut / rho)), 512)[:, None]  # alpha - 1
     orders = 1 + gaps
@@ -242,14 +244,10 @@ def _composed(parts: Sequence[_Losses], *, step: float, delta: float) -> float:
     lower = np.cumsum((found * np.exp(-levels))[::-1])[::-1]
     allowed = 1 - 2 * _CUT - sum(part.times * part.lost for part in parts) / delta
     fits = upper - np.exp(levels) * lower <= allowed
-    if not fits.any():  # never: beyond the top nothing is left
-        raise UnsuitedError("no loss on the grid is large enough")
-    first = int(np.argmax(fits))
-    if upper[first] <= allowed:
-        if places[held][first] > 1:
-            raise UnsuitedError("the answer lies below the grid")
-        return _UP
-    epsilon = middle + log((upper[first] - allowed) / lower[first])
+    first = int(np.argmax(fits))  # the last always does: nothing is left above it
+    epsilon = middle + float(levels[first])
+    if upper[first] > allowed:  # the bound is met between this point and the one before
+        epsilon = middle + log((upper[first] - allowed) / lower[first])
     return max(epsilon, 0.0) * (1 + _UP) + _UP
 
 
@@ -272,7 +270,9 @@ def floor_of(event: SampledGaussianEvent, delta: Fraction) -> float:
 
     q, sigma, steps = float(event.rate), float(event.noise_multiplier), int(event.steps)
     spread = 12 * sqrt(steps * q * (1 - q))
-    often = np.arange(max(0, floor(steps * q - spread)), min(steps, ceil(steps * q + spread)) + 1)
+    least, most = max(0, floor(steps * q - spread)), min(steps, ceil(steps * q + spread))
+    # Leaving some out, where there are many, bounds from below as well.
+    often = np.unique(np.linspace(least, most, min(most - least + 1, 4096)).round())
     chances = gammaln(steps + 1) - gammaln(often + 1) - gammaln(steps - often + 1)
     chances += often * log(q) + (steps - often) * (np.log1p(-q) if q < 1 else 0.0)
     wide = sigma * sqrt(steps)
@@ -280,7 +280,7 @@ def floor_of(event: SampledGaussianEvent, delta: Fraction) -> float:
     hits = np.zeros(thresholds.size)
     for place, chance in zip(often.tolist(), np.exp(chances).tolist(), strict=True):
         hits += chance * ndtr((place - thresholds) / wide)
-    hits = hits * (1 - 1e-9) - float(delta)
+    hits = hits * (1 - min(0.5, 1e-9 + 1e-13 * steps)) - float(delta)
     shown = hits > 0
     bounds = np.log(hits[shown]) - log_ndtr(-thresholds[shown] / wide)
     return max(0.0, float(bounds.max(initial=0.0)))

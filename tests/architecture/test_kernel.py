@@ -21,7 +21,12 @@ NO_CODE = {
 }
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 THIRD_PARTY = {"numpy", "scipy"}
-FOR_TRAINING = {"torch", "opacus", "dpsynth.layers"}  # nothing else of the kernel knows it
+FOR_TRAINING = {
+    "cryptography",
+    "dpsynth.layers",
+    "opacus",
+    "torch",
+}  # nothing else knows them
 OURS = ("dpsynth._validate", "dpsynth.domain", "dpsynth.errors", "dpsynth.privacy")
 
 
