@@ -15,6 +15,7 @@ Arrays = Mapping[str, NDArray[np.float32]]
 
 # By kind, as a document names it.
 KINDS = {
+    "latent": "dpsynth.models.neural.latent_network:LatentNetwork",
     "made": "dpsynth.models.neural.made_network:MadeNetwork",
     "transformer": "dpsynth.models.neural.transformer_network:TransformerNetwork",
 }
