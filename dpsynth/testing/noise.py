@@ -10,6 +10,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from dpsynth.privacy.dpsgd.rule import StepRule
 from dpsynth.privacy.mechanisms import (
     DiscreteGaussian,
     DiscreteLaplace,
@@ -17,12 +18,61 @@ from dpsynth.privacy.mechanisms import (
     PartitionSelection,
 )
 from dpsynth.privacy.randomness import SeededRandom
+from dpsynth.privacy.source import UnitRows
 
 
 def gaussian(sigma_squared: Fraction, *, size: int, seed: int) -> NDArray[np.int64]:
     """Return what ``DiscreteGaussian`` adds to ``size`` counts of 0."""
     zeros = np.zeros(size, dtype=np.int64)
     return DiscreteGaussian(sigma_squared=sigma_squared).release(zeros, rng=SeededRandom(seed))
+
+
+def training(noise_multiplier: Fraction, *, size: int, seed: int) -> NDArray[np.int64]:
+    """Return what a training step without any row releases for ``size`` weights.
+
+    Args:
+        noise_multiplier: stddev in units of the clip.
+        size: how many weights there are.
+        seed: of the noise.
+
+    Returns:
+        Whole multiples of ``training_grid``, in units of the clip.
+
+    Raises:
+        ImportError: torch is not installed.
+    """
+    from torch import nn
+
+    from dpsynth.privacy.dpsgd.engines import engine_of
+    from dpsynth.privacy.dpsgd.step import PrivateGradients
+    from dpsynth.privacy.dpsgd.stream import KeyedStream
+
+    rule = _one_step(noise_multiplier)
+    nobody = UnitRows(codes=np.zeros((0, 1), dtype=np.int64), units=np.zeros(0, dtype=np.int64))
+    released = PrivateGradients(
+        nobody,
+        max_rows=1,
+        rule=rule,
+        engine=engine_of("book_keeping"),
+        stream=KeyedStream.fresh(SeededRandom(seed)),
+    ).release(nn.Embedding(1, size), lambda model, rows: model(rows).sum(2).sum(1))
+    drawn = released["weight"].double().numpy().ravel() / rule.grid
+    return np.round(drawn).astype(np.int64)
+
+
+def training_grid(noise_multiplier: Fraction) -> float:
+    """Return what released sums are whole multiples of, in units of the clip."""
+    return _one_step(noise_multiplier).grid
+
+
+def _one_step(noise_multiplier: Fraction) -> StepRule:
+    return StepRule(
+        rate=Fraction(1),
+        noise_multiplier=noise_multiplier,
+        clip=1.0,
+        steps=1,
+        expected_units=1,
+    )
 
 
 def laplace(scale: Fraction, *, size: int, seed: int) -> NDArray[np.int64]:
