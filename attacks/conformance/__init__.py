@@ -23,10 +23,11 @@ def run(plan: Mapping[str, Any], schema: "Schema | None" = None, seed: int = 0) 
         One check a mechanism, scale and pair of neighboring tables. All of them together raise a
         false alarm with probability at most one in a million.
     """
-    from attacks.conformance import neighbors, noise, selection
+    from attacks.conformance import neighbors, noise, selection, training
 
     return [
         *noise.check(plan, seed=seed),
         *selection.check(plan, seed=seed),
+        *training.check(plan, seed=seed),
         *neighbors.check(plan, schema, seed=seed),
     ]
