@@ -5,14 +5,12 @@ What a seed made protects nobody; the operating system's source is not what thes
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dpsynth.domain import Domain, PrivacyUnit
-from dpsynth.privacy.dpsgd.rule import StepRule
 from dpsynth.privacy.mechanisms import (
     DiscreteGaussian,
     DiscreteLaplace,
@@ -20,8 +18,9 @@ from dpsynth.privacy.mechanisms import (
     PartitionSelection,
 )
 from dpsynth.privacy.randomness import SeededRandom
-from dpsynth.testing.recording import Reading, RecordingSource
-from dpsynth.testing.worlds import GeneratedSource, curator_over
+
+if TYPE_CHECKING:
+    from dpsynth.privacy.dpsgd.step import PrivateGradients
 
 
 def gaussian(sigma_squared: Fraction, *, size: int, seed: int) -> NDArray[np.int64]:
@@ -70,57 +69,60 @@ def released_values(
     return mechanism.release(counts, rng=SeededRandom(seed))[1]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class TrainingTrial:
-    """Steps of a training on made-up units, each of which adds 1 to one number of a sum.
+def trained(event: Mapping[str, str], *, size: int, seed: int) -> NDArray[np.float64]:
+    """Return what one step of a training releases of ``size`` sums over nobody, in clip norms.
 
-    Attributes:
-        noise: shape ``(steps, numbers)``: what was added to each number, in units of the clip.
-        batches: shape ``(steps,)``, int64: units in each batch.
-    """
-
-    noise: NDArray[np.float64]
-    batches: NDArray[np.int64]
-
-
-def training(
-    event: Mapping[str, str], *, units: int, numbers: int, steps: int, seed: int
-) -> TrainingTrial:
-    """Train at the rate and the noise of a planned event, by way of a curator. Needs torch.
-
-    Args:
-        event: the planned training, as a document.
-        units: made-up units, of one row each.
-        numbers: parameters of the made-up model.
-        steps: how many sums are released.
-        seed: of batches and noise.
+    Raises:
+        ImportError: torch is not installed.
     """
     import torch
+
+    private = _training(event, units=0, steps=1, seed=seed)
+    model = torch.nn.Linear(size, 1, bias=False)
+    found = private.release(model, lambda held, rows: held(rows.float())[:, 0])["weight"]
+    return np.asarray(found.double().numpy().ravel() * private.rule.divisor)
+
+
+def trained_totals(
+    event: Mapping[str, str], *, units: int, steps: int, seed: int
+) -> NDArray[np.float64]:
+    """Return the sums that steps of a training release where each unit in a batch adds a clip norm.
+
+    That is the size of each batch, with the noise of one number. ``units`` are made up.
+
+    Raises:
+        ImportError: torch is not installed.
+    """
+    import torch
+
+    private = _training(event, units=units, steps=steps, seed=seed)
+    model = torch.nn.Linear(1, 1, bias=False)
+    found = [
+        float(private.release(model, lambda held, rows: 2 * held(rows + 1.0)[:, 0])["weight"])
+        for _ in range(steps)
+    ]
+    return np.array(found) * private.rule.divisor
+
+
+def _training(event: Mapping[str, str], *, units: int, steps: int, seed: int) -> "PrivateGradients":
+    from dpsynth.privacy.dpsgd.engines import engine_of
+    from dpsynth.privacy.dpsgd.rule import StepRule
+    from dpsynth.privacy.dpsgd.step import PrivateGradients
+    from dpsynth.privacy.dpsgd.stream import KeyedStream
+    from dpsynth.privacy.source import UnitRows
 
     rule = StepRule(
         rate=Fraction(event["rate"]),
         noise_multiplier=Fraction(event["noise_multiplier"]),
         clip=1.0,
         steps=steps,
-        expected_units=units,
+        expected_units=max(units, 1),
     )
-    tape: list[Reading] = []
-    curator = curator_over(
-        {"all": np.zeros(units, dtype=np.int64)},
-        Domain(sizes={"all": 1}),
-        Fraction(1, 100),
-        source=lambda codes, domain: RecordingSource(
-            GeneratedSource(codes, domain), paid=lambda: 0, tape=tape
-        ),
-        trained=[rule.event(PrivacyUnit())],
-        seed=seed,
+    codes, whose = np.zeros((units, 1), dtype=np.int64), np.arange(units)
+    return PrivateGradients(
+        UnitRows(codes=codes, units=whose),
+        max_rows=1,
+        rule=rule,
+        engine=engine_of("book_keeping"),
+        stream=KeyedStream.fresh(SeededRandom(seed)),
     )
-    private = curator.train(rule, label="trial")
-    model = torch.nn.Linear(1, numbers, bias=False)
-    released = [
-        private.release(model, lambda held, rows: held(torch.ones(len(rows), 1))[:, 0])
-        for _ in range(steps)
-    ]
-    sums = np.stack([each["weight"].double().numpy().ravel() for each in released]) * rule.divisor
-    exact = np.stack([reading.sums for reading in tape if reading.sums is not None])
-    return TrainingTrial(noise=sums - exact, batches=np.rint(exact[:, 0]).astype(np.int64))

@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 pytest.importorskip("safetensors", reason="safetensors is not installed")
 
 import dpsynth
+from attacks import conformance
 from attacks.conformance import neighbors
 from dpsynth.errors import UnfitEnvironmentError, UnknownNameError, UsageError
 from dpsynth.synthesizers import registry
@@ -283,3 +284,10 @@ def test_an_interrupt_keeps_the_debit_and_leaves_no_file(ledger, tmp_path):
         "people.ledger",
         "people.toml",
     ]
+
+
+def test_no_trial_without_torch_but_a_sentence(monkeypatch):
+    plan = made("made").plan(schema_of(), **CLAIM).to_dict()
+    monkeypatch.setattr("attacks.conformance.find_spec", lambda package: None)
+    with pytest.raises(UnfitEnvironmentError, match=r"dpsynth\[deep\]"):
+        conformance.run(plan, schema_of())
