@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from attacks.conformance import training
 from attacks.conformance.checks import CONFIDENCE, FALSE_ALARM, Check, events
 from attacks.stats.laws import (
     GaussianLaw,
@@ -23,9 +24,9 @@ L = TypeVar("L", GaussianLaw, LaplaceLaw)
 DRAWS = 50_000
 _SCALES = 40  # different scales tested; more are thinned out evenly, and that is said
 _NO_NOISE = 1e-12
-_SHARE = FALSE_ALARM / 4  # a quarter each: Gaussian noise, and the selection below
+_SHARE = FALSE_ALARM / 4  # a quarter each: Gaussian noise, and the selection below it
+_LAPLACE_SHARE = FALSE_ALARM / 8  # what is left of another quarter goes to training
 _VALUES_SHARE = FALSE_ALARM / 8  # an eighth each: noise and threshold of selections of values
-_OTHER_SHARE = FALSE_ALARM / 8  # an eighth each: Laplace noise, and that of training
 
 
 def check(plan: Mapping[str, Any], *, seed: int) -> list[Check]:
@@ -46,7 +47,7 @@ def check(plan: Mapping[str, Any], *, seed: int) -> list[Check]:
             "discrete_laplace",
             [LaplaceLaw(scale=value) for value in laplace],
             lambda law, size, number: noise.laplace(law.scale, size=size, seed=seed + number),
-            share=_OTHER_SHARE,
+            share=_LAPLACE_SHARE,
         ),
         *_of_values(plan, seed=seed),
         *_of_training(plan, seed=seed),
@@ -54,6 +55,28 @@ def check(plan: Mapping[str, Any], *, seed: int) -> list[Check]:
     return checks or [
         Check(name="noise", status="not applicable", detail="the plan adds no noise to counts")
     ]
+
+
+def _of_training(plan: Mapping[str, Any], *, seed: int) -> list[Check]:
+    """Test noise and batches of trainings; skipped where torch is missing."""
+    planned = training.laws(plan)
+    if not planned:
+        return []
+    if find_spec("torch") is None:
+        return [
+            Check(
+                name="noise/training",
+                status="skipped",
+                detail="torch is not installed, so the noise of the training was not tested",
+            )
+        ]
+    noisy = _family(
+        "sampled_gaussian in 1/1024 clip norms",
+        list(planned),
+        lambda law, size, number: training.draws(planned[law], size=size, seed=seed + number),
+        share=training.SHARE,
+    )
+    return [*noisy, *training.batches(plan, seed=seed)]
 
 
 def _of_values(plan: Mapping[str, Any], *, seed: int) -> list[Check]:
@@ -71,31 +94,6 @@ def _of_values(plan: Mapping[str, Any], *, seed: int) -> list[Check]:
 
     laws = [GaussianLaw(sigma_squared=value) for value in sorted(planned)]
     return _family("partition_selection", laws, draw, share=_VALUES_SHARE)
-
-
-def _of_training(plan: Mapping[str, Any], *, seed: int) -> list[Check]:
-    """Test the noise of whole released gradients, on the grid that they lie on.
-
-    A normal number rounded to a grid this fine, and a discrete Gaussian of its variance, differ
-    by less than a millionth of what these tests can tell apart.
-    """
-    from dpsynth.testing import noise
-
-    planned = {
-        multiplier: GaussianLaw(
-            sigma_squared=(multiplier / Fraction(noise.training_grid(multiplier))) ** 2
-        )
-        for event in events(plan, "sampled_gaussian/v1")
-        for multiplier in [Fraction(event["noise_multiplier"])]
-    }
-    by_law = {law.sigma_squared: multiplier for multiplier, law in planned.items()}
-    if planned and find_spec("torch") is None:
-        return [Check(name="noise", status="skipped", detail="torch is not installed")]
-
-    def draw(law: GaussianLaw, size: int, number: int) -> NDArray[np.int64]:
-        return noise.training(by_law[law.sigma_squared], size=size, seed=seed + number)
-
-    return _family("sampled_gaussian", list(planned.values()), draw, share=_OTHER_SHARE)
 
 
 def _family(

@@ -6,11 +6,11 @@ What a seed made protects nobody; the operating system's source is not what thes
 
 from collections.abc import Mapping
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dpsynth.privacy.dpsgd.rule import StepRule
 from dpsynth.privacy.mechanisms import (
     DiscreteGaussian,
     DiscreteLaplace,
@@ -18,61 +18,15 @@ from dpsynth.privacy.mechanisms import (
     PartitionSelection,
 )
 from dpsynth.privacy.randomness import SeededRandom
-from dpsynth.privacy.source import UnitRows
+
+if TYPE_CHECKING:
+    from dpsynth.privacy.dpsgd.step import PrivateGradients
 
 
 def gaussian(sigma_squared: Fraction, *, size: int, seed: int) -> NDArray[np.int64]:
     """Return what ``DiscreteGaussian`` adds to ``size`` counts of 0."""
     zeros = np.zeros(size, dtype=np.int64)
     return DiscreteGaussian(sigma_squared=sigma_squared).release(zeros, rng=SeededRandom(seed))
-
-
-def training(noise_multiplier: Fraction, *, size: int, seed: int) -> NDArray[np.int64]:
-    """Return what a training step without any row releases for ``size`` weights.
-
-    Args:
-        noise_multiplier: stddev in units of the clip.
-        size: how many weights there are.
-        seed: of the noise.
-
-    Returns:
-        Whole multiples of ``training_grid``, in units of the clip.
-
-    Raises:
-        ImportError: torch is not installed.
-    """
-    from torch import nn
-
-    from dpsynth.privacy.dpsgd.engines import engine_of
-    from dpsynth.privacy.dpsgd.step import PrivateGradients
-    from dpsynth.privacy.dpsgd.stream import KeyedStream
-
-    rule = _one_step(noise_multiplier)
-    nobody = UnitRows(codes=np.zeros((0, 1), dtype=np.int64), units=np.zeros(0, dtype=np.int64))
-    released = PrivateGradients(
-        nobody,
-        max_rows=1,
-        rule=rule,
-        engine=engine_of("book_keeping"),
-        stream=KeyedStream.fresh(SeededRandom(seed)),
-    ).release(nn.Embedding(1, size), lambda model, rows: model(rows).sum(2).sum(1))
-    drawn = released["weight"].double().numpy().ravel() / rule.grid
-    return np.round(drawn).astype(np.int64)
-
-
-def training_grid(noise_multiplier: Fraction) -> float:
-    """Return what released sums are whole multiples of, in units of the clip."""
-    return _one_step(noise_multiplier).grid
-
-
-def _one_step(noise_multiplier: Fraction) -> StepRule:
-    return StepRule(
-        rate=Fraction(1),
-        noise_multiplier=noise_multiplier,
-        clip=1.0,
-        steps=1,
-        expected_units=1,
-    )
 
 
 def laplace(scale: Fraction, *, size: int, seed: int) -> NDArray[np.int64]:
@@ -113,3 +67,62 @@ def released_values(
     )
     counts = np.full(size, units, dtype=np.int64)
     return mechanism.release(counts, rng=SeededRandom(seed))[1]
+
+
+def trained(event: Mapping[str, str], *, size: int, seed: int) -> NDArray[np.float64]:
+    """Return what one step of a training releases of ``size`` sums over nobody, in clip norms.
+
+    Raises:
+        ImportError: torch is not installed.
+    """
+    import torch
+
+    private = _training(event, units=0, steps=1, seed=seed)
+    model = torch.nn.Linear(size, 1, bias=False)
+    found = private.release(model, lambda held, rows: held(rows.float())[:, 0])["weight"]
+    return np.asarray(found.double().numpy().ravel() * private.rule.divisor)
+
+
+def trained_totals(
+    event: Mapping[str, str], *, units: int, steps: int, seed: int
+) -> NDArray[np.float64]:
+    """Return the sums that steps of a training release where each unit in a batch adds a clip norm.
+
+    That is the size of each batch, with the noise of one number. ``units`` are made up.
+
+    Raises:
+        ImportError: torch is not installed.
+    """
+    import torch
+
+    private = _training(event, units=units, steps=steps, seed=seed)
+    model = torch.nn.Linear(1, 1, bias=False)
+    found = [
+        float(private.release(model, lambda held, rows: 2 * held(rows + 1.0)[:, 0])["weight"])
+        for _ in range(steps)
+    ]
+    return np.array(found) * private.rule.divisor
+
+
+def _training(event: Mapping[str, str], *, units: int, steps: int, seed: int) -> "PrivateGradients":
+    from dpsynth.privacy.dpsgd.engines import engine_of
+    from dpsynth.privacy.dpsgd.rule import StepRule
+    from dpsynth.privacy.dpsgd.step import PrivateGradients
+    from dpsynth.privacy.dpsgd.stream import KeyedStream
+    from dpsynth.privacy.source import UnitRows
+
+    rule = StepRule(
+        rate=Fraction(event["rate"]),
+        noise_multiplier=Fraction(event["noise_multiplier"]),
+        clip=1.0,
+        steps=steps,
+        expected_units=max(units, 1),
+    )
+    codes, whose = np.zeros((units, 1), dtype=np.int64), np.arange(units)
+    return PrivateGradients(
+        UnitRows(codes=codes, units=whose),
+        max_rows=1,
+        rule=rule,
+        engine=engine_of("book_keeping"),
+        stream=KeyedStream.fresh(SeededRandom(seed)),
+    )

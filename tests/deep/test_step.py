@@ -133,7 +133,13 @@ def test_a_cell_that_is_not_finite_is_mapped_before_the_net_and_clipped_like_oth
     schema = Schema.from_dict(
         {
             "columns": [
-                {"name": "age", "kind": "continuous", "bounds": [0, 99], "bins": 4, "nullable": True},
+                {
+                    "name": "age",
+                    "kind": "continuous",
+                    "bounds": [0, 99],
+                    "bins": 4,
+                    "nullable": True,
+                },
                 {"name": "sex", "kind": "categorical", "values": ["m", "f"]},
             ]
         }

@@ -1,4 +1,4 @@
-"""Conformance checks of training: what is right passes, and planted faults are seen."""
+"""A training on neighboring rows: what is right passes, and planted faults are seen."""
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -11,10 +11,10 @@ torch = pytest.importorskip("torch", reason="needs torch: pip install dpsynth[de
 
 from torch import nn
 
-from attacks.conformance import neighbors, noise
+from attacks.conformance import neighbors
 from dpsynth.domain import PrivacyUnit
 from dpsynth.privacy.curator import Curator
-from dpsynth.privacy.dpsgd import engines, rule, step
+from dpsynth.privacy.dpsgd import engines
 from dpsynth.privacy.dpsgd.rule import StepRule
 from dpsynth.schema import Schema
 from dpsynth.testing.recording import Entry as Charged
@@ -26,46 +26,6 @@ EVENT = {
     "noise_multiplier": "5/4",
     "steps": "3",
 }
-PLAN = {"steps": [{"phase": "train", "label": "training", "event": EVENT}]}
-
-
-def statuses(found):
-    return {check.name: check.status for check in found}
-
-
-def test_noise_of_the_planned_scale_passes():
-    found = noise.check(PLAN, seed=0)
-    assert len(found) == 2
-    assert set(statuses(found).values()) == {"passed"}
-    scale = next(check for check in found if "scale" in check.name)
-    assert 0.97 < scale.detectable < 1
-
-
-@pytest.mark.parametrize("factor", [0.95, 1.05])
-def test_noise_of_a_wrong_scale_fails_on_both_sides(monkeypatch, factor):
-    right = step.standard_normals
-    monkeypatch.setattr(
-        step, "standard_normals", lambda *given, **named: right(*given, **named) * factor
-    )
-    assert "failed" in statuses(noise.check(PLAN, seed=0)).values()
-
-
-def test_a_grid_too_coarse_fails(monkeypatch):
-    """Were the noise rounded to whole standard deviations, its shape would not be the planned."""
-    monkeypatch.setattr(rule, "_GRID_BITS", 0)
-    drawn = noise_of_training(Fraction(5, 4))
-    assert np.unique(drawn).size < 20
-
-
-def noise_of_training(multiplier):
-    from dpsynth.testing.noise import training
-
-    return training(multiplier, size=1_000, seed=0)
-
-
-def test_without_torch_the_check_is_skipped(monkeypatch):
-    monkeypatch.setattr(noise, "find_spec", lambda name: None)
-    assert statuses(noise.check(PLAN, seed=0)) == {"noise": "skipped"}
 
 
 def replayed(here, there, *, steps="3"):
