@@ -14,6 +14,7 @@ BUILT_IN = {
     "made": "dpsynth.synthesizers.made:MADE",
     "mst": "dpsynth.synthesizers.mst:MST",
     "privbayes": "dpsynth.synthesizers.privbayes:PrivBayes",
+    "transformer": "dpsynth.synthesizers.transformer:Transformer",
     "vae": "dpsynth.synthesizers.vae:VAE",
 }
 
