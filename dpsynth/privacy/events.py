@@ -50,6 +50,25 @@ class ExponentialSelectionEvent:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SampledGaussianEvent:
+    """Releases of sums over Poisson samples of units, each with Gaussian noise.
+
+    Every unit is in a sample with probability ``rate``, independently; the noise has
+    ``noise_multiplier`` times the L2 sensitivity as its stddev; ``steps`` such sums, adaptive.
+    """
+
+    kind: ClassVar[str] = "sampled_gaussian/v1"
+    rate: Fraction
+    noise_multiplier: Fraction
+    steps: int | Fraction
+
+    def __post_init__(self) -> None:
+        _check(self)
+        _validate.at_most(1, rate=self.rate)
+        _validate.integral(steps=self.steps)
+
+
+@dataclass(frozen=True, kw_only=True)
 class PartitionSelectionEvent:
     """Values that persons brought, each released if enough persons hold it; all fields exact.
 
@@ -86,6 +105,7 @@ type_of_kind = {
         DiscreteLaplaceEvent,
         ExponentialSelectionEvent,
         PartitionSelectionEvent,
+        SampledGaussianEvent,
     )
 }
 Event = (
@@ -93,6 +113,7 @@ Event = (
     | DiscreteLaplaceEvent
     | ExponentialSelectionEvent
     | PartitionSelectionEvent
+    | SampledGaussianEvent
 )
 
 

@@ -20,6 +20,7 @@ NO_CODE = {
 }
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 THIRD_PARTY = {"numpy", "scipy"}
+FOR_TRAINING = {"torch", "opacus"}  # an extra; nothing else of the kernel knows it
 OURS = ("dpsynth._validate", "dpsynth.domain", "dpsynth.errors", "dpsynth.privacy")
 
 
@@ -90,6 +91,7 @@ def test_it_stands_on_little():
         for name in sorted(imported(path))
         if name.split(".")[0] not in sys.stdlib_module_names | THIRD_PARTY
         and not name.startswith(OURS)
+        and not (path.parent.name == "dpsgd" and name.split(".")[0] in FOR_TRAINING)
     ]
     assert not offenders, "\n".join(offenders)
 

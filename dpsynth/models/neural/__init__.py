@@ -1,0 +1,1 @@
+"""Networks that the DP-SGD generators train and sample from; post-processing, no row is read."""

@@ -1,0 +1,65 @@
+"""From noisy gradients to weights: steps of Adam, and the average of the last of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import cos, pi
+
+import torch
+from torch import Tensor, nn
+
+Gradients = Callable[[], dict[str, Tensor]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """How the noisy gradients are used; public, and free of charge.
+
+    Attributes:
+        steps: how many gradients there are.
+        rate: largest step of Adam.
+        warm_up: steps until it is reached.
+        last: share of ``rate`` at the end of a half cosine.
+        average: weight of the past in the average of weights.
+    """
+
+    steps: int
+    rate: float
+    warm_up: int = 20
+    last: float = 0.1
+    average: float = 0.98
+
+    def factor(self, step: int) -> float:
+        """Return the share of ``rate`` at ``step``, which counts from 0."""
+        falling = self.last + (1 - self.last) * 0.5 * (1 + cos(pi * min(1.0, step / self.steps)))
+        return min(1.0, (step + 1) / self.warm_up) * falling
+
+
+def train(
+    model: nn.Module,
+    gradients: Gradients,
+    schedule: Schedule,
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> None:
+    """Move ``model`` by ``schedule.steps`` gradients; leave it at the average of its path.
+
+    The average is taken of weights that are noisy already: it costs nothing, and is what leaves.
+    """
+    named = dict(model.named_parameters())
+    optimizer = torch.optim.Adam(named.values(), lr=schedule.rate, betas=(0.9, 0.99))
+    path = {name: each.detach().clone() for name, each in named.items()}
+    for step in range(schedule.steps):
+        for name, gradient in gradients().items():
+            named[name].grad = gradient
+        for group in optimizer.param_groups:
+            group["lr"] = schedule.rate * schedule.factor(step)
+        optimizer.step()
+        past = min(schedule.average, (step + 1) / (step + 10))
+        for name, each in named.items():
+            path[name].mul_(past).add_(each.detach(), alpha=1 - past)
+        if progress is not None:
+            progress(step + 1)
+    with torch.no_grad():
+        for name, each in named.items():
+            each.copy_(path[name])
+            each.grad = None

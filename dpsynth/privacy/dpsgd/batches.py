@@ -1,0 +1,55 @@
+"""Whole units, each in a batch by a coin of its own."""
+
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpsynth import _validate
+from dpsynth.privacy.randomness import RandomSource
+
+
+class PoissonBatches:
+    """Draws batches of units; every unit joins every batch independently with one probability.
+
+    That is the law that the accountant assumes. There is no epoch, no shuffling and no batch
+    size: a batch may be empty, and sizes follow a binomial law.
+
+    Args:
+        units: shape ``(rows,)``, integers: the unit that each row belongs to, numbered from 0
+            without a gap.
+        max_rows: the most rows that a unit has; a unit with more is refused.
+        rate: probability of a unit in a batch, exact, in (0, 1].
+        rng: source of the coins.
+    """
+
+    def __init__(
+        self, units: NDArray[np.int64], *, max_rows: int, rate: Fraction, rng: RandomSource
+    ) -> None:
+        _validate.exact(rate=rate)
+        if not 0 < rate <= 1:
+            raise ValueError("rate must lie above 0 and be at most 1")
+        sizes = np.bincount(units) if units.size else np.zeros(0, dtype=np.int64)
+        if sizes.size and not 0 < sizes.min() <= sizes.max() <= max_rows:
+            raise ValueError("units must be numbered without a gap and have at most max_rows rows")
+        self._units = sizes.size
+        self._rate = rate
+        self._rng = rng
+        # Every unit has max_rows slots, whatever it holds: shapes then tell nothing of sizes.
+        order = np.argsort(units, kind="stable")
+        starts = np.cumsum(sizes) - sizes
+        self._slots = np.full((sizes.size, max_rows), -1, dtype=np.int64)
+        self._slots[units[order], np.arange(units.size) - np.repeat(starts, sizes)] = order
+
+    def draw(self) -> NDArray[np.int64]:
+        """Return the next batch.
+
+        Returns:
+            Shape ``(units in the batch, max_rows)``, int64: the rows of each unit, -1 where it has
+            fewer.
+        """
+        # A word below rate * 2**64, rounded down: at most the stated probability.
+        below = int(self._rate * 2**64)
+        words = self._rng.words(self._units)
+        inside = np.ones(self._units, dtype=np.bool_) if below == 2**64 else words < below
+        return self._slots[inside]

@@ -1,0 +1,168 @@
+"""Clipped sums: every engine against a plain loop, for every kind of layer."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import nn
+
+from dpsynth.privacy.dpsgd.engines import BookKeeping, Ghost, Hooks, PerUnit, Units
+from dpsynth.privacy.dpsgd.layers import MaskedLinear
+
+WIDTH, CODES, COLUMNS = 12, 7, 4
+CLIPS = [0.1, 1.0, 10.0, 1e6]
+
+
+def embedded(*layers):
+    return nn.Sequential(nn.Embedding(CODES, WIDTH), *layers)
+
+
+def mask(outputs, inputs):
+    return (torch.rand(outputs, inputs) > 0.5).float()
+
+
+NETS = {
+    "linear": lambda: nn.Sequential(nn.Linear(COLUMNS, 9), nn.ReLU(), nn.Linear(9, COLUMNS)),
+    "linear without bias": lambda: nn.Linear(COLUMNS, 9, bias=False),
+    "masked": lambda: nn.Sequential(
+        MaskedLinear(mask(9, COLUMNS)), nn.Tanh(), MaskedLinear(mask(5, 9), bias=False)
+    ),
+    "embedding": lambda: embedded(),
+    "embedding and linear": lambda: embedded(nn.Linear(WIDTH, 3)),
+    "embedding and masked": lambda: embedded(nn.Tanh(), MaskedLinear(mask(5, WIDTH))),
+    "norm": lambda: embedded(nn.LayerNorm(WIDTH), nn.Linear(WIDTH, 3)),
+    "wide": lambda: embedded(nn.Linear(WIDTH, 2), nn.Tanh(), nn.Linear(2, 2)),
+}
+FOREIGN = {"linear", "linear without bias", "embedding", "embedding and linear", "norm", "wide"}
+NO_GHOST = {"embedding", "embedding and linear", "norm", "wide"}
+
+
+def build(name, units, slots, seed=0):
+    torch.manual_seed(seed)
+    net = NETS[name]()
+    codes = torch.randint(0, CODES, (units * slots, COLUMNS))
+    rows = codes.float() if name in ("linear", "linear without bias", "masked") else codes
+    present = torch.rand(units, slots) > 0.3
+    return net, Units(rows=rows, present=present)
+
+
+def loss(model, rows):
+    out = model(rows).flatten(1)
+    return (torch.sin(3 * out) * torch.arange(1, out.shape[1] + 1)).sum(1) + (out**2).sum(1)
+
+
+def assert_same(found, expected):
+    assert found.keys() == expected.keys()
+    size = max(each.abs().max().item() for each in expected.values())
+    assert size > 0
+    for name, each in expected.items():
+        torch.testing.assert_close(found[name], each, rtol=1e-4, atol=2e-5 * size)
+
+
+@pytest.mark.parametrize("clip", CLIPS)
+@pytest.mark.parametrize("slots", [1, 3])
+@pytest.mark.parametrize("name", NETS)
+def test_book_keeping_is_the_loop(name, slots, clip):
+    net, units = build(name, 20, slots)
+    expected = PerUnit().clipped_sums(net, loss, units, clip=clip)
+    assert_same(BookKeeping().clipped_sums(net, loss, units, clip=clip), expected)
+
+
+@pytest.mark.filterwarnings("ignore:Full backward hook is firing")
+@pytest.mark.parametrize("slots", [1, 3])
+@pytest.mark.parametrize("name", sorted(FOREIGN))
+def test_hooks_of_opacus_are_the_loop(name, slots):
+    net, units = build(name, 12, slots)
+    expected = PerUnit().clipped_sums(net, loss, units, clip=1.0)
+    assert_same(Hooks().clipped_sums(net, loss, units, clip=1.0), expected)
+    assert all(each.grad is None for each in net.parameters())
+
+
+@pytest.mark.filterwarnings("ignore:Full backward hook is firing")
+@pytest.mark.parametrize("name", sorted(FOREIGN))
+def test_ghost_clipping_of_opacus_is_the_loop(name):
+    net, units = build(name, 12, 1)
+    expected = PerUnit().clipped_sums(net, loss, units, clip=1.0)
+    assert_same(Ghost().clipped_sums(net, loss, units, clip=1.0), expected)
+
+
+@pytest.mark.parametrize("engine", [BookKeeping(), PerUnit(), Hooks()])
+@pytest.mark.filterwarnings("ignore:Full backward hook is firing")
+def test_a_person_of_many_rows_adds_no_more_than_the_clip(engine):
+    """500 equal rows, whose gradients add up to 500 times one: the sum has the clip's norm."""
+    net, _ = build("linear", 1, 1)
+    rows = torch.full((500, COLUMNS), 3.0)
+    units = Units(rows=rows, present=torch.ones(1, 500, dtype=torch.bool))
+    sums = engine.clipped_sums(net, loss, units, clip=0.5)
+    norm = sum((each.double() ** 2).sum() for each in sums.values()).sqrt().item()
+    assert 0.4999 * 0.9999 <= norm <= 0.5
+
+
+@pytest.mark.parametrize("engine", [BookKeeping(), PerUnit(), Hooks(), Ghost()])
+@pytest.mark.filterwarnings("ignore:Full backward hook is firing")
+def test_what_is_not_finite_adds_nothing(engine):
+    net, _ = build("linear", 1, 1)
+    good = torch.ones(2, COLUMNS)
+    bad = torch.full((2, COLUMNS), float("nan"))
+    bad[1] = float("inf")
+    present = torch.ones(4, 1, dtype=torch.bool)
+    mixed = Units(rows=torch.cat([good[:1], bad, good[1:]]), present=present)
+    found = engine.clipped_sums(net, loss, mixed, clip=1.0)
+    assert_same(
+        found, PerUnit().clipped_sums(net, loss, Units(rows=good, present=present[:2]), clip=1.0)
+    )
+
+
+@pytest.mark.parametrize("engine", [BookKeeping(), PerUnit(), Hooks(), Ghost()])
+def test_an_empty_batch_sums_to_zero(engine):
+    net, _ = build("linear", 1, 1)
+    empty = Units(rows=torch.zeros(0, COLUMNS), present=torch.zeros(0, 1, dtype=torch.bool))
+    sums = engine.clipped_sums(net, loss, empty, clip=1.0)
+    assert {name: each.shape for name, each in sums.items()} == {
+        name: each.shape for name, each in net.named_parameters()
+    }
+    assert not any(each.any() for each in sums.values())
+
+
+def test_layers_that_are_not_known_are_refused():
+    units = Units(rows=torch.zeros(2, 4), present=torch.ones(2, 1, dtype=torch.bool))
+    shared = nn.Linear(4, 4)
+    frozen = nn.Linear(4, 4)
+    frozen.bias.requires_grad_(False)
+    refused = {
+        "no per-unit gradient is known for the layer '0'": nn.Sequential(nn.BatchNorm1d(4)),
+        "used twice": nn.Sequential(shared, shared),
+        "trainable in part": frozen,
+    }
+    for words, net in refused.items():
+        with pytest.raises(TypeError, match=words):
+            BookKeeping().clipped_sums(net, loss, units, clip=1.0)
+    tied = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    tied[1].weight = tied[0].weight
+    with pytest.raises(TypeError, match="share a parameter"):
+        BookKeeping().clipped_sums(tied, loss, units, clip=1.0)
+    idle = nn.ModuleDict({"used": nn.Linear(4, 2), "idle": nn.Linear(4, 2)})
+    with pytest.raises(TypeError, match="'idle' is trainable and took no part"):
+        BookKeeping().clipped_sums(idle, lambda m, x: m["used"](x).sum(1), units, clip=1.0)
+    with pytest.raises(TypeError, match="plain"):
+        BookKeeping().clipped_sums(
+            nn.Embedding(4, 2, padding_idx=0),
+            loss,
+            Units(rows=torch.zeros(2, 3, dtype=torch.int64), present=units.present),
+            clip=1.0,
+        )
+    with pytest.raises(TypeError, match="units of one row"):
+        Ghost().clipped_sums(shared, loss, build("linear", 2, 3)[1], clip=1.0)
+
+
+@pytest.mark.parametrize("clip", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_clip_that_clips_nothing_is_refused(clip):
+    net, units = build("linear", 3, 1)
+    with pytest.raises(ValueError, match="clip must be above 0"):
+        BookKeeping().clipped_sums(net, loss, units, clip=clip)
+
+
+def test_a_loss_of_all_rows_together_is_refused():
+    net, units = build("linear", 3, 1)
+    with pytest.raises(ValueError, match="one number for every row"):
+        BookKeeping().clipped_sums(net, lambda m, x: loss(m, x).mean(), units, clip=1.0)

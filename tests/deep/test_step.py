@@ -1,0 +1,176 @@
+"""The training step: the law of its batches, the scale of its noise, what one person moves."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from scipy import stats
+
+torch = pytest.importorskip("torch")
+
+from torch import nn
+
+from dpsynth.privacy.dpsgd.batches import PoissonBatches
+from dpsynth.privacy.dpsgd.engines import BookKeeping
+from dpsynth.privacy.dpsgd.noise import standard_normals
+from dpsynth.privacy.dpsgd.step import PrivateGradients, StepRule
+from dpsynth.privacy.randomness import SeededRandom
+
+FALSE_ALARM = 1e-6  # of every statistical test here
+
+
+def rule(**changed):
+    return StepRule(
+        **{
+            "rate": Fraction(1, 4),
+            "noise_multiplier": Fraction(2),
+            "clip": 0.5,
+            "steps": 400,
+            "expected_units": 40,
+            **changed,
+        }
+    )
+
+
+def loss(model, rows):
+    return model(rows.float()).sum(1) * rows[:, 0]
+
+
+def gradients(rows, units, *, max_rows, seed=1, **changed):
+    return PrivateGradients(
+        rows,
+        units,
+        max_rows=max_rows,
+        rule=rule(**changed),
+        engine=BookKeeping(),
+        rng=SeededRandom(seed),
+    )
+
+
+def flat(sums):
+    return torch.cat([each.flatten() for each in sums.values()]).double().numpy()
+
+
+def test_normals_have_the_normal_law():
+    found = standard_normals(200_000, SeededRandom(3))
+    assert stats.kstest(found, "norm").pvalue > FALSE_ALARM
+    for wrong in (0.97, 1.03):
+        assert stats.kstest(found * wrong, "norm").pvalue < FALSE_ALARM
+
+
+def test_the_size_of_a_batch_is_binomial_and_units_join_alone():
+    units = np.repeat(np.arange(60), 2)
+    batches = PoissonBatches(units, max_rows=3, rate=Fraction(1, 4), rng=SeededRandom(5))
+    joined = np.zeros((4_000, 60), dtype=bool)
+    for each in joined:
+        slots = batches.draw()
+        assert slots.shape[1] == 3
+        assert (slots[:, 2] == -1).all()
+        assert (units[slots[:, 0]] == units[slots[:, 1]]).all()
+        each[units[slots[:, 0]]] = True
+    sizes = np.bincount(joined.sum(1), minlength=61)
+    expected = 4_000 * stats.binom(60, 0.25).pmf(np.arange(61))
+    near = expected > 20
+    assert (
+        stats.chisquare(
+            np.append(sizes[near], sizes[~near].sum()),
+            np.append(expected[near], expected[~near].sum()),
+        ).pvalue
+        > FALSE_ALARM
+    )
+    # 15 of 60, shuffled, is what batches of a fixed size would give: no variance at all.
+    assert 8 < joined.sum(1).var() < 15
+    together = (joined[:, :1] & joined[:, 1:]).sum(0)
+    assert (abs(together - 4_000 / 16) < 6 * np.sqrt(4_000 / 16)).all()
+
+
+@pytest.mark.parametrize("max_rows", [1, 3])
+def test_noise_has_the_stated_scale_at_the_released_sum(max_rows):
+    """No rows at all: what is released is noise, times stddev * clip / divisor."""
+    found = gradients(
+        np.zeros((0, 4), dtype=np.int64), np.zeros(0, dtype=np.int64), max_rows=max_rows
+    )
+    net = nn.Linear(4, 3)
+    drawn = np.concatenate([flat(found.release(net, loss)) for _ in range(400)])
+    scale = 2 * 0.5 / 10
+    assert drawn.size == 400 * 15
+    assert stats.kstest(drawn / scale, "norm").pvalue > FALSE_ALARM
+    for wrong in (0.8, 1.25):
+        assert stats.kstest(drawn / scale * wrong, "norm").pvalue < FALSE_ALARM
+
+
+@pytest.mark.parametrize("rows_of_the_person", [1, 3])
+def test_a_person_moves_a_sum_by_the_clip_at_most_and_can(rows_of_the_person):
+    """Same batches and noise with and without the last person, whose rows are extreme."""
+    generator = np.random.default_rng(0)
+    rows = generator.integers(0, 5, size=(31 + rows_of_the_person, 4))
+    rows[31:] = 100
+    units = np.append(np.arange(31), np.full(rows_of_the_person, 31))
+    changed = {"rate": Fraction(1), "noise_multiplier": Fraction(1, 10**6), "expected_units": 1}
+    torch.manual_seed(0)
+    net = nn.Linear(4, 3)
+    with_person = gradients(rows, units, max_rows=3, **changed).release(net, loss)
+    without = gradients(rows[:31], units[:31], max_rows=3, **changed).release(net, loss)
+    moved = np.linalg.norm(flat(with_person) - flat(without))
+    assert 0.499 < moved < 0.5 + 1e-4
+
+
+def test_parts_of_a_batch_share_one_noise():
+    rows = np.random.default_rng(0).integers(0, 5, size=(60, 4))
+    units = np.arange(60)
+    net = nn.Linear(4, 3)
+    whole = gradients(rows, units, max_rows=1).release(net, loss)
+    parts = PrivateGradients(
+        rows,
+        units,
+        max_rows=1,
+        rule=rule(),
+        engine=BookKeeping(),
+        rng=SeededRandom(1),
+        most_rows=7,
+    ).release(net, loss)
+    np.testing.assert_allclose(flat(parts), flat(whole), rtol=1e-5, atol=1e-6)
+
+
+def test_the_real_number_of_units_divides_nothing():
+    """The same person alone: ten times the declared units, a tenth of the gradient."""
+    rows, units = np.full((1, 4), 3), np.zeros(1, dtype=np.int64)
+    net = nn.Linear(4, 3)
+    quiet = {"rate": Fraction(1), "noise_multiplier": Fraction(1, 10**6)}
+    small = gradients(rows, units, max_rows=1, expected_units=10, **quiet).release(net, loss)
+    large = gradients(rows, units, max_rows=1, expected_units=100, **quiet).release(net, loss)
+    np.testing.assert_allclose(flat(small), 10 * flat(large), rtol=1e-3)
+
+
+def test_steps_run_out():
+    found = gradients(np.zeros((1, 4), dtype=np.int64), np.zeros(1, dtype=np.int64), max_rows=1)
+    net = nn.Linear(4, 3)
+    for _ in range(400):
+        found.release(net, loss)
+    assert repr(found) == "PrivateGradients(0 of 400 steps left)"
+    with pytest.raises(ValueError, match="every step"):
+        found.release(net, loss)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"rate": 0.25}, TypeError),
+        ({"rate": Fraction(5, 4)}, ValueError),
+        ({"noise_multiplier": Fraction(0)}, ValueError),
+        ({"clip": 0.0}, ValueError),
+        ({"steps": 0}, ValueError),
+        ({"expected_units": 0}, ValueError),
+    ],
+)
+def test_a_rule_that_protects_nobody_is_refused(wrong, error):
+    with pytest.raises(error):
+        rule(**wrong)
+
+
+def test_units_that_are_not_bounded_are_refused():
+    for units, most in ((np.array([0, 0, 0]), 2), (np.array([0, 2]), 2)):
+        with pytest.raises(ValueError, match="at most max_rows rows"):
+            PoissonBatches(units, max_rows=most, rate=Fraction(1, 2), rng=SeededRandom(1))
+    with pytest.raises(ValueError, match="rate"):
+        PoissonBatches(np.array([0]), max_rows=1, rate=Fraction(0), rng=SeededRandom(1))
