@@ -14,6 +14,7 @@ from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.errors import UnknownNameError
 from dpsynth.models.graphical.convex import fit_cliques, pooled_by_clique
 from dpsynth.models.graphical.estimation import pooled
+from dpsynth.models.graphical.reconciling import reconciled
 from dpsynth.models.graphical.tables import Array, NoisyTable, estimate_total
 from dpsynth.models.graphical.tree import Clique
 from dpsynth.models.graphical.triangulation import GrowingGraph
@@ -34,7 +35,6 @@ from dpsynth.synthesizers.loom_forecast import (
     likely_distances,
     resolutions,
 )
-from dpsynth.synthesizers.loom_margins import reconciled
 from dpsynth.synthesizers.one_way import as_table
 from dpsynth.synthesizers.prior import (
     PublicPrior,

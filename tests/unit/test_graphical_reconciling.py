@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from dpsynth.models.graphical.reconciling import reconciled
 from dpsynth.models.graphical.tables import NoisyTable
-from dpsynth.synthesizers.loom_margins import reconciled
 
 TRUE = np.arange(1.0, 25.0).reshape(4, 6) * 10
 GROUPS = {"a": np.arange(4), "b": np.array([0, 0, 1, 2, 2, 2])}
