@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,7 @@ class Dataset:
         only: "COLUMN=LABEL" of the metadata: take those rows alone, and leave the column out.
         rows: draw this many rows with replacement, always the same ones; of a table that is made
             up, how many there are.
+        schema: file of declared columns; the table then comes in raw values, see ``raw.load_raw``.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Dataset:
     drop: tuple[str, ...] = ()
     only: str | None = None
     rows: int | None = None
+    schema: str | None = None
 
     def __post_init__(self) -> None:
         if (self.codes is None) != (self.sizes is None):
@@ -79,6 +81,12 @@ class Dataset:
             raise UsageError(f"data set {self.name!r}: only needs a table with metadata")
         if self.table is not None and (self.codes is not None or self.made is not None):
             raise UsageError(f"data set {self.name!r}: a table is named in a package or folder")
+        given = {each.name for each in fields(self) if getattr(self, each.name) != each.default}
+        beside = sorted(given - {"name", "table", "package", "schema"})
+        if self.schema is not None and beside:
+            raise UsageError(
+                f"data set {self.name!r} has a schema, with which {beside[0]} does not go"
+            )
         for name in ("bins", "rows", "columns", "values"):
             held = getattr(self, name)
             if held is not None and held < 1:
@@ -138,19 +146,31 @@ def _adjusted(table: CodedTable, dataset: Dataset) -> CodedTable:
     return adjusted.take(rng.integers(0, adjusted.rows, dataset.rows))
 
 
-def _from_metadata(dataset: Dataset) -> CodedTable:
-    """Read ``NAME.json`` and the table it names from the folder of the environment variable."""
+def described(dataset: Dataset) -> "tuple[pd.DataFrame, dict[str, Any]]":
+    """Read ``NAME.json`` and the table it names from the folder of the environment variable.
+
+    Raises:
+        UsageError: there is no such folder, description or table.
+    """
+    path = _description(dataset)
+    about = _json(path)
+    if not isinstance(about.get("file"), str) or not isinstance(about.get("columns"), list):
+        raise UsageError(f"{path} does not describe a single table")
+    return _parquet(path.parent / about["file"]), about
+
+
+def _description(dataset: Dataset) -> Path:
     home = os.environ.get(FOLDER_VARIABLE)
     if not home:
         raise UsageError(
             f"data set {dataset.name!r} names no package and no file: "
             f"set {FOLDER_VARIABLE} to a folder that holds {dataset.title}.json"
         )
-    path = Path(home) / f"{dataset.title}.json"
-    about = _json(path)
-    if not isinstance(about.get("file"), str) or not isinstance(about.get("columns"), list):
-        raise UsageError(f"{path} does not describe a single table")
-    frame = _parquet(path.parent / about["file"])
+    return Path(home) / f"{dataset.title}.json"
+
+
+def _from_metadata(dataset: Dataset) -> CodedTable:
+    frame, about = described(dataset)
     split = about.get("official_split") if dataset.only is None else None
     parts = None if split is None else (range(*split["train"]), range(*split["test"]))
     if dataset.only is not None:
@@ -165,7 +185,7 @@ def _from_metadata(dataset: Dataset) -> CodedTable:
             positive=positive if isinstance(positive, int) else None,
             split=parts,
         )
-    return _encoded(frame, about, path, dataset, parts)
+    return _encoded(frame, about, _description(dataset), dataset, parts)
 
 
 def _only(frame: "pd.DataFrame", dataset: Dataset) -> "pd.DataFrame":

@@ -6,10 +6,11 @@ Any Python with pandas and pyarrow can execute this file: ours, or that of a pee
 imports nothing of dpsynth; the runner may. A runner is a file with two functions:
 
 - ``load(name)`` imports what is needed and returns versions by package; its time is not counted;
-- ``synthesize(job, frame)`` plans, fits and samples, and returns rows as a frame of codes.
+- ``synthesize(job, frame)`` plans, fits and samples, and returns rows as a frame of codes; in its
+  place there may be ``fit(job, frame)`` and ``sample(job, fitted)``, whose times are told apart.
 
-The job names the table, the sizes of its columns, budget (also as rho), seed and settings, and
-where to write.
+The job names the table, the sizes of its columns or else what is declared of them, budget (also as
+rho), seed and settings, and where to write.
 """
 
 import importlib.util
@@ -42,8 +43,16 @@ def _measure(runner: str, job: Mapping[str, Any]) -> None:
     versions = {"python": platform.python_version(), **functions.load(job["name"])}
     frame = pd.read_parquet(job["table"])
     cpu, wall = _cpu_seconds(), time.perf_counter()
-    made = functions.synthesize(job, frame)
+    apart: dict[str, float] = {}
+    if hasattr(functions, "fit"):
+        fitted = functions.fit(job, frame)
+        apart["fit_cpu_seconds"] = _cpu_seconds() - cpu
+        made = functions.sample(job, fitted)
+        apart["sample_cpu_seconds"] = _cpu_seconds() - cpu - apart["fit_cpu_seconds"]
+    else:
+        made = functions.synthesize(job, frame)
     measured = {
+        **apart,
         "cpu_seconds": _cpu_seconds() - cpu,
         "wall_seconds": time.perf_counter() - wall,
         "process_cpu_seconds": _cpu_seconds(),

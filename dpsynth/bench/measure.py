@@ -2,22 +2,25 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dpsynth.bench import datasets, metrics, peers, provenance, records
+from dpsynth.bench import datasets, metrics, peers, provenance, raw, records
 from dpsynth.bench.coded import CodedTable
 from dpsynth.bench.datasets import Dataset
 from dpsynth.bench.process import NOT_INSTALLED, OUT, Part, RunFailedError, readable, run_process
 from dpsynth.bench.records import FAILED, OK, Record
-from dpsynth.bench.suite import Cell, Suite
-from dpsynth.errors import DpsynthError
+from dpsynth.bench.suite import REFERENCES, RESAMPLE, Cell, Suite
+from dpsynth.errors import DpsynthError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from dpsynth.bench.scoring import Yardstick
 
 _SEED_OF_SPLIT = 20_261_122  # training and test rows are the same in every run
 _TEST_SHARE = 5  # one row in five, where the source names no split
@@ -110,8 +113,15 @@ def _refuse_unknown_names(suite: Suite) -> None:
     for contender in suite.contenders:
         if contender.peer is not None:
             peers.require(contender.peer, contender.name)
-        elif contender.name != "resample":
+        elif contender.name not in REFERENCES:
             synthesizer(contender.name, **contender.settings)
+        if contender.peer is None and contender.name in set(REFERENCES) - {RESAMPLE}:
+            named = contender.datasets or [dataset.name for dataset in suite.datasets]
+            for dataset in suite.datasets:
+                if dataset.schema is None and dataset.name in named:
+                    raise UsageError(
+                        f"{contender.name!r} needs a table with a schema: {dataset.name!r} has none"
+                    )
 
 
 class _Parts:
@@ -128,14 +138,54 @@ class _Parts:
         # Only halves differ from seed to seed.
         key = (cell.dataset, cell.protocol, cell.seed if cell.protocol == "half" else 0)
         if key not in self._parts:
-            if cell.dataset not in self._tables:
-                loaded = datasets.load(cell.dataset, folder=self._suite_folder)
-                self._tables = {cell.dataset: loaded}  # cells come table by table
-            fitted, heldout = split(self._tables[cell.dataset], cell.protocol, seed=cell.seed)
             path = self._folder / f"part-{len(self._parts)}.parquet"
-            _frame(fitted).to_parquet(path, index=False)
-            self._parts[key] = Part(fitted=fitted, heldout=heldout, path=path)
+            make = self._coded if cell.dataset.schema is None else self._raw
+            self._parts[key] = make(cell, path)
         return self._parts[key]
+
+    def _coded(self, cell: Cell, path: Path) -> Part:
+        if cell.dataset not in self._tables:
+            loaded = datasets.load(cell.dataset, folder=self._suite_folder)
+            self._tables = {cell.dataset: loaded}  # cells come table by table
+        fitted, heldout = split(self._tables[cell.dataset], cell.protocol, seed=cell.seed)
+        _frame(fitted).to_parquet(path, index=False)
+        return Part(
+            path=path,
+            facts={"sizes": dict(fitted.sizes), "ordered": list(fitted.ordered)},
+            runner="runner_own.py",
+            size={
+                "rows": fitted.rows,
+                "columns": len(fitted.codes),
+                "codes": sum(fitted.sizes.values()),
+            },
+            score=partial(_coded_scores, fitted, heldout, cell.protocol),
+        )
+
+    def _raw(self, cell: Cell, path: Path) -> Part:
+        from dpsynth.bench.scoring import Yardstick
+        from dpsynth.encoding.codec import codecs
+
+        table = raw.load_raw(cell.dataset, folder=self._suite_folder, protocol=cell.protocol)
+        yard = Yardstick.of(table)
+        table.train.to_parquet(path, index=False)
+        heldout = path.with_suffix(".heldout.parquet")
+        if table.test is not None:
+            table.test.to_parquet(heldout, index=False)
+        return Part(
+            path=path,
+            facts={
+                "schema": table.schema.to_dict(),
+                "columns": raw.facts(table.schema),
+                "heldout": None if table.test is None else str(heldout),
+            },
+            runner="runner_raw.py",
+            size={
+                "rows": len(table.train),
+                "columns": len(table.schema.modeled),
+                "codes": sum(codec.size for codec in codecs(table.schema).values()),
+            },
+            score=partial(_raw_scores, yard),
+        )
 
 
 def split(table: CodedTable, protocol: str, *, seed: int) -> tuple[CodedTable, CodedTable | None]:
@@ -166,9 +216,7 @@ def _record(
         "key": cell.key,
         "suite": cell.suite,
         "dataset": cell.dataset.name,
-        "rows": part.fitted.rows,
-        "columns": len(part.fitted.codes),
-        "codes": sum(part.fitted.sizes.values()),
+        **part.size,
         "synthesizer": cell.contender.label,
         "name": cell.contender.name,
         "peer": cell.contender.peer,
@@ -184,7 +232,7 @@ def _record(
     try:
         measured = run_process(cell, part, peers_folder=peers_folder, folder=folder)
         record |= {name: _rounded(value) for name, value in measured.items()}
-        record |= {name: _rounded(value) for name, value in _scores(cell, part, folder).items()}
+        record |= {name: _rounded(value) for name, value in _scores(part, folder).items()}
     except RunFailedError as failure:
         record |= {"status": FAILED, "failure": str(failure)}
     except (DpsynthError, ValueError, KeyError, OSError, ImportError) as error:
@@ -193,24 +241,34 @@ def _record(
     return record | dict(context)
 
 
-def _scores(cell: Cell, part: Part, folder: Path) -> dict[str, float]:
+def _scores(part: Part, folder: Path) -> dict[str, float]:
     import pandas as pd
 
     made = pd.read_parquet(folder / OUT)
-    missing = sorted(set(part.fitted.sizes) - set(made.columns))
-    if missing:
-        raise RunFailedError(f"the synthetic table has no column {missing[0]!r}")
     if not len(made):
         raise RunFailedError("the synthetic table has no row")
-    synthetic, sizes, outside = inside_domain(made, part.fitted.sizes)
-    scores: dict[str, float] = {"rows_drawn": len(made), "rows_outside": outside}
-    scores |= metrics.distances(part.fitted.codes, synthetic, sizes)
-    if cell.protocol == "half" and part.heldout is not None:
-        apart = metrics.distances(part.heldout.codes, synthetic, sizes)
+    return {"rows_drawn": len(made), **part.score(made)}
+
+
+def _coded_scores(
+    fitted: CodedTable, heldout: CodedTable | None, protocol: str, made: "pd.DataFrame"
+) -> dict[str, float]:
+    missing = sorted(set(fitted.sizes) - set(made.columns))
+    if missing:
+        raise RunFailedError(f"the synthetic table has no column {missing[0]!r}")
+    synthetic, sizes, outside = inside_domain(made, fitted.sizes)
+    scores: dict[str, float] = {"rows_outside": outside}
+    scores |= metrics.distances(fitted.codes, synthetic, sizes)
+    if protocol == "half" and heldout is not None:
+        apart = metrics.distances(heldout.codes, synthetic, sizes)
         scores |= {f"heldout_{name}": value for name, value in apart.items()}
-    if cell.protocol == "target" and part.heldout is not None:
-        scores["auc"] = metrics.target_auc(synthetic, part.heldout)
+    if protocol == "target" and heldout is not None:
+        scores["auc"] = metrics.target_auc(synthetic, heldout)
     return scores
+
+
+def _raw_scores(yard: "Yardstick", made: "pd.DataFrame") -> dict[str, float]:
+    return yard.distances(made) | yard.areas(made)
 
 
 def inside_domain(

@@ -46,6 +46,11 @@ def from_package(package: str, name: str, *, bins: int) -> CodedTable:
         UsageError: no such table is known.
         UnfitEnvironmentError: the package is not installed.
     """
+    return _table(packaged_frame(package, name), PACKAGED[package][name], bins)
+
+
+def packaged_frame(package: str, name: str) -> "pd.DataFrame":
+    """Return the table called ``name`` as ``package`` has it; see ``from_package``."""
     if package not in PACKAGED:
         known = ", ".join(sorted(PACKAGED))
         raise UsageError(f"no table is known from package {package!r}; there are: {known}")
@@ -56,12 +61,11 @@ def from_package(package: str, name: str, *, bins: int) -> CodedTable:
             f"there are: {', '.join(sorted(tables))}"
         )
     try:
-        frame = tables[name].read()
+        return tables[name].read()
     except ImportError as error:
         raise UnfitEnvironmentError(
             f"data set {name!r} needs the package {package}: pip install {package}"
         ) from error
-    return _table(frame, tables[name], bins)
 
 
 def _table(frame: "pd.DataFrame", about: _Packaged, bins: int) -> CodedTable:

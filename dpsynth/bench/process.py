@@ -6,16 +6,18 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from math import nextafter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dpsynth.bench import peers
-from dpsynth.bench.coded import CodedTable
 from dpsynth.bench.suite import Cell
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HERE = Path(__file__).parent
 NOT_INSTALLED = "the peer is not installed"
@@ -34,14 +36,18 @@ class Part:
     """What one run fits and what it is held against.
 
     Attributes:
-        fitted: the rows that the synthesizer gets.
-        heldout: rows that it does not get, or None.
-        path: the fitted rows on disk.
+        path: the rows that the synthesizer gets, on disk.
+        facts: what its job says of them.
+        runner: of our own synthesizers.
+        size: numbers of ``rows``, ``columns`` and ``codes``, for the record.
+        score: holds a synthetic table against these rows and those that were held out.
     """
 
-    fitted: CodedTable
-    heldout: CodedTable | None
-    path: Path = field(default_factory=Path)
+    path: Path
+    facts: Mapping[str, Any]
+    runner: str
+    size: Mapping[str, int]
+    score: "Callable[[pd.DataFrame], dict[str, float]]"
 
 
 def run_process(cell: Cell, part: Part, *, peers_folder: Path, folder: Path) -> dict[str, Any]:
@@ -56,8 +62,7 @@ def run_process(cell: Cell, part: Part, *, peers_folder: Path, folder: Path) -> 
         left_over.unlink(missing_ok=True)
     job = {
         "table": str(part.path),
-        "sizes": dict(part.fitted.sizes),
-        "ordered": list(part.fitted.ordered),
+        **part.facts,
         "name": contender.name,
         "settings": dict(contender.settings),
         "epsilon": cell.epsilon,
@@ -70,7 +75,7 @@ def run_process(cell: Cell, part: Part, *, peers_folder: Path, folder: Path) -> 
     job_file.write_text(json.dumps(job), encoding="utf-8")
     environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1")}
     if contender.peer is None:
-        interpreter, runner = Path(sys.executable), HERE / "runner_own.py"
+        interpreter, runner = Path(sys.executable), HERE / part.runner
         flags = ["-P"]  # the folder of the harness is no place to import from
         places = [str(HERE.parent.parent), environment.get("PYTHONPATH", "")]
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, places))

@@ -44,7 +44,12 @@ METRICS = {
     "auc": Metric(
         meaning="trained on synthetic, tested on real rows", unit="fraction", lower_is_better=False
     ),
+    "auc_logistic": Metric(
+        meaning="the same, of a logistic regression", unit="fraction", lower_is_better=False
+    ),
     "cpu_seconds": Metric(meaning="accounting, plan, fit and sample", unit="s", digits=2),
+    "fit_cpu_seconds": Metric(meaning="of these, all but sample", unit="s", digits=2),
+    "sample_cpu_seconds": Metric(meaning="of these, sample", unit="s", digits=2),
     "wall_seconds": Metric(meaning="the same, on the clock", unit="s", digits=2),
     "process_cpu_seconds": Metric(meaning="with imports and reading", unit="s", digits=2),
     "peak_mib": Metric(meaning="peak memory of the process", unit="MiB", digits=0),

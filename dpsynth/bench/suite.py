@@ -16,6 +16,13 @@ PROTOCOLS = {
     "target": "fit the training rows; distances to them, and the target's AUC on the test rows",
 }
 RESAMPLE = "resample"  # not private: a bootstrap of the rows that were to be fitted
+REFERENCES = {  # none of them private; all but the first need a table with a schema
+    RESAMPLE: "a bootstrap of the rows that were to be fitted",
+    "train": "these rows themselves",
+    "test": "the rows that were held out",
+    "recoded": "the rows, coded and decoded by the declared bins",
+    "shuffled": "the rows, every column on its own",
+}
 INDEPENDENT = "independent"
 
 
@@ -24,7 +31,7 @@ class Contender:
     """A synthesizer in a suite.
 
     Args:
-        name: as registered with dpsynth or known to the peer; "resample" is the floor.
+        name: as registered with dpsynth or known to the peer, or one of ``REFERENCES``.
         peer: the peer whose it is; our own where not given.
         label: what tables call it; unique in the suite.
         settings: given to it.
@@ -157,7 +164,7 @@ class Suite:
             return
         if contender.datasets is not None and dataset.name not in contender.datasets:
             return
-        floor = contender.peer is None and contender.name == RESAMPLE
+        floor = contender.peer is None and contender.name in REFERENCES
         budgets = self.epsilon if contender.epsilon is None else contender.epsilon
         for epsilon in (None,) if floor else budgets:
             yield Cell(

@@ -170,6 +170,54 @@ def test_halves_and_targets_are_held_out(bench, folder):
     assert area["mst"] > 0.9
 
 
+RAW_SCHEMA = """
+target = "c"
+expected_rows = 400
+
+[[columns]]
+name = "a"
+kind = "integer"
+bounds = [0, 3]
+
+[[columns]]
+name = "c"
+kind = "categorical"
+values = [0, 1]
+"""
+
+
+def test_a_table_with_a_schema_is_measured_as_a_user_would_use_it(folder, run, monkeypatch):
+    pd.read_parquet(folder / "small.parquet")[["c", "a"]].to_parquet(folder / "raw.parquet")
+    about = '{"file": "raw.parquet", "columns": []}'
+    (folder / "raw.json").write_text(about, encoding="utf-8")
+    (folder / "raw.toml").write_text(f'format = "dpsynth-schema/1"{RAW_SCHEMA}', encoding="utf-8")
+    head = SUITE.partition("[[datasets]]")[0].replace("[1, 10]", "10").replace(", 101", "")
+    (folder / "tiny.toml").write_text(
+        head + 'protocol = "target"\n[[datasets]]\nname = "raw"\nschema = "raw.toml"\n'
+        '[[synthesizers]]\nname = "test"\n',
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("DPSYNTH_DATA", str(folder))
+    out = folder / "results.jsonl"
+    done = run("bench", "run", folder / "tiny.toml", "--out", out, "--json")
+    held = {each["synthesizer"]: each for each in done.json["records"]}
+    assert {each["failure"] for each in held.values()} == {None}
+    assert (held["test"]["rows"], held["test"]["columns"], held["test"]["codes"]) == (320, 2, 6)
+    assert held["test"]["rows_drawn"] == 80
+    assert held["test"]["auc"] == held["resample"]["auc"] == 1  # c is a above 1
+    own = held["independent"]
+    assert 0 < own["fit_cpu_seconds"] < own["cpu_seconds"]
+    assert own["cpu_seconds"] == pytest.approx(
+        own["fit_cpu_seconds"] + own["sample_cpu_seconds"], abs=0.05
+    )
+
+
+def test_a_reference_needs_a_schema(bench):
+    done = bench(more='\n[[synthesizers]]\nname = "train"\n')
+    assert done.code != 0
+    assert "'train' needs a table with a schema" in done.err
+
+
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
