@@ -17,6 +17,7 @@ from dpsynth.release import bundle, canonical
 if TYPE_CHECKING:
     from dpsynth.schema import Schema
 
+TRAINING = "sampled_gaussian/v1"
 OPERATING_SYSTEM = "operating system"
 KNOWN_SEED = "known seed"
 # How far below the largest possible rho a cap may be stated: machines round differently.
@@ -76,7 +77,7 @@ def claim_of(plan: Document, ledger: Document, schema: "Schema") -> dict[str, ob
         "epsilon": plan["epsilon"],
         "delta": plan["delta"],
         "rho": plan["rho"],
-        **_stated({"reserved_delta": plan.get("reserved_delta")}),
+        **_stated({"order": plan.get("order"), "reserved_delta": plan.get("reserved_delta")}),
         "accounted_epsilon": decimal_text(accounted),
         "unit": plan["unit"]["name"],
         "unit_column": plan["unit"]["column"],
@@ -107,7 +108,7 @@ def claim_of(plan: Document, ledger: Document, schema: "Schema") -> dict[str, ob
 
 
 def _stated(fields: Mapping[str, object]) -> dict[str, object]:
-    """Return what is there: only releases with open columns state what they reserve."""
+    """Return what is there: some fields belong to releases that train or have open columns."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -131,6 +132,9 @@ def _require_spelling(plan: Document, ledger: Document) -> None:
         _number(ledger["cap"][field], f"cap.{field} of ledger.json")
     for field, text in _reserves(plan, ledger).items():
         _number(text, field)
+    for name, holder in (("plan.json", plan), ("the cap", ledger["cap"])):
+        if "order" in holder and _number(holder["order"], f"order of {name}") <= 1:
+            raise IntegrityError(f"order of {name} must be above 1")
     for step in plan["steps"]:
         _number(step["rho"], f"rho of {step['label']!r} in plan.json")
         _require_event(step, "plan.json")
@@ -168,12 +172,16 @@ def _require_planned(plan: Document, ledger: Document, entries: Sequence[Documen
         raise IntegrityError("ledger.json holds an entry of another release")
     if [step["event"] for step in plan["steps"]] != [entry["event"] for entry in entries]:
         raise IntegrityError("the events of ledger.json are not the steps of plan.json")
+    _require_orders(plan, ledger, entries)
+    planned = Fraction(0)
     for step in plan["steps"]:
-        if dpsynth.total_rho([step["event"]]) != _number(step["rho"], "a step's rho"):
+        cost = _cost([step["event"]], plan)
+        if cost != _number(step["rho"], "a step's rho"):
             raise IntegrityError(f"plan.json states a wrong cost for {step['label']!r}")
-    total = dpsynth.total_rho([entry["event"] for entry in entries])
-    if total != _number(plan["rho"], "rho of plan.json"):
+        planned += cost
+    if planned != _number(plan["rho"], "rho of plan.json"):
         raise IntegrityError("the entries of ledger.json do not add up to the rho of plan.json")
+    total = _cost([entry["event"] for entry in entries], ledger["cap"])
     if total != _number(ledger["rho_release"], "rho_release of ledger.json"):
         raise IntegrityError("the entries of ledger.json do not add up to its rho_release")
     before = _number(ledger["rho_before"], "rho_before of ledger.json")
@@ -183,6 +191,25 @@ def _require_planned(plan: Document, ledger: Document, entries: Sequence[Documen
     if after > _number(ledger["cap"]["rho"], "the cap's rho"):
         raise IntegrityError("ledger.json shows more spent than its cap allows")
     _require_reserves(plan, ledger, entries)
+
+
+def _require_orders(plan: Document, ledger: Document, entries: Sequence[Document]) -> None:
+    """Raise unless an order is stated where costs need one, and no plan states an idle one.
+
+    A ledger states the order of its cap once anything in it trained, this release or another.
+    """
+    trains = any(entry["event"]["kind"] == TRAINING for entry in entries)
+    if trains != ("order" in plan) or (trains and "order" not in ledger["cap"]):
+        raise IntegrityError(
+            "plan.json and ledger.json must state an order where a charge trains, and no plan else"
+        )
+
+
+def _cost(events: Sequence[Mapping[str, str]], holder: Document) -> Fraction:
+    """Return the zCDP cost of events, or the cost at the order that ``holder`` states."""
+    if "order" not in holder:
+        return dpsynth.total_rho(events)
+    return dpsynth.total_cost(events, holder["order"])
 
 
 def _require_reserves(plan: Document, ledger: Document, entries: Sequence[Document]) -> None:
@@ -236,7 +263,7 @@ def _require_cap(cap: Document) -> None:
     except ValueError as error:
         raise IntegrityError("the cap of ledger.json is out of range") from error
     near = most * (1 - _CAP_SLACK) <= rho <= most * (1 + _CAP_SLACK)
-    if not near or _epsilon_of(cap["rho"], _unreserved(cap)) > Fraction(cap["epsilon"]):
+    if not near or _epsilon_of(cap["rho"], cap) > Fraction(cap["epsilon"]):
         raise IntegrityError("the cap of ledger.json states a rho that its epsilon does not give")
 
 
@@ -263,12 +290,13 @@ def _cumulative(ledger: Document) -> dict[str, object]:
     return {
         "rho_before": ledger["rho_before"],
         "rho_after": ledger["rho_after"],
-        "epsilon": decimal_text(_epsilon_of(ledger["rho_after"], _unreserved(cap))),
+        "epsilon": decimal_text(_epsilon_of(ledger["rho_after"], cap)),
         "delta": cap["delta"],
         "cap_epsilon": cap["epsilon"],
         "cap_rho": cap["rho"],
         **_stated(
             {
+                "cap_order": cap.get("order"),
                 "reserved_delta_before": ledger.get("reserved_delta_before"),
                 "reserved_delta_after": ledger.get("reserved_delta_after"),
                 "cap_reserved_delta": cap.get("reserved_delta"),
@@ -282,8 +310,15 @@ def _unreserved(cap: Document) -> str:
     return canonical.exact_text(Fraction(cap["delta"]) - Fraction(cap.get("reserved_delta", "0")))
 
 
-def _epsilon_of(rho: object, delta: str) -> Fraction:
-    """Return the epsilon of a zCDP total, through one Gaussian event that costs exactly that."""
+def _epsilon_of(rho: object, cap: Document) -> Fraction:
+    """Return the epsilon of a total at the cap's delta: of its order, or as zCDP.
+
+    The latter through one Gaussian event that costs exactly that. An order other than that of the
+    cap gives a cap of larger epsilon than it states, which is refused.
+    """
+    delta = _unreserved(cap)
+    if "order" in cap:
+        return dpsynth.epsilon_at(_number(rho, "a total of ledger.json"), cap["order"], delta)
     twice = canonical.exact_text(2 * _number(rho, "a total of ledger.json"))
     event = {
         "kind": "discrete_gaussian/v1",

@@ -11,6 +11,7 @@ about which nothing is claimed.
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from attacks.claim import read_claim
 from attacks.report.wording import clean
 from dpsynth.errors import IntegrityError, UsageError
 from dpsynth.release import bundle, canonical, manifest
+
+_ROUNDING = Fraction(1, 10**8)  # of an epsilon that is computed in floating point
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -344,8 +347,30 @@ def _require_trust(key: keys.PublicKey, trusted: tuple[keys.PublicKey, ...], *, 
 
 
 def _require_claim(stated: Mapping[str, object], rebuilt: Mapping[str, object]) -> None:
+    trained = "order" in rebuilt
+    if trained:
+        _require_accounted(stated, rebuilt)
     for field in sorted(stated.keys() | rebuilt.keys()):
+        if trained and field == "accounted_epsilon":
+            continue
         if canonical.dumps(stated.get(field)) != canonical.dumps(rebuilt.get(field)):
             raise IntegrityError(
                 f"claim.{field} in {bundle.CERTIFICATE} does not follow from the files beside it"
             )
+
+
+def _require_accounted(stated: Mapping[str, object], rebuilt: Mapping[str, object]) -> None:
+    """Raise unless the accounted epsilon of a release that trained is what follows, or more.
+
+    Its sum of privacy losses is computed in floating point, which machines round differently, and
+    a later accountant may find a smaller one; both it and what was stated must keep the claim.
+    """
+    said = canonical.exact_number(stated["accounted_epsilon"], name="claim.accounted_epsilon")
+    found = canonical.exact_number(rebuilt["accounted_epsilon"], name="claim.accounted_epsilon")
+    if said < found - _ROUNDING or max(said, found) > canonical.exact_number(
+        rebuilt["epsilon"], name="claim.epsilon"
+    ):
+        raise IntegrityError(
+            f"claim.accounted_epsilon in {bundle.CERTIFICATE} does not follow from the files "
+            "beside it"
+        )

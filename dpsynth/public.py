@@ -73,6 +73,28 @@ def total_rho(documents: Sequence[Mapping[str, str]]) -> Fraction:
     return accounting.total_rho(events.event_from_dict(document) for document in documents)
 
 
+def total_cost(documents: Sequence[Mapping[str, str]], order: str | Fraction) -> Fraction:
+    """Return what events given as documents cost at one Renyi order, over that order.
+
+    The zCDP cost of each, and of sampled training, which has none, as much at ``order``; exact,
+    or rounded up.
+
+    Raises:
+        UnsupportedEventError: an event is unknown or malformed, or the order is out of range.
+        ValueError: the order is not above 1.
+    """
+    return accounting.total_cost(map(events.event_from_dict, documents), Fraction(order))
+
+
+def epsilon_at(rho: str | Fraction, order: str | Fraction, delta: str | Fraction) -> Fraction:
+    """Return the epsilon of costs that add up to ``rho`` at one Renyi order, rounded up.
+
+    Raises:
+        ValueError: ``delta`` is not in (0, 1), ``rho`` below 0 or the order not above 1.
+    """
+    return accounting.epsilon_at(Fraction(rho), Fraction(order), Fraction(delta))
+
+
 def total_reserved_delta(documents: Sequence[Mapping[str, str]]) -> Fraction:
     """Return the delta that events given as documents spend beside their rho, exact.
 

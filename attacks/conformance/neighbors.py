@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _NAME = "neighbors"
 _CHOICE = "exponential_selection/v1"
+_TRAINING = "sampled_gaussian/v1"
 _FAULTS = (ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
 
 
@@ -137,6 +138,9 @@ def movements(found: "Replay") -> list[Movement]:
     for paid, asked in together:
         readings, entries = list(asked), _after_known_choices(found.charged[before:paid])
         before = paid
+        if entries and entries[-1].event["kind"] == _TRAINING:
+            result += _steps(readings, entries[-1])
+            continue
         if _pays_for_scores(entries, readings=len(readings), max_rows=found.max_rows):
             # A score moves no further than the counts behind it do in sum.
             allowed = Fraction(found.max_rows)
@@ -184,6 +188,23 @@ def _paid(here: "Reading", there: "Reading", entry: "Entry") -> Movement:
         return _measured(here, there, norm="sum", allowed=allowed)
     allowed = Fraction(entry.event["l2_sensitivity_squared"])
     return _measured(here, there, norm="square", allowed=allowed)
+
+
+def _steps(readings: "Sequence[tuple[Reading, Reading]]", entry: "Entry") -> list[Movement]:
+    """Compare clipped sums, in units of the clip: one unit moves each by a length of 1 at most."""
+    result = []
+    for number, (here, there) in enumerate(readings):
+        fault = "rows were counted, and a training was paid"
+        moved = Fraction(0)
+        if here.sums is not None and there.sums is not None:
+            apart = here.sums - there.sums
+            length = float(apart @ apart)
+            moved = Fraction(length) if np.isfinite(length) else Fraction(2)
+            fault = "a training step moved further than the clip" if moved > 1 else ""
+        if number >= int(entry.event["steps"]):
+            fault = "more training steps were taken than were paid"
+        result.append(Movement(moved=moved, allowed=Fraction(1), fault=fault))
+    return result
 
 
 def _values(here: "Reading", there: "Reading", entry: "Entry") -> Movement:

@@ -61,7 +61,7 @@ def charge_of(step: Mapping[str, Any]) -> Charge:
 
 
 def noise_of(event: Mapping[str, Any], *, unit: str = "rows") -> str:
-    """Return the standard deviation of the noise in ``unit``, or what a selection spends."""
+    """Return the standard deviation of the noise, in words, or what a selection spends."""
     sigma_squared, scale = exact(event.get("sigma_squared")), exact(event.get("scale"))
     threshold, reserved = exact(event.get("threshold")), exact(event.get("delta"))
     if sigma_squared is not None and threshold is not None and reserved is not None:
@@ -73,6 +73,13 @@ def noise_of(event: Mapping[str, Any], *, unit: str = "rows") -> str:
         return f"{sqrt(sigma_squared):.3g} {unit}"
     if scale is not None:
         return f"{sqrt(2) * float(scale):.3g} {unit}"
+    rate, multiplier = exact(event.get("rate")), exact(event.get("noise_multiplier"))
+    steps = exact(event.get("steps"))
+    if rate is not None and multiplier is not None and steps is not None:
+        return (
+            f"{number(multiplier, digits=3)} clip norms, in each of {number(steps)} sums over "
+            f"samples of {number(100 * rate, digits=3)} %"
+        )
     if (epsilon := exact(event.get("epsilon"))) is not None:
         return f"choice at epsilon {number(epsilon, digits=3)}"
     return "not stated"

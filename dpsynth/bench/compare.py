@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dpsynth.bench.records import METRICS, OK, Record
+from dpsynth.bench.records import METRICS, OK, Record, metric_called
 from dpsynth.errors import UsageError
 
 LEAST_PAIRS = 10
@@ -78,8 +78,7 @@ def compare(
     Raises:
         UsageError: no such metric, or nothing to compare with one of the comparators.
     """
-    if metric not in METRICS:
-        raise UsageError(f"no metric is called {metric!r}; there are: {', '.join(METRICS)}")
+    metric_called(metric)
     done = [each for each in records if each["status"] == OK and metric in each]
     theirs = {label: _by_place(done, label, metric) for label in comparators}
     unmet = set(comparators)

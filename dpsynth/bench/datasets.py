@@ -46,6 +46,7 @@ class Dataset:
         rows: draw this many rows with replacement, always the same ones; of a table that is made
             up, how many there are.
         schema: file of declared columns; the table then comes in raw values, see ``raw.load_raw``.
+        expected_rows: what a schema would declare, for synthesizers whose plan needs it.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Dataset:
     only: str | None = None
     rows: int | None = None
     schema: str | None = None
+    expected_rows: int | None = None
 
     def __post_init__(self) -> None:
         if (self.codes is None) != (self.sizes is None):
@@ -87,7 +89,7 @@ class Dataset:
             raise UsageError(
                 f"data set {self.name!r} has a schema, with which {beside[0]} does not go"
             )
-        for name in ("bins", "rows", "columns", "values"):
+        for name in ("bins", "rows", "columns", "values", "expected_rows"):
             held = getattr(self, name)
             if held is not None and held < 1:
                 raise UsageError(f"data set {self.name!r}: {name} must be at least 1")

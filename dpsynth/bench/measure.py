@@ -1,6 +1,6 @@
 """Run the cells of a suite, each in a process of its own, and write one record for each."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -65,6 +65,7 @@ def run(
     results: Path,
     peers_folder: Path,
     retry: bool = False,
+    labels: Collection[str] | None = None,
     progress: Callable[[Step], None] = lambda _: None,
 ) -> Outcome:
     """Run what is not finished yet; append a record to ``results`` after each run.
@@ -74,6 +75,7 @@ def run(
         results: JSON lines; made if missing.
         peers_folder: where ``peers.install`` made the peers' environments.
         retry: run failed cells again, too. One whose peer was not installed always is.
+        labels: of the synthesizers to run; all where not given.
         progress: told before each run, and at the end.
 
     Raises:
@@ -83,7 +85,7 @@ def run(
     _refuse_unknown_names(suite)
     records.drop_unfinished_line(results)
     known = {each["key"]: each for each in (records.read([results]) if results.exists() else [])}
-    cells = list(suite.cells())
+    cells = [cell for cell in suite.cells() if labels is None or cell.contender.label in labels]
     pending = [cell for cell in cells if _is_pending(known.get(cell.key), retry)]
     context = {"commit": provenance.commit(), "machine": provenance.machine()}
     done = len(cells) - len(pending)
@@ -151,7 +153,12 @@ class _Parts:
         _frame(fitted).to_parquet(path, index=False)
         return Part(
             path=path,
-            facts={"sizes": dict(fitted.sizes), "ordered": list(fitted.ordered)},
+            facts={
+                "sizes": dict(fitted.sizes),
+                "ordered": list(fitted.ordered),
+                "expected_rows": cell.dataset.expected_rows,
+                "target": fitted.target,
+            },
             runner="runner_own.py",
             size={
                 "rows": fitted.rows,

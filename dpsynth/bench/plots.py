@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dpsynth.bench.growth import Axis, Point, points
-from dpsynth.bench.records import METRICS, Record
+from dpsynth.bench.records import METRICS, Record, metric_called
 from dpsynth.bench.table import FLOOR, Group, budget, groups
 from dpsynth.errors import UsageError
 
@@ -37,8 +37,7 @@ def error_plots(
     Raises:
         UsageError: no record has the metric.
     """
-    if metric not in METRICS:
-        raise UsageError(f"no metric is called {metric!r}; there are: {', '.join(METRICS)}")
+    metric_called(metric)
     made = [group for group in groups(records) if metric in group.means]
     if not made:
         raise UsageError(f"no result has {metric}")

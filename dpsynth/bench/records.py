@@ -56,6 +56,17 @@ METRICS = {
 }
 
 
+def metric_called(name: str) -> Metric:
+    """Return the metric of this name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name not in METRICS:
+        raise UsageError(f"no metric is called {name!r}; there are: {', '.join(METRICS)}")
+    return METRICS[name]
+
+
 def read(paths: Iterable[Path]) -> list[Record]:
     """Return the latest record of every run, in the order in which the runs first appear.
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from hashlib import sha256
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ class Contender:
     Args:
         name: as registered with dpsynth or known to the peer, or one of ``REFERENCES``.
         peer: the peer whose it is; our own where not given.
-        label: what tables call it; unique in the suite.
+        label: what tables call it. Several entries may have one, for other seeds at other budgets.
         settings: given to it.
         epsilon: budgets, where not those of the suite.
         seeds: seeds, where not those of the suite.
@@ -136,17 +137,28 @@ class Suite:
         listed = {contender.label for contender in self.contenders}
         floors = [Contender(name=name) for name in (RESAMPLE, INDEPENDENT) if name not in listed]
         object.__setattr__(self, "contenders", (*floors, *self.contenders))
-        for what, names in (
-            ("data set", [dataset.name for dataset in self.datasets]),
-            ("synthesizer", [contender.label for contender in self.contenders]),
-        ):
-            twice = sorted({name for name in names if names.count(name) > 1})
-            if twice:
-                raise UsageError(f"{what} {twice[0]!r} is listed twice in the suite")
+        names = [dataset.name for dataset in self.datasets]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise UsageError(f"data set {twice[0]!r} is listed twice in the suite")
+        self._refuse_twice()
         named = {name for contender in self.contenders for name in contender.datasets or ()}
         unknown = sorted(named - {dataset.name for dataset in self.datasets})
         if unknown:
             raise UsageError(f"the suite has no data set {unknown[0]!r}")
+
+    def _refuse_twice(self) -> None:
+        """Refuse one label for two things, or for the same run twice."""
+        what: dict[str, tuple[object, ...]] = {}
+        runs: set[tuple[object, ...]] = set()
+        for each in self.contenders:
+            same = (each.name, each.peer, dict(each.settings))
+            budgets = each.epsilon or self.epsilon
+            tables = each.datasets or [dataset.name for dataset in self.datasets]
+            mine = {(each.label, *at) for at in product(tables, budgets, each.seeds or self.seeds)}
+            if what.setdefault(each.label, same) != same or runs & mine:
+                raise UsageError(f"synthesizer {each.label!r} is listed twice in the suite")
+            runs |= mine
 
     def cells(self) -> Iterator[Cell]:
         """Yield every run, table by table and seed by seed, so that a part compares as well."""

@@ -69,6 +69,7 @@ _Made = TypeVar("_Made", Dataset, Contender)
 _KINDS: dict[str, tuple[type, ...]] = {
     "bins": (int,),
     "columns": (int,),
+    "expected_rows": (int,),
     "positive": (int,),
     "rows": (int,),
     "values": (int,),

@@ -127,7 +127,7 @@ def compare(
     times the comparator's mean, over enough seeds.
     """
     from dpsynth.bench import compare as comparing
-    from dpsynth.bench.records import METRICS, read
+    from dpsynth.bench.records import metric_called, read
 
     if not 0 <= tolerance < 1:
         raise UsageError("--tolerance must be a share from 0 to below 1, such as 0.02")
@@ -141,7 +141,7 @@ def compare(
         tolerance=tolerance,
         least_pairs=least_seeds,
     )
-    digits = METRICS[metric].digits + 1
+    digits = metric_called(metric).digits + 1
 
     def number(value: float | None) -> str:
         return "" if value is None else f"{value:.{digits}f}"
@@ -200,8 +200,9 @@ def table(
     """
     from dpsynth.bench import table as tables
     from dpsynth.bench.plots import error_plots
-    from dpsynth.bench.records import read
+    from dpsynth.bench.records import metric_called, read
 
+    metric_called(metric)
     records = read(results)
     text = tables.markdown(records)
     drawn = []

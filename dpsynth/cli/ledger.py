@@ -66,11 +66,10 @@ def init(
 def show(path: Existing, json: Json = False) -> None:
     """Show what was spent on a table, entry by entry, and what is left."""
     import dpsynth
-    from dpsynth.privacy.accounting import zcdp_rho
 
     with dpsynth.Ledger.open(path) as ledger:
         document = _summary(ledger)
-        entries = ledger.entries()
+        cap, entries = ledger.cap, ledger.entries()
         looks = ledger.looks()
     document["entries"] = [entry.to_dict() for entry in entries]
     document["looks"] = [dict(look) for look in looks]
@@ -82,7 +81,7 @@ def show(path: Existing, json: Json = False) -> None:
                 entry.date,
                 entry.release,
                 entry.label,
-                f"{float(zcdp_rho(entry.event)):.6f}",
+                f"{float(cap.cost(entry.event)):.6f}",
             ]
             for entry in entries
         ]
@@ -99,6 +98,7 @@ def show(path: Existing, json: Json = False) -> None:
                 f"spent  epsilon {document['spent']['epsilon_at_cap_delta']:.4f} at that delta "
                 f"({100 * document['spent']['share_of_cap']:.1f} % of the cap, in rho)",
                 f"left   rho {document['left']['rho_value']:.6f}",
+                *_order(document),
                 *_reserves(document),
                 f"looks  {len(looks)} at numbers computed from real rows outside the guarantee",
                 *(["SEEDED entries: they protect nobody"] if seeded else []),
@@ -106,6 +106,16 @@ def show(path: Existing, json: Json = False) -> None:
         )
 
     console.emit(document, as_json=json, text=text)
+
+
+def _order(document: dict[str, Any]) -> list[str]:
+    """Say what rho means where something trained."""
+    if "order" not in document["cap"]:
+        return []
+    return [
+        f"order  {document['cap']['order_value']:.2f}: training has no rho of its own, and counts "
+        "as much as rho would at this Renyi order, which the cap fixes"
+    ]
 
 
 def _reserves(document: dict[str, Any]) -> list[str]:
@@ -161,13 +171,14 @@ def _heads(folder: Path) -> list[str]:
 
 def _summary(ledger: Any) -> dict[str, Any]:
     """Return cap, spent and left of an open ledger, exact and readable."""
-    from dpsynth.privacy.accounting import epsilon_from_rho
-
     cap, spent = ledger.cap, ledger.spent
-    used = epsilon_from_rho(spent, cap.delta - cap.reserved) if spent else 0
-    kept, gone = {}, {}
+    used = ledger.spent_epsilon
+    kept: dict[str, Any] = {}
+    gone: dict[str, Any] = {}
+    if ledger.trains:
+        kept = {"order": str(cap.order), "order_value": float(cap.order)}
     if cap.reserved:
-        kept = {"reserved_delta": parse.exact_text(cap.reserved)}
+        kept |= {"reserved_delta": parse.exact_text(cap.reserved)}
         gone = {"reserved_delta": parse.exact_text(ledger.spent_delta)}
     return {
         "cap": {

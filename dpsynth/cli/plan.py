@@ -51,15 +51,19 @@ def plan(
     chosen = dpsynth.synthesizer(synthesizer, **parse.settings(settings))
     planned = chosen.plan(declared, epsilon=wanted_epsilon, delta=wanted_delta)
     document = planned.to_dict()
+    needs = planned.needs_cap
     if out is not None:
         from dpsynth.release.canonical import dumps
 
         out.write_bytes(dumps(document))
-    console.emit(document, as_json=json, text=lambda: render(document))
+    shown = dict(document)
+    if needs is not None:
+        shown["needs_cap"] = {"epsilon": str(needs.epsilon), "delta": str(needs.delta)}
+    console.emit(shown, as_json=json, text=lambda: render(shown))
 
 
 def render(document: dict[str, Any]) -> str:
-    """Return the bill of a plan document as text."""
+    """Return the bill of a plan document as text; ``needs_cap`` may stand beside it."""
     from fractions import Fraction
 
     pure = Fraction(document["delta"]) == 0
@@ -76,6 +80,9 @@ def render(document: dict[str, Any]) -> str:
             part += f", in all {100 * float(len(run) * cost / total):.1f} %"
         rows.append([label, first["phase"], f"{float(cost):.6f}", part])
     rows.append(["total", "", f"{float(total):.6f}", "100.0 %"])
+    measure = "epsilon" if pure else "rho"
+    if "order" in document:  # training has no rho: what it costs at one order shares the bill
+        measure = f"rho at order {float(Fraction(document['order'])):.2f}"
     unit = document["unit"]
     who = f"one {unit['name']}"
     if unit["column"] is not None:
@@ -90,18 +97,29 @@ def render(document: dict[str, Any]) -> str:
         )
     return "\n".join(
         [
-            console.table(
-                ["asked", "phase", "epsilon" if pure else "rho", "share"], rows, right=(2, 3)
-            ),
+            console.table(["asked", "phase", measure, "share"], rows, right=(2, 3)),
             "",
             f"claim  (epsilon {_shown(document['epsilon'])}, delta {_shown(document['delta'])})-DP "
             f"under adding or removing {who}",
             *_reserve(document),
+            *_needs(document),
             *([f"costs  rho {float(Fraction(document['rho'])):.6f} of the ledger"] if pure else []),
             f"takes  {takes}",
             "No row was read and nothing was spent.",
         ]
     )
+
+
+def _needs(document: dict[str, Any]) -> list[str]:
+    """Say which cap a ledger needs for a plan that trains."""
+    if "needs_cap" not in document:
+        return []
+    cap = document["needs_cap"]
+    return [
+        f"needs  a ledger with a cap of at least (epsilon {_shown(cap['epsilon'])}, delta "
+        f"{_shown(cap['delta'])}): a cap must hold for whatever is asked later, and counts "
+        "training higher than a plan whose scales are all fixed"
+    ]
 
 
 def _reserve(document: dict[str, Any]) -> list[str]:

@@ -1,25 +1,30 @@
-"""What events cost: zCDP rho and pure epsilon in exact fractions, and rho as (epsilon, delta).
+"""What events cost: zCDP rho and pure epsilon in exact fractions, and all of them as a claim.
 
 A claim with a delta above 0 is stated from rho. The conversion holds for every order alpha > 1, so
 floats may choose the order; the bound itself is then evaluated with 60 decimal digits and rounded
 upward. A claim with delta 0 is the exact sum of pure epsilons, and needs one of every event.
-See docs/proofs/accounting.md.
+Sampled training has no rho: a release that trains is claimed by its privacy losses, and a ledger
+counts it at one Renyi order. See docs/proofs/accounting.md.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from decimal import ROUND_CEILING, Context, Decimal, localcontext
 from fractions import Fraction
 from functools import lru_cache, singledispatch
-from math import exp, floor, frexp, log, log1p
+from math import ceil, exp, floor, frexp, log, log1p
 
 from dpsynth import _validate
 from dpsynth.errors import UnsupportedEventError
 from dpsynth.privacy.events import (
     DiscreteGaussianEvent,
     DiscreteLaplaceEvent,
+    Event,
     ExponentialSelectionEvent,
     PartitionSelectionEvent,
+    SampledGaussianEvent,
 )
+from dpsynth.privacy.renyi import epsilon_of, sampled_gaussian
 
 _DIGITS = 60
 _SLACK = Decimal(10) ** -40  # far above the error of a dozen operations at 60 digits
@@ -29,6 +34,11 @@ _PI = Decimal("3.14159265358979323846264338327950288419716939937510")  # a littl
 _LEAST_TAIL = Decimal(10) ** -100  # no tail is stated below this
 RESERVED_SHARE = Fraction(1, 2)  # of a delta, for partition selections, where there are any
 _SIGNIFICANT_BITS = 48  # of a rho that comes from (epsilon, delta)
+_COST_GRID = 10**18  # a cost at an order is rounded up to one part in so many
+MOST_ORDER = 4096  # at which the cost of training is computed: the cap of a tiny epsilon has more
+MULTIPLIER_GRID = 1024  # noise multipliers are stated in so many parts of one
+MOST_MULTIPLIER = 2**20
+_MARGIN = Fraction(1, 10**8)  # machines round differently: a plan keeps so far from its claim
 
 
 @singledispatch
@@ -73,7 +83,8 @@ def reserved_delta(event: object) -> Fraction:
     if isinstance(event, PartitionSelectionEvent):
         _check_reserve(event)
         return Fraction(event.delta)
-    zcdp_rho(event)  # refuses what it does not know
+    if not isinstance(event, SampledGaussianEvent):
+        zcdp_rho(event)  # refuses what it does not know
     return Fraction(0)
 
 
@@ -161,6 +172,7 @@ def pure_epsilon(event: object) -> Fraction | None:
 # The privacy loss of Gaussian noise has no bound: the tails of two shifted ones drift apart.
 pure_epsilon.register(DiscreteGaussianEvent, lambda _: None)
 pure_epsilon.register(PartitionSelectionEvent, lambda _: None)
+pure_epsilon.register(SampledGaussianEvent, lambda _: None)
 
 
 @pure_epsilon.register
@@ -182,11 +194,12 @@ def total_pure_epsilon(events: Iterable[object]) -> Fraction | None:
     return sum(known, Fraction(0)) if len(known) == len(costs) else None
 
 
-def least_epsilon(events: Iterable[object], delta: Fraction) -> Fraction:
+def least_epsilon(events: Iterable[Event], delta: Fraction) -> Fraction:
     """Return the least epsilon that is proven here for ``events`` at ``delta``, never too small.
 
     Args:
-        events: in the order of their charges; all kinds may be mixed.
+        events: in the order of their charges; all kinds may be mixed. Where one of them trains,
+            every scale must have been fixed before the first answer.
         delta: in [0, 1), exact. At 0 only pure events have an epsilon.
 
     Raises:
@@ -202,8 +215,153 @@ def least_epsilon(events: Iterable[object], delta: Fraction) -> Fraction:
     left = delta - total_reserved_delta(charged)
     if left <= 0:
         raise ValueError("nothing of delta is left beside what partition selections reserve")
+    trained, others = split_trained(charged)
+    if trained:
+        return _trained_epsilon(trained, others, Fraction(left))
     epsilon = epsilon_from_rho(total_rho(charged), left)
     return epsilon if pure is None else min(epsilon, pure)
+
+
+@lru_cache(maxsize=4096)
+def _trained_epsilon(
+    trained: tuple[SampledGaussianEvent, ...], others: tuple[Event, ...], delta: Fraction
+) -> Fraction:
+    """Return the lesser of two bounds, and hold both against one from below.
+
+    Raises:
+        ArithmeticError: a bound is below what an observer is known to learn, so one is wrong.
+    """
+    from dpsynth.privacy import pld
+
+    bounds = [epsilon_of(total_rho(others), trained, delta)]
+    # Noise on integers of which one moves by one is noise on one number: its losses are known.
+    scalars = [
+        Fraction(event.sigma_squared)
+        for event in others
+        if isinstance(event, DiscreteGaussianEvent)
+        and event.l2_sensitivity_squared == 1
+        and event.sigma_squared <= pld.MOST_SCALAR
+    ]
+    rest = total_rho(others) - sum(1 / (2 * each) for each in scalars)
+    with suppress(pld.UnsuitedError):
+        tight = pld.epsilon_of(trained, scalars, rest, delta)
+        bounds.append(Fraction(ceil(Fraction(tight) / Fraction(_GRID))) * Fraction(_GRID))
+    least = max(Fraction(pld.floor_of(event, delta)) for event in trained)
+    if min(bounds) < least * (1 - _MARGIN) - _MARGIN:
+        raise ArithmeticError("two accountants contradict each other: nothing can be claimed")
+    return min(bounds)
+
+
+def split_trained(
+    events: Iterable[Event],
+) -> tuple[tuple[SampledGaussianEvent, ...], tuple[Event, ...]]:
+    """Return the events of sampled training, and all others, each in their order."""
+    charged = tuple(events)
+    return (
+        tuple(event for event in charged if isinstance(event, SampledGaussianEvent)),
+        tuple(event for event in charged if not isinstance(event, SampledGaussianEvent)),
+    )
+
+
+@lru_cache(maxsize=256)
+def noise_multiplier_for(
+    *,
+    epsilon: Fraction,
+    delta: Fraction,
+    rate: Fraction,
+    steps: int,
+    others: tuple[Event, ...] = (),
+) -> Fraction:
+    """Return the least noise multiplier at which training and the rest keep to a claim together.
+
+    Args:
+        epsilon: of the claim, exact, above 0.
+        delta: of the claim, exact, in (0, 1); what ``others`` reserve of it is taken off here.
+        rate: probability of a unit in a sample, exact, in (0, 1].
+        steps: how many noisy sums the training releases.
+        others: everything else that the release is charged for.
+
+    Returns:
+        A multiple of 1/1024 at which ``least_epsilon`` is at most ``epsilon`` less 1e-8, so that
+        a verifier's machine, which rounds differently, comes to the same verdict.
+
+    Raises:
+        ValueError: the rest alone is over the claim, or no multiplier below 2**20 does.
+    """
+    allowed = epsilon - _MARGIN
+
+    def excess(units: int) -> Fraction:
+        event = SampledGaussianEvent(
+            rate=rate, noise_multiplier=Fraction(units, MULTIPLIER_GRID), steps=steps
+        )
+        return least_epsilon([*others, event], delta) - allowed
+
+    low, high = 0, MULTIPLIER_GRID
+    while excess(high) > 0:
+        low, high = high, 2 * high
+        if high > MOST_MULTIPLIER * MULTIPLIER_GRID:
+            raise ValueError(
+                "no noise is enough: the rest of the budget is over the claim, or the claim is "
+                "too small for this many steps"
+            )
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if excess(middle) > 0 else (low, middle)
+    return Fraction(high, MULTIPLIER_GRID)
+
+
+def cost_at(event: Event, order: Fraction) -> Fraction:
+    """Return what ``event`` costs at one Renyi order, over that order: its rho where it has one.
+
+    Args:
+        event: any that has a zCDP cost, or sampled training.
+        order: exact, above 1.
+
+    Returns:
+        Exact, or rounded up where the event trains. Mechanisms whose costs at ``order`` add up
+        to ``rho``, chosen adaptively or not, have a Renyi divergence of at most ``order * rho``.
+
+    Raises:
+        UnsupportedEventError: the event is unknown, or trains and the order is above 4096.
+
+    Source:
+        ``(a - 1) D_a`` is the logarithm of a moment, so convex in ``a``: between two integers it
+        is at most its chord (docs/proofs/accounting.md).
+    """
+    _validate.exact(order=order)
+    if not order > 1:
+        raise ValueError("order must be above 1")
+    if not isinstance(event, SampledGaussianEvent):
+        return zcdp_rho(event)
+    if order > MOST_ORDER:
+        raise UnsupportedEventError(
+            "a cap or claim of so small an epsilon has no room for training; choose a larger one"
+        )
+    below = floor(order)
+    share = order - below
+    chord = Fraction(0)
+    for weight, whole in ((1 - share, below), (share, below + 1)):
+        if weight and whole > 1:
+            divergence = sampled_gaussian(event.rate, event.noise_multiplier, whole)
+            chord += weight * (whole - 1) * Fraction(divergence)
+    cost = int(event.steps) * chord / ((order - 1) * order)
+    return Fraction(ceil(cost * _COST_GRID), _COST_GRID)
+
+
+def total_cost(events: Iterable[Event], order: Fraction) -> Fraction:
+    """Sum the costs of ``events`` at one Renyi order, over that order."""
+    return sum((cost_at(event, order) for event in events), Fraction(0))
+
+
+@lru_cache(maxsize=256)
+def order_of(rho: Fraction, delta: Fraction) -> Fraction:
+    """Return the Renyi order at which ``epsilon_from_rho`` states its bound, exact.
+
+    Args:
+        rho: exact, above 0.
+        delta: exact, in (0, 1).
+    """
+    return 1 + Fraction(_best_gap(rho, delta))
 
 
 def _epsilon_at(log_order: float, *, rho: float, log_inverse_delta: float) -> float:
@@ -253,13 +411,36 @@ def epsilon_from_rho(rho: Fraction, delta: Fraction) -> Fraction:
         raise ValueError("rho must be at least 0")
     if rho == 0:
         return Fraction(0)
-    log_order = _best_log_order(exp(_log_fraction(Fraction(rho))), -_log_fraction(Fraction(delta)))
+    return epsilon_at(rho, order_of(rho, delta), delta)
+
+
+def _best_gap(rho: Fraction, delta: Fraction) -> float:
+    return exp(_best_log_order(exp(_log_fraction(rho)), -_log_fraction(delta)))
+
+
+def epsilon_at(rho: Fraction, order: Fraction, delta: Fraction) -> Fraction:
+    """Return the epsilon of a Renyi divergence of ``order * rho`` at ``order``, rounded up.
+
+    Args:
+        rho: sum of costs at ``order``, exact, at least 0.
+        order: exact, above 1.
+        delta: exact, in (0, 1).
+
+    Source:
+        As for ``epsilon_from_rho``, at one order.
+    """
+    _validate.exact(rho=rho, order=order, delta=delta)
+    _validate.in_open_unit(delta=delta)
+    if rho < 0 or not order > 1:
+        raise ValueError("rho must be at least 0 and order above 1")
     with localcontext(Context(prec=_DIGITS, Emin=-999999, Emax=999999)):
-        gap = Decimal(exp(log_order))
-        order = 1 + gap
+        above = order - 1
+        gap = Decimal(above.numerator) / Decimal(above.denominator)
+        exact_order = 1 + gap
         exact_rho = Decimal(rho.numerator) / Decimal(rho.denominator)
         log_inverse_delta = Decimal(delta.denominator).ln() - Decimal(delta.numerator).ln()
-        bound = order * exact_rho + (log_inverse_delta - order.ln()) / gap + gap.ln() - order.ln()
+        bound = exact_order * exact_rho + (log_inverse_delta - exact_order.ln()) / gap
+        bound += gap.ln() - exact_order.ln()
         bound += _SLACK * (1 + abs(bound))
         epsilon = max(bound, Decimal(0)).quantize(_GRID, rounding=ROUND_CEILING)
     return Fraction(epsilon)

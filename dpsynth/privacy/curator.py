@@ -1,11 +1,12 @@
 """The curator: holds the private rows and answers only noisy questions about them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dpsynth import _validate
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.privacy.ledger import Account, Charge
 from dpsynth.privacy.mechanisms import (
@@ -24,6 +25,10 @@ from dpsynth.privacy.queries import (
 )
 from dpsynth.privacy.randomness import RandomSource
 from dpsynth.privacy.source import TableSource
+
+if TYPE_CHECKING:
+    from dpsynth.privacy.dpsgd.rule import StepRule
+    from dpsynth.privacy.dpsgd.step import PrivateGradients
 
 
 class _Sealed:
@@ -195,6 +200,43 @@ class Curator(_Sealed):
                 )
             )
         return tuple(found)
+
+    def train(
+        self, rule: "StepRule", *, label: str, engine: str = "book_keeping", most_rows: int = 16_384
+    ) -> "PrivateGradients":
+        """Pay for all steps of a training, and return what releases their noisy gradients.
+
+        Batches, clipping and noise come as one object: nobody hands in a sampler. Unused steps
+        are not refunded.
+
+        Args:
+            rule: sampling rate, noise, clip and number of steps, from public facts alone.
+            label: public name for the ledger.
+            engine: how per-unit gradients are clipped: "book_keeping", or "ghost" or "hooks" of
+                opacus, or "per_unit", a loop.
+            most_rows: of a part of a batch that is in memory at a time.
+
+        Raises:
+            UnknownNameError: no engine has that name.
+            BudgetExceededError: the ledger cannot pay; no row was read.
+            ImportError: torch is not installed; nothing was charged.
+        """
+        # Before the charge: what is not installed must cost nothing.
+        from dpsynth.privacy.dpsgd.engines import engine_of
+        from dpsynth.privacy.dpsgd.step import PrivateGradients
+
+        chosen = engine_of(engine)
+        _validate.positive(most_rows=most_rows)
+        # The same order as in measure(), and for the same reason.
+        self.account.charge([Charge(event=rule.event(self.unit), label=label)])
+        return PrivateGradients(
+            self.__source.unit_rows(),
+            max_rows=self.unit.max_rows,
+            rule=rule,
+            engine=chosen,
+            rng=self.__rng,
+            most_rows=most_rows,
+        )
 
     def closed(self, values: Mapping[str, Sequence[str]], domain: Domain) -> "Curator":
         """Return a curator over ``domain``, where open columns have codes for ``values``.

@@ -29,23 +29,34 @@ from dpsynth.errors import (
     BudgetExceededError,
     IntegrityError,
     LedgerMissingError,
+    UnsupportedEventError,
     UsageError,
 )
 from dpsynth.privacy.accounting import (
     MOST_EPSILON,
     RESERVED_SHARE,
+    cost_at,
+    epsilon_at,
     epsilon_from_rho,
+    least_epsilon,
+    order_of,
     reserved_delta,
     rho_from_epsilon,
+    split_trained,
     total_reserved_delta,
-    total_rho,
     zcdp_rho,
 )
-from dpsynth.privacy.events import Event, event_from_dict, event_to_dict
+from dpsynth.privacy.events import (
+    Event,
+    SampledGaussianEvent,
+    event_from_dict,
+    event_to_dict,
+)
 
 FORMAT = "dpsynth-ledger/1"
 EXTRACT_FORMAT = "dpsynth-ledger-extract/1"
 _BUSY_SECONDS = 60.0
+_CAP_GRID = 1000  # a cap that is asked for is stated in so many parts of one
 Number = Fraction | int | float | str  # as a person writes it; a float stands for its text
 
 _TABLES = """
@@ -197,9 +208,71 @@ class Cap:
         """The filter: while the sum of rho stays below, (epsilon, delta) holds (DESIGN, law 2)."""
         return rho_from_epsilon(Fraction(self.epsilon), Fraction(self.delta - self.reserved))
 
+    @property
+    def order(self) -> Fraction:
+        """The one Renyi order at which releases that train are counted; fixed by the cap alone."""
+        return order_of(self.rho, Fraction(self.delta - self.reserved))
+
+    def cost(self, *events: Event) -> Fraction:
+        """Return what the filter counts ``events`` as, together: rho, or as much at the order.
+
+        Costs at one order add up under full adaptivity (Feldman and Zrnic 2021), and while their
+        sum is at most the cap's rho, the cap's (epsilon, delta) holds: docs/proofs/accounting.md.
+
+        Raises:
+            UnsupportedEventError: an event is unknown, or trains under too small a cap.
+        """
+        trained, others = split_trained(events)
+        cost = sum((zcdp_rho(event) for event in others), Fraction(0))
+        return cost + sum((cost_at(event, self.order) for event in trained), Fraction(0))
+
+    def epsilon_of(self, cost: Fraction, *, trains: bool) -> Fraction:
+        """Return the epsilon that ``cost`` comes to at the delta of this cap, rounded up.
+
+        Args:
+            cost: sum of what the filter counted, exact.
+            trains: whether anything in it was training: only the cap's order then holds.
+        """
+        delta = Fraction(self.delta - self.reserved)
+        if trains and cost:
+            return epsilon_at(cost, self.order, delta)
+        return epsilon_from_rho(cost, delta)
+
     def for_selections(self) -> "Cap":
         """Return the cap of a table whose releases may select the values of open columns."""
         return replace(self, reserved=self.delta * RESERVED_SHARE)
+
+
+def least_cap(events: Sequence[Event], delta: Fraction) -> Cap:
+    """Return about the least cap of a table that pays for ``events`` alone.
+
+    Args:
+        events: of one release.
+        delta: of the cap, exact, in (0, 1).
+
+    Returns:
+        A cap whose epsilon is a multiple of 1/1000 and whose rho is at least the cost of
+        ``events`` at its own order; its delta is split where ``events`` select values.
+    """
+    bare = Cap(epsilon=Fraction(1, _CAP_GRID), delta=delta)
+    if total_reserved_delta(events):
+        bare = bare.for_selections()
+
+    def pays(units: int) -> bool:
+        cap = replace(bare, epsilon=Fraction(units, _CAP_GRID))
+        try:
+            return cap.cost(*events) <= cap.rho
+        except (UnsupportedEventError, ValueError):  # so small that it has no room for anything
+            return False
+
+    high = ceil(least_epsilon(events, delta) * _CAP_GRID)  # no filter costs less than a claim
+    low = high - 1
+    while not pays(high):
+        low, high = high, high + high // 16 + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if pays(middle) else (middle, high)
+    return replace(bare, epsilon=Fraction(high, _CAP_GRID))
 
 
 def _cap(epsilon: Number, delta: Number) -> Cap:
@@ -349,7 +422,8 @@ class Ledger:
         if not known and fresh and fresh[0].previous != self._origin:
             raise IntegrityError(f"{self.name} does not begin where it was made")
         self._known.extend(fresh)
-        self._spent += total_rho(entry.event for entry in fresh)
+        if fresh:
+            self._spent += self._cap_after(self._known[0].event).cost(*(e.event for e in fresh))
         self._spent_delta += total_reserved_delta(entry.event for entry in fresh)
         return tuple(self._known)
 
@@ -358,9 +432,19 @@ class Ledger:
 
     @property
     def spent(self) -> Fraction:
-        """Sum of the charges, in rho, exact."""
+        """Sum of the charges, in rho or as much at the cap's order, exact."""
         self.entries()
         return self._spent
+
+    @property
+    def trains(self) -> bool:
+        """Whether any charge is for sampled training, so that ``spent`` is at the cap's order."""
+        return bool(split_trained(entry.event for entry in self.entries())[0])
+
+    @property
+    def spent_epsilon(self) -> Fraction:
+        """What the charges come to at the cap's delta, rounded up; 0 where there are none."""
+        return self.cap.epsilon_of(self.spent, trains=self.trains)
 
     @property
     def spent_delta(self) -> Fraction:
@@ -445,30 +529,46 @@ class Ledger:
     # -- spending -------------------------------------------------------------------------------
 
     def open_release(
-        self, *, rho: Fraction, seeded: bool, reserved: Fraction = Fraction(0)
+        self,
+        *,
+        rho: Fraction,
+        seeded: bool,
+        reserved: Fraction = Fraction(0),
+        trained: Sequence[SampledGaussianEvent] = (),
     ) -> "Account":
-        """Begin a release that may spend up to ``rho``. Charges nothing yet.
+        """Begin a release that may spend up to ``rho``, and train. Charges nothing yet.
 
         Args:
-            rho: of the plan, exact.
+            rho: of everything in the plan that has a zCDP cost, exact.
             seeded: whether the noise comes from a known seed.
             reserved: the delta that the plan sets aside for partition selections, which come
                 first in a release; exact.
+            trained: the sampled training in the plan, which is counted at the cap's order.
 
         Raises:
             BudgetExceededError: less than that is left; no row was read, nothing was charged.
         """
         _validate.exact(rho=rho, reserved=reserved)
-        _validate.positive(rho=rho)
         cap = self.cap
         if reserved and not self._known:
             cap = self._cap.for_selections()
-        self._require(cap, "this release", cost=rho, reserve=reserved)
+        allowed = rho + cap.cost(*trained)
+        _validate.positive(rho=allowed)
+        if rho < 0:
+            raise ValueError("rho must be at least 0")
+        self._require(cap, "this release", cost=allowed, reserve=reserved, trains=bool(trained))
         return Account(
-            self, release=secrets.token_hex(8), rho=rho, seeded=seeded, reserved=reserved
+            self,
+            release=secrets.token_hex(8),
+            rho=allowed,
+            seeded=seeded,
+            reserved=reserved,
+            cap=cap,
         )
 
-    def _require(self, cap: Cap, what: str, *, cost: Fraction, reserve: Fraction) -> None:
+    def _require(
+        self, cap: Cap, what: str, *, cost: Fraction, reserve: Fraction, trains: bool
+    ) -> None:
         """Raise BudgetExceededError unless ``cap`` has room for one more cost, in both parts."""
         left, left_delta = cap.rho - self._spent, cap.reserved - self._spent_delta
         if reserve > left_delta:
@@ -480,21 +580,23 @@ class Ledger:
                 "declare the values of those columns"
             )
         if cost > left:
-            raise self._refusal(what, cap, cost=cost, left=left)
+            raise self._refusal(what, cap, cost=cost, left=left, trains=trains)
 
     def _charge(
         self, charges: Sequence[Charge], *, release: str, seeded: bool
     ) -> tuple[LedgerEntry, ...]:
         """Append ``charges`` in one exclusive transaction, or raise and leave the ledger alone."""
-        cost = total_rho(charge.event for charge in charges)
+        events = [charge.event for charge in charges]
         made = []
         with self._exclusive():
             entries = self.entries()
+            cap = self._cap_after(entries[0].event if entries else events[0])
             self._require(
-                self._cap_after(entries[0].event if entries else charges[0].event),
+                cap,
                 charges[0].label,
-                cost=cost,
-                reserve=total_reserved_delta(charge.event for charge in charges),
+                cost=cap.cost(*events),
+                reserve=total_reserved_delta(events),
+                trains=bool(split_trained(events)[0]),
             )
             previous = entries[-1].digest if entries else self._origin
             for index, charge in enumerate(charges, start=len(entries)):
@@ -517,10 +619,16 @@ class Ledger:
         return tuple(made)
 
     def _refusal(
-        self, what: str, cap: Cap, *, cost: Fraction, left: Fraction
+        self, what: str, cap: Cap, *, cost: Fraction, left: Fraction, trains: bool
     ) -> BudgetExceededError:
         advice = "This table's budget is used up: no further release can be made of it."
-        if left > 0:
+        if left > 0 and trains:
+            advice = (
+                "A release that trains a network costs more of a cap than it claims, because its "
+                "claim holds for scales fixed in a plan and a cap must hold for all that may come: "
+                "dpsynth plan says which cap it needs. To go on, ask for a smaller epsilon."
+            )
+        elif left > 0:
             # Rounded down to three digits, so that the advice itself is within the budget.
             epsilon = epsilon_from_rho(left, cap.delta - cap.reserved)
             largest = Fraction(int(epsilon * 1000), 1000)
@@ -585,9 +693,17 @@ class Account:
     """One release's share of a ledger: the only way to spend from it."""
 
     def __init__(
-        self, ledger: Ledger, *, release: str, rho: Fraction, seeded: bool, reserved: Fraction
+        self,
+        ledger: Ledger,
+        *,
+        release: str,
+        rho: Fraction,
+        seeded: bool,
+        reserved: Fraction,
+        cap: Cap,
     ) -> None:
         self._ledger = ledger
+        self._cap = cap
         self.release = release
         self.rho = rho
         self.reserved = reserved
@@ -601,8 +717,8 @@ class Account:
 
     @property
     def spent(self) -> Fraction:
-        """Sum of this release's charges, in rho, exact."""
-        return total_rho(entry.event for entry in self._entries)
+        """Sum of this release's charges, in rho or as much at the cap's order, exact."""
+        return self._cap.cost(*(entry.event for entry in self._entries))
 
     @property
     def left(self) -> Fraction:
@@ -617,7 +733,7 @@ class Account:
         """
         if not charges:
             return ()
-        cost = sum((zcdp_rho(charge.event) for charge in charges), Fraction(0))
+        cost = self._cap.cost(*(charge.event for charge in charges))
         reserve = total_reserved_delta(charge.event for charge in charges)
         before = total_reserved_delta(entry.event for entry in self._entries)
         if before + reserve > self.reserved:
@@ -641,11 +757,14 @@ class Account:
 
         Public: holds neither the table's key nor its identity nor anybody's look.
         """
-        cap, spent = self._ledger.cap, self.spent
+        cap = self._ledger.cap
+        spent = cap.cost(*(entry.event for entry in self._entries))
         last = self._entries[-1].index if self._entries else -1
         past = [entry.event for entry in self._ledger if entry.index <= last]
-        after = total_rho(past)
+        after = cap.cost(*past)
         shown = {"epsilon": str(cap.epsilon), "delta": str(cap.delta), "rho": str(cap.rho)}
+        if split_trained(past)[0]:
+            shown["order"] = str(cap.order)
         reserves: dict[str, object] = {}
         if cap.reserved:
             delta = total_reserved_delta(entry.event for entry in self._entries)

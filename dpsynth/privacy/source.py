@@ -1,7 +1,8 @@
 """What an engine that holds the rows must offer to the curator."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +10,26 @@ from numpy.typing import NDArray
 from dpsynth.domain import Domain
 
 
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class UnitRows:
+    """Bounded rows with the unit of each, for the kernel to train on and for nobody else.
+
+    Attributes:
+        codes: shape ``(rows, columns)``, int64, in the order of the domain.
+        units: shape ``(rows,)``, int64: whose row each is, numbered from 0 without a gap.
+    """
+
+    codes: NDArray[np.int64]
+    units: NDArray[np.int64]
+
+    def exact(self, sums: dict[str, Any], *, clip: float) -> dict[str, Any]:
+        """Return the clipped sums of a batch as they are; a recorder of made-up rows notes them."""
+        del clip
+        return sums
+
+
 class TableSource(Protocol):
-    """Rows that were coded and bounded, able to count themselves and nothing else."""
+    """Rows that were coded and bounded, able to count themselves and little else."""
 
     @property
     def domain(self) -> Domain:
@@ -48,4 +67,8 @@ class TableSource(Protocol):
         Each gets a code after the declared levels, in the order given; the codes behind those move
         up. Other columns keep their codes, and all lose what they held of undeclared values.
         """
+        ...
+
+    def unit_rows(self) -> UnitRows:
+        """Return the rows themselves, unit by unit: to ``Curator.train``, which has paid."""
         ...

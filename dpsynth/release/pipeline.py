@@ -161,7 +161,7 @@ def make_release(
     gate = find_gate()
     gate.check_policy(policy)
     with Ledger.open(ledger) as book:
-        account = book.open_release(rho=plan.rho, reserved=plan.reserved_delta, seeded=False)
+        account = plan.open(book)
         fingerprint, is_new = gate.check_key(key)
         if is_new:
             warnings.append(f"a signing key of your own was made; its fingerprint is {fingerprint}")

@@ -14,6 +14,7 @@ from dpsynth.encoding.codec import base_domain, smallest_unsigned
 from dpsynth.encoding.table import encode_table
 from dpsynth.encoding.undeclared import Undeclared
 from dpsynth.privacy.bounding import bound_rows, content_digests, control_coin, person_digests
+from dpsynth.privacy.source import UnitRows
 from dpsynth.sources.batches import Batches, count_rows
 from dpsynth.sources.persons import person_numbers
 from dpsynth.sources.structure import check_columns
@@ -98,7 +99,7 @@ class FrameSource:
         codes = dict(self.__codes)
         for name, released in values.items():
             codes[name] = self.__undeclared[name].recoded(codes[name], released)
-        return FrameSource(codes, domain)
+        return FrameSource(codes, domain, units=self.__units)
 
     def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> "FrameSource":
         """Return the same rows with codes regrouped: ``groups[column][code]`` is the new code."""
@@ -109,7 +110,14 @@ class FrameSource:
             else column
             for name, column in self.__codes.items()
         }
-        return FrameSource(codes, domain)
+        return FrameSource(codes, domain, units=self.__units)
+
+    def unit_rows(self) -> UnitRows:
+        """Return the rows, and the unit of each."""
+        codes = np.column_stack(list(self.__codes.values())).astype(np.int64)
+        if self.__units is None:
+            return UnitRows(codes=codes, units=np.arange(len(codes)))
+        return UnitRows(codes=codes, units=np.unique(self.__units, return_inverse=True)[1])
 
     def __repr__(self) -> str:
         return f"FrameSource({', '.join(self.domain.columns)})"

@@ -245,7 +245,7 @@ class Synthesizer(ABC):
         if self.prior is not None:
             self.prior.require_public(table)
         with open_ledger(ledger) as book:
-            account = book.open_release(rho=plan.rho, reserved=plan.reserved_delta, seeded=False)
+            account = plan.open(book)
             prepared = prepare(table, schema, key=book.keyed, control=control_share(control))
             return self.fit_prepared(prepared, schema=schema, plan=plan, account=account)
 

@@ -23,7 +23,7 @@ from dpsynth.privacy.accounting import epsilon_from_rho
 from dpsynth.privacy.events import PartitionSelectionEvent, event_to_dict
 from dpsynth.privacy.ledger import Ledger
 from dpsynth.privacy.randomness import SeededRandom
-from dpsynth.privacy.source import TableSource
+from dpsynth.privacy.source import TableSource, UnitRows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,6 +54,8 @@ class Reading:
         paid: ledger entries that were on record when the rows were read.
         texts: the values that were counted, where an open column was asked for its values; then
             ``counts`` has one number each.
+        sums: of a training step, the clipped sums of all parameters in a row, in units of the
+            clip, float64; then ``counts`` is empty and ``clique`` names all columns.
     """
 
     clique: tuple[str, ...]
@@ -61,6 +63,26 @@ class Reading:
     counts: NDArray[np.int64]
     paid: int
     texts: tuple[str, ...] | None = None
+    sums: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class _Watched(UnitRows):
+    """Rows whose clipped sums are shown to a recorder, which says what to answer."""
+
+    answer: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+    def exact(self, sums: dict[str, Any], *, clip: float) -> dict[str, Any]:
+        """Return what the recorder answers to the sums, in their shapes."""
+        flat = np.concatenate([each.double().flatten().numpy() for each in sums.values()])
+        answered = iter(np.split(self.answer(flat / clip) * clip, _ends(sums)))
+        return {
+            name: each.new_tensor(next(answered)).reshape(each.shape) for name, each in sums.items()
+        }
+
+
+def _ends(sums: Mapping[str, Any]) -> NDArray[np.int64]:
+    return np.cumsum([each.numel() for each in sums.values()])[:-1]
 
 
 class RecordingSource:
@@ -98,6 +120,24 @@ class RecordingSource:
     def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> "RecordingSource":
         """Return the same rows with codes regrouped, on the same tape."""
         return RecordingSource(self._source.coarsened(groups), paid=self._paid, tape=self.tape)
+
+    def unit_rows(self) -> UnitRows:
+        """Return the rows, and note the clipped sums of every training step."""
+        rows = self._source.unit_rows()
+        return _Watched(codes=rows.codes, units=rows.units, answer=self._answered)
+
+    def _answered(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        self.tape.append(self._step(sums))
+        return sums
+
+    def _step(self, sums: NDArray[np.float64]) -> Reading:
+        return Reading(
+            clique=self.domain.columns,
+            shape=(sums.size,),
+            counts=np.zeros(0, dtype=np.int64),
+            paid=self._paid(),
+            sums=sums,
+        )
 
     def _note(self, clique: tuple[str, ...], *, values: bool = False) -> Reading:
         texts: tuple[str, ...] | None = None
@@ -145,13 +185,23 @@ class ReplayingSource(RecordingSource):
         return then.texts or (), then.counts
 
     def _recalled(self, clique: tuple[str, ...], *, values: bool = False) -> Reading:
-        place = len(self.tape)
-        mine = self._note(clique, values=values)
+        return self._matched(self._note(clique, values=values))
+
+    def _answered(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the recorded sums of the same place in the sequence, as ``count`` does."""
+        mine = self._step(sums)
+        self.tape.append(mine)
+        then = self._matched(mine).sums
+        assert then is not None, "a step is only matched with a step"
+        return then
+
+    def _matched(self, mine: Reading) -> Reading:
+        place = len(self.tape) - 1
         if place >= len(self._recorded):
             raise DivergedError("the neighbor's rows were read more often")
         then = self._recorded[place]
         if _asked(then) != _asked(mine):
-            raise DivergedError(f"another question was asked of the neighbor's rows: {clique}")
+            raise DivergedError(f"another question was asked of the neighbor's rows: {mine.clique}")
         return then
 
     def closed(self, values: Mapping[str, Sequence[str]], domain: Domain) -> "ReplayingSource":
@@ -174,7 +224,8 @@ class ReplayingSource(RecordingSource):
 
 
 def _asked(reading: Reading) -> tuple[object, ...]:
-    return reading.clique, reading.shape, reading.paid, reading.texts is None
+    kind = (reading.texts is None, reading.sums is None)
+    return reading.clique, reading.shape, reading.paid, kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -309,7 +360,7 @@ def _fit(
     cap = epsilon_from_rho(2 * plan.rho, _CAP_DELTA)
     cap_delta = 2 * max(plan.reserved_delta, _CAP_DELTA)
     with Ledger.in_memory(cap_epsilon=cap, cap_delta=cap_delta) as ledger:
-        account = ledger.open_release(rho=plan.rho, reserved=plan.reserved_delta, seeded=True)
+        account = plan.open(ledger, seeded=True)
         prepared: Prepared = prepare(table, schema, key=_key)
         source = wrapped(prepared.source, lambda: len(account.entries))
         model = synthesizer.fit_prepared(

@@ -19,7 +19,7 @@ from dpsynth.privacy.accounting import epsilon_from_rho
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.ledger import Ledger
 from dpsynth.privacy.randomness import SeededRandom
-from dpsynth.privacy.source import TableSource
+from dpsynth.privacy.source import TableSource, UnitRows
 
 Codes = Mapping[str, NDArray[np.int64]]
 
@@ -62,6 +62,11 @@ class GeneratedSource:
         codes = {name: groups[name][held] for name, held in self._codes.items() if name in groups}
         return GeneratedSource({**self._codes, **codes}, domain)
 
+    def unit_rows(self) -> UnitRows:
+        """Return the rows, each a unit of its own."""
+        codes = np.column_stack([self._codes[name] for name in self.domain.columns])
+        return UnitRows(codes=codes, units=np.arange(len(codes)))
+
 
 class UnreadableSource:
     """A source that fails when anybody counts: for what must work without rows."""
@@ -90,6 +95,10 @@ class UnreadableSource:
     def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> NoReturn:
         """Fail."""
         raise AssertionError(f"rows were read: {', '.join(groups)}")
+
+    def unit_rows(self) -> NoReturn:
+        """Fail."""
+        raise AssertionError("rows were read")
 
 
 def curator_over(

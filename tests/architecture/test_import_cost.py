@@ -11,6 +11,15 @@ TRIES = 8  # the best of a few: other work on the machine must not decide
 
 IMPORT = "import dpsynth"
 HELP = "from dpsynth.cli.app import main; assert main(['--help']) == 0"
+# All that a plan needs, and all that a recipient of a release does.
+ALL_BUT_FITTING = """
+import dpsynth, dpsynth.cli.app, dpsynth.privacy.curator, dpsynth.privacy.accounting
+from dpsynth.synthesizers import registry
+for name in registry.BUILT_IN:
+    registry.get(name)()
+for name in dpsynth.__all__:
+    getattr(dpsynth, name)
+"""
 
 PROBE = """
 import json, sys, time
@@ -39,6 +48,12 @@ def test_cost(statement, limit):
         if fastest < limit / 2:
             break
     assert fastest < limit
+
+
+def test_torch_waits_until_something_trains():
+    """It need not be installed for this test to fail: an import of what is absent stops the run."""
+    _, loaded = probe(ALL_BUT_FITTING)
+    assert "torch" not in loaded
 
 
 def test_the_probe_sees_a_heavy_import():

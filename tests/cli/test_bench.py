@@ -297,6 +297,16 @@ def test_results_are_refused_where_they_cannot_be(bench, run, folder):
     assert run(*words, "--least-seeds", "1").code == 2
 
 
+@pytest.mark.parametrize(
+    "command", [["table"], ["compare", "--challenger", "a", "--comparator", "b"]]
+)
+def test_a_metric_that_there_is_not_is_refused(command, run, tmp_path):
+    (tmp_path / "none.jsonl").touch()
+    result = run("bench", *command, str(tmp_path / "none.jsonl"), "--metric", "tvd9")
+    assert result.code == 2
+    assert "no metric is called 'tvd9'; there are: tvd1, " in result.err
+
+
 def test_a_line_that_a_crash_left_is_run_again(bench, folder):
     first = bench("--json", epsilon="1", seeds="[100]")
     path = folder / "results.jsonl"

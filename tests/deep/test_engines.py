@@ -2,12 +2,12 @@
 
 import pytest
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip("torch", reason="needs torch: pip install dpsynth[deep]")
 
 from torch import nn
 
+from dpsynth.layers import MaskedLinear
 from dpsynth.privacy.dpsgd.engines import BookKeeping, Ghost, Hooks, PerUnit, Units
-from dpsynth.privacy.dpsgd.layers import MaskedLinear
 
 WIDTH, CODES, COLUMNS = 12, 7, 4
 CLIPS = [0.1, 1.0, 10.0, 1e6]

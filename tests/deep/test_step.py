@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip("torch", reason="needs torch: pip install dpsynth[deep]")
 
 from torch import nn
 
@@ -14,7 +14,9 @@ from dpsynth.privacy.dpsgd.batches import PoissonBatches
 from dpsynth.privacy.dpsgd.engines import BookKeeping
 from dpsynth.privacy.dpsgd.noise import standard_normals
 from dpsynth.privacy.dpsgd.step import PrivateGradients, StepRule
+from dpsynth.privacy.dpsgd.stream import KeyedStream
 from dpsynth.privacy.randomness import SeededRandom
+from dpsynth.privacy.source import UnitRows
 
 FALSE_ALARM = 1e-6  # of every statistical test here
 
@@ -32,14 +34,17 @@ def rule(**changed):
     )
 
 
+def stream(seed):
+    return KeyedStream.fresh(SeededRandom(seed))
+
+
 def loss(model, rows):
     return model(rows.float()).sum(1) * rows[:, 0]
 
 
 def gradients(rows, units, *, max_rows, seed=1, **changed):
     return PrivateGradients(
-        rows,
-        units,
+        UnitRows(codes=rows, units=units),
         max_rows=max_rows,
         rule=rule(**changed),
         engine=BookKeeping(),
@@ -52,7 +57,7 @@ def flat(sums):
 
 
 def test_normals_have_the_normal_law():
-    found = standard_normals(200_000, SeededRandom(3))
+    found = standard_normals(200_000, stream(3), step=0).numpy()
     assert stats.kstest(found, "norm").pvalue > FALSE_ALARM
     for wrong in (0.97, 1.03):
         assert stats.kstest(found * wrong, "norm").pvalue < FALSE_ALARM
@@ -60,10 +65,10 @@ def test_normals_have_the_normal_law():
 
 def test_the_size_of_a_batch_is_binomial_and_units_join_alone():
     units = np.repeat(np.arange(60), 2)
-    batches = PoissonBatches(units, max_rows=3, rate=Fraction(1, 4), rng=SeededRandom(5))
+    batches = PoissonBatches(units, max_rows=3, rate=Fraction(1, 4), stream=stream(5))
     joined = np.zeros((4_000, 60), dtype=bool)
-    for each in joined:
-        slots = batches.draw()
+    for step, each in enumerate(joined):
+        slots = batches.draw(step)
         assert slots.shape[1] == 3
         assert (slots[:, 2] == -1).all()
         assert (units[slots[:, 0]] == units[slots[:, 1]]).all()
@@ -121,8 +126,7 @@ def test_parts_of_a_batch_share_one_noise():
     net = nn.Linear(4, 3)
     whole = gradients(rows, units, max_rows=1).release(net, loss)
     parts = PrivateGradients(
-        rows,
-        units,
+        UnitRows(codes=rows, units=units),
         max_rows=1,
         rule=rule(),
         engine=BookKeeping(),
@@ -171,6 +175,6 @@ def test_a_rule_that_protects_nobody_is_refused(wrong, error):
 def test_units_that_are_not_bounded_are_refused():
     for units, most in ((np.array([0, 0, 0]), 2), (np.array([0, 2]), 2)):
         with pytest.raises(ValueError, match="at most max_rows rows"):
-            PoissonBatches(units, max_rows=most, rate=Fraction(1, 2), rng=SeededRandom(1))
+            PoissonBatches(units, max_rows=most, rate=Fraction(1, 2), stream=stream(1))
     with pytest.raises(ValueError, match="rate"):
-        PoissonBatches(np.array([0]), max_rows=1, rate=Fraction(0), rng=SeededRandom(1))
+        PoissonBatches(np.array([0]), max_rows=1, rate=Fraction(0), stream=stream(1))

@@ -53,6 +53,16 @@ def test_the_grid_has_the_floors_and_each_its_own_budgets_and_seeds(tmp_path):
     assert {cell.delta for cell in suite.cells()} == {None, "1e-09"}
 
 
+def test_a_synthesizer_may_have_other_seeds_at_other_budgets(tmp_path):
+    again = '\n[[synthesizers]]\nname = "aim"\npeer = "dpmm"\n'
+    apart = SUITE + "epsilon = 1\n" + again + "epsilon = 3\nseeds = [7]\n"
+    cells = [(c.epsilon, c.seed) for c in read(tmp_path, apart).cells() if c.contender.peer]
+    assert sorted(cells) == [("1", 100), ("1", 101), ("1", 102), ("3", 7)]
+    for more in ("", "epsilon = 0.1\nseeds = [102]\n", "epsilon = 3\nsettings = { n = 1 }\n"):
+        with pytest.raises(UsageError, match="'dpmm-aim' is listed twice"):
+            read(tmp_path, SUITE + again + more)
+
+
 def test_a_suite_may_do_without_a_delta(tmp_path):
     suite = read(tmp_path, SUITE.replace("1e-9", "0"))
     assert {cell.delta for cell in suite.cells()} == {None, "0"}

@@ -9,7 +9,7 @@ from dp_accounting.rdp import RdpAccountant
 
 from dpsynth.privacy.accounting import epsilon_from_rho
 from dpsynth.privacy.events import SampledGaussianEvent, event_from_dict, event_to_dict
-from dpsynth.privacy.renyi import ORDERS, epsilon_of, noise_multiplier_for, sampled_gaussian
+from dpsynth.privacy.renyi import ORDERS, epsilon_of, sampled_gaussian
 
 DELTA = Fraction(1, 10**5)
 TRAININGS = [
@@ -67,22 +67,6 @@ def test_costs_add_up_whatever_their_order():
     assert both > epsilon_of(Fraction(1, 100), [first], DELTA)
     twice = epsilon_of(Fraction(0), [event(steps=200)], DELTA)
     assert epsilon_of(Fraction(0), [event(), event()], DELTA) == twice
-
-
-@pytest.mark.parametrize("rho", [Fraction(0), Fraction(3, 1000)])
-def test_the_noise_multiplier_is_the_least_that_keeps_the_claim(rho):
-    asked = {"rate": Fraction(1, 8), "steps": 300}
-    found = noise_multiplier_for(epsilon=Fraction(1), delta=DELTA, rho=rho, **asked)
-    spent = [epsilon_of(rho, [event(noise_multiplier=m, **asked)], DELTA) for m in
-             (found, found - Fraction(1, 1024))]  # fmt: skip
-    assert spent[0] <= 1 < spent[1]
-
-
-def test_a_claim_that_the_rest_has_spent_is_refused():
-    with pytest.raises(ValueError, match="no noise is enough"):
-        noise_multiplier_for(
-            epsilon=Fraction(1), delta=DELTA, rho=Fraction(1), rate=Fraction(1, 8), steps=3
-        )
 
 
 @pytest.mark.parametrize(

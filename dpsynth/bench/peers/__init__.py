@@ -68,7 +68,7 @@ PEERS = {
         Peer(
             name="smartnoise-synth",
             runner="runner_smartnoise.py",
-            synthesizers=("aim", "mst", "mwem"),
+            synthesizers=("aim", "dpctgan", "mst", "mwem", "patectgan"),
             license="MIT",
         ),
     )

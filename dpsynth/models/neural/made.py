@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dpsynth.privacy.dpsgd.layers import MaskedLinear
+from dpsynth.layers import MaskedLinear
 
 _AT_ONCE = 16_384  # rows of a draw
 
 
-class Made(nn.Module):  # type: ignore[misc]  # torch is not there when types are checked
+class Made(nn.Module):  # type: ignore[misc]  # torch is Any to mypy
     """One hidden layer and a direct path, masked so that no column sees itself or a later one.
 
     Starts as the product of its columns: the output biases are the logarithms of their shares,

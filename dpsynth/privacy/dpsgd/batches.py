@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpsynth import _validate
-from dpsynth.privacy.randomness import RandomSource
+from dpsynth.privacy.dpsgd.stream import BATCH, KeyedStream
 
 
 class PoissonBatches:
@@ -20,11 +20,11 @@ class PoissonBatches:
             without a gap.
         max_rows: the most rows that a unit has; a unit with more is refused.
         rate: probability of a unit in a batch, exact, in (0, 1].
-        rng: source of the coins.
+        stream: of the coins; unit i of a step has the i-th word.
     """
 
     def __init__(
-        self, units: NDArray[np.int64], *, max_rows: int, rate: Fraction, rng: RandomSource
+        self, units: NDArray[np.int64], *, max_rows: int, rate: Fraction, stream: KeyedStream
     ) -> None:
         _validate.exact(rate=rate)
         if not 0 < rate <= 1:
@@ -34,15 +34,15 @@ class PoissonBatches:
             raise ValueError("units must be numbered without a gap and have at most max_rows rows")
         self._units = sizes.size
         self._rate = rate
-        self._rng = rng
+        self._stream = stream
         # Every unit has max_rows slots, whatever it holds: shapes then tell nothing of sizes.
         order = np.argsort(units, kind="stable")
         starts = np.cumsum(sizes) - sizes
         self._slots = np.full((sizes.size, max_rows), -1, dtype=np.int64)
         self._slots[units[order], np.arange(units.size) - np.repeat(starts, sizes)] = order
 
-    def draw(self) -> NDArray[np.int64]:
-        """Return the next batch.
+    def draw(self, step: int) -> NDArray[np.int64]:
+        """Return the batch of a step.
 
         Returns:
             Shape ``(units in the batch, max_rows)``, int64: the rows of each unit, -1 where it has
@@ -50,6 +50,6 @@ class PoissonBatches:
         """
         # A word below rate * 2**64, rounded down: at most the stated probability.
         below = int(self._rate * 2**64)
-        words = self._rng.words(self._units)
+        words = self._stream.words(self._units, purpose=BATCH, step=step)
         inside = np.ones(self._units, dtype=np.bool_) if below == 2**64 else words < below
         return self._slots[inside]

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from dpsynth.errors import UnknownNameError
 from dpsynth.privacy.dpsgd.layers import SUPPORTED, gradients_of
 
 Loss = Callable[[nn.Module, Tensor], Tensor]
@@ -187,6 +188,26 @@ class Ghost:
             finite = Units(rows=units.rows[kept], present=units.present[kept])
             return self.clipped_sums(model, loss, finite, clip=clip)
         return dict(zip(trainable, gradients, strict=True))
+
+
+_ENGINES: dict[str, Engine] = {
+    "book_keeping": BookKeeping(),
+    "ghost": Ghost(),
+    "hooks": Hooks(),
+    "per_unit": PerUnit(),
+}
+
+
+def engine_of(name: str) -> Engine:
+    """Return an engine by its name; there are no others.
+
+    Raises:
+        UnknownNameError: none has that name.
+    """
+    if name not in _ENGINES:
+        known = ", ".join(_ENGINES)
+        raise UnknownNameError(f"no gradient engine is called {name!r}; there are: {known}")
+    return _ENGINES[name]
 
 
 class _Recorder:

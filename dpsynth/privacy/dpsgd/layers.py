@@ -13,25 +13,9 @@ import torch
 from torch import Tensor, linalg, nn
 from torch.nn import functional
 
+from dpsynth.layers import MaskedLinear
+
 _MOST_CELLS = 2**24  # of per-unit gradients at a time, where they are written down
-
-
-class MaskedLinear(nn.Linear):  # type: ignore[misc]  # torch is not there when types are checked
-    """A linear layer some of whose weights are held at zero.
-
-    Args:
-        mask: shape ``(outputs, inputs)``; 0 where there is no connection.
-    """
-
-    mask: Tensor
-
-    def __init__(self, mask: Tensor, *, bias: bool = True) -> None:
-        super().__init__(mask.shape[1], mask.shape[0], bias=bias)
-        self.register_buffer("mask", mask.to(torch.float32))
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Apply the connected weights alone."""
-        return functional.linear(inputs, self.weight * self.mask, self.bias)
 
 
 class Gradients(Protocol):
