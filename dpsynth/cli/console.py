@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from dpsynth.errors import UsageError
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.console import RenderableType
+    from rich.progress import Progress, ProgressColumn, Task, TaskID
 
 _STYLES = {"passed": "green", "failed": "bold red", "error": "bold red", "inconclusive": "yellow"}
 
@@ -104,16 +105,20 @@ class Steps:
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._name = ""
+        self._told = 0  # tenths of a training that plain lines have told
 
     def __enter__(self) -> "Steps":
         if sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+            bar, left = _while_training()
             self._progress = Progress(
                 SpinnerColumn(finished_text="✓"),
                 TextColumn("{task.description}", markup=False),
+                bar,
                 TimeElapsedColumn(),
+                left,
                 console=Console(stderr=True),
             )
             self._progress.start()
@@ -128,11 +133,36 @@ class Steps:
             note(f"... {step}")
             return
         self._finish()
-        self._task = self._progress.add_task(step, total=1)
+        self._task = self._progress.add_task(step, total=1, trained=False)
+
+    def training(self, epsilon: str) -> Callable[[int, int], None]:
+        """Return what is to be told the steps of a training done, and of how many.
+
+        Args:
+            epsilon: of the claim, as text: the ledger is charged all of it before the first step.
+        """
+
+        def tell(done: int, steps: int) -> None:
+            name = f"training: step {done} of {steps}, epsilon {epsilon} charged"
+            if self._progress is None:
+                tenths = 10 * done // steps
+                if tenths > self._told or done == 1:
+                    self._told = tenths
+                    note(f"... {name}")
+                return
+            if done == 1:
+                self("training")
+            if self._task is not None:
+                self._progress.update(
+                    self._task, description=name, total=steps, completed=done, trained=True
+                )
+
+        return tell
 
     def _finish(self) -> None:
         if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, completed=1)
+            task = self._progress.tasks[self._progress.task_ids.index(self._task)]
+            self._progress.update(self._task, completed=task.total)
             self._task = None
 
     def __exit__(
@@ -145,3 +175,21 @@ class Steps:
             self._finish()
         if self._progress is not None:
             self._progress.stop()
+
+
+def _while_training() -> "tuple[ProgressColumn, ProgressColumn]":
+    """Return a bar and the time left, which steps show that count."""
+    from rich.progress import BarColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Bar(BarColumn):
+        def render(self, task: "Task") -> "RenderableType":  # type: ignore[override]  # or nothing
+            return super().render(task) if task.fields["trained"] else Text("")
+
+    class Left(TimeRemainingColumn):
+        def render(self, task: "Task") -> Text:
+            if not task.fields["trained"] or task.finished:
+                return Text("")
+            return Text("left ") + super().render(task)
+
+    return Bar(bar_width=24), Left()

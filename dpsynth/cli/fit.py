@@ -39,12 +39,14 @@ def fit(
     console.refuse_existing(out)
 
     import dpsynth
+    from dpsynth.release import atomic
 
     with console.Steps() as step:
         step("reading the schema")
         declared = dpsynth.Schema.read(schema)
         declared.require_closed()
         chosen = dpsynth.synthesizer(synthesizer, **parse.settings(settings))
+        chosen.require_installed()
         step("checking the table's structure")
         frame = dpsynth.read_table(table, declared)
         step("planning")
@@ -58,9 +60,11 @@ def fit(
                 epsilon=wanted_epsilon,
                 delta=wanted_delta,
                 ledger=account,
+                progress=step.training(parse.exact_text(wanted_epsilon)),
             )
         step("writing the model")
-        model.save(out)
+        with atomic.folder(out) as building:
+            model.save(building)
     document = {"model": str(out), "plan": planned.to_dict(), "ledger": str(ledger)}
     console.emit(
         document,

@@ -102,6 +102,7 @@ def render(document: dict[str, Any]) -> str:
             f"claim  (epsilon {_shown(document['epsilon'])}, delta {_shown(document['delta'])})-DP "
             f"under adding or removing {who}",
             *_reserve(document),
+            *_training(document),
             *_needs(document),
             *([f"costs  rho {float(Fraction(document['rho'])):.6f} of the ledger"] if pure else []),
             f"takes  {takes}",
@@ -130,6 +131,22 @@ def _reserve(document: dict[str, Any]) -> list[str]:
         f"where  {_shown(document['reserved_delta'])} of delta is set aside for the values of open "
         "columns, and rho goes with the rest"
     ]
+
+
+def _training(document: dict[str, Any]) -> list[str]:
+    """Say how a network is trained, where one is."""
+    from fractions import Fraction
+
+    found = []
+    for event in (step["event"] for step in document["steps"]):
+        if event["kind"] == "sampled_gaussian/v1":
+            rate, noise = Fraction(event["rate"]), float(Fraction(event["noise_multiplier"]))
+            who = document["unit"]["name"]
+            each = f"every {who}" if rate == 1 else f"each {who} with chance {float(rate):.4g}"
+            found.append(
+                f"trains {event['steps']} steps, {each} in a batch; noise multiplier {noise:.4g}"
+            )
+    return found
 
 
 def _pure_epsilon(step: dict[str, Any]) -> "Fraction":

@@ -89,6 +89,7 @@ def release(
             key=key,
             policy=policy,
             progress=step,
+            training=step.training(parse.exact_text(wanted_epsilon)),
         )
     for warning in outcome.warnings:
         console.warn(warning)

@@ -114,6 +114,7 @@ def make_release(
     key: Path | None = None,
     policy: Path | str | None = None,
     progress: Progress | None = None,
+    training: Callable[[int, int], object] | None = None,
 ) -> ReleaseOutcome:
     """Fit, sample, certify, then audit; write ``out/public`` and ``out/internal``.
 
@@ -130,6 +131,7 @@ def make_release(
         key: private signing key; this user's own where not given.
         policy: what the public verdict is measured by; the default where not given.
         progress: told the name of each step.
+        training: told the steps of a training done, and of how many, where there is one.
 
     Privacy:
         (epsilon, delta)-DP for everything in ``out/public``, under adding or removing one unit.
@@ -152,6 +154,7 @@ def make_release(
     declared = schema if isinstance(schema, Schema) else Schema.read(Path(schema))
     chosen = synthesizer_of(synthesizer)
     plan = chosen.plan(declared, epsilon=epsilon, delta=delta)
+    chosen.require_installed()
     share = control_share(control)
     if rows is not None and rows < 0:
         raise UsageError("rows must be at least 0")
@@ -175,7 +178,9 @@ def make_release(
         if changed:
             warnings.append(changed)
         step("charging the ledger, measuring and modeling")
-        model = chosen.fit_prepared(prepared, schema=declared, plan=plan, account=account)
+        model = chosen.fit_prepared(
+            prepared, schema=declared, plan=plan, account=account, progress=training
+        )
         step("drawing the synthetic table")
         synthetic = model.sample(rows, seed=SAMPLE_SEED)
         step("writing and signing the public folder")

@@ -17,7 +17,6 @@ from dpsynth.schema.selection import (
 )
 
 if TYPE_CHECKING:
-    from dpsynth.models.graphical.model import GraphicalModel
     from dpsynth.schema import Schema
 
 
@@ -93,20 +92,6 @@ def from_text(schema: "Schema", given: Iterable[str]) -> dict[str, object]:
         else:
             found[name] = value or None
     return found
-
-
-def check_held(likelihood: Iterable[tuple[str, ...]], model: "GraphicalModel") -> None:
-    """Refuse a condition that bears on more columns together than the model holds in a clique.
-
-    Raises:
-        UsageError: in one sentence.
-    """
-    for names in likelihood:
-        if not any(set(names) <= set(clique) for clique in model.cliques):
-            raise UsageError(
-                f"the rules order {', '.join(map(repr, names))} among each other, and the model "
-                "cannot weigh a part of a bin of one of them exactly: give whole bins, or none"
-            )
 
 
 def impossible(chosen: Mapping[str, Selection]) -> UsageError:

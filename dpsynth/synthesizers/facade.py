@@ -4,7 +4,6 @@
 where the schema declares none, and hands a curator to the synthesizer.
 """
 
-from abc import ABC, abstractmethod
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -12,12 +11,17 @@ from typing import TYPE_CHECKING, ClassVar
 from dpsynth._validate import as_fraction
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.errors import UsageError
-from dpsynth.privacy.accounting import MOST_EPSILON, rho_from_epsilon, total_rho
+from dpsynth.privacy.accounting import (
+    MOST_EPSILON,
+    rho_from_epsilon,
+    split_trained,
+    total_rho,
+)
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.ledger import Account, Identity, Ledger
 from dpsynth.privacy.randomness import PrivacyRandom, RandomSource
-from dpsynth.synthesizers.base import Learned, Step
-from dpsynth.synthesizers.plan import Estimate, Plan
+from dpsynth.synthesizers.base import Budget, Learned, Progress, Step
+from dpsynth.synthesizers.plan import Estimate, Plan, cost_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,24 +75,57 @@ def is_pure(delta: Fraction | float | str) -> bool:
         return False
 
 
-class Synthesizer(ABC):
+class Synthesizer:
     """Base of the built-in synthesizers: public settings in fields, ``plan`` and ``fit`` here.
 
-    A subclass is a frozen dataclass with a ``name`` and the two methods below it; see
-    ``dpsynth.synthesizers.base.Learner``.
+    A subclass is a frozen dataclass with a ``name`` and ``steps`` and ``learn``; see
+    ``dpsynth.synthesizers.base.Learner``. One whose scales need more of the claim than its rho has
+    ``bill`` and ``spend`` instead.
     """
 
     name: ClassVar[str]
     solves: ClassVar[bool] = False  # by iteration, with rows re-weighted: takes seconds more
     prior: "PublicPrior | None" = None
 
-    @abstractmethod
     def steps(self, domain: Domain, *, unit: PrivacyUnit, rho: Fraction) -> tuple[Step, ...]:
         """List the charges of ``learn``, from public facts alone; they add up to ``rho``."""
+        del domain, unit, rho
+        raise NotImplementedError(f"{self.name} has a bill of its own")
 
-    @abstractmethod
     def learn(self, curator: Curator, *, rho: Fraction, planned: Domain | None = None) -> Learned:
         """Spend exactly ``rho`` through ``curator``, with the scales of ``steps(planned)``."""
+        del curator, rho, planned
+        raise NotImplementedError(f"{self.name} spends by a bill of its own")
+
+    def bill(self, domain: Domain, *, unit: PrivacyUnit, budget: Budget) -> tuple[Step, ...]:
+        """List the charges of ``spend``, from public facts alone; together they keep the claim.
+
+        Raises:
+            UsageError: a public fact is missing that the scales follow from.
+        """
+        return self.steps(domain, unit=unit, rho=budget.rho)
+
+    def spend(
+        self,
+        curator: Curator,
+        *,
+        budget: Budget,
+        planned: Domain,
+        progress: Progress | None = None,
+    ) -> Learned:
+        """Make the charges of ``bill(planned)`` through ``curator``, and learn from the answers."""
+        del progress
+        return self.learn(curator, rho=budget.rho, planned=planned)
+
+    def estimate(
+        self, domain: Domain, *, unit: PrivacyUnit, expected_rows: int | None
+    ) -> Estimate | None:
+        """Return minutes and memory of a fit, from public facts alone."""
+        del unit
+        return _estimate(domain, expected_rows, solves=self.solves)
+
+    def require_installed(self) -> None:
+        """Raise UnfitEnvironmentError, in one sentence, where a package is missing for a fit."""
 
     def pure_steps(
         self, domain: Domain, *, unit: PrivacyUnit, epsilon: Fraction
@@ -155,7 +192,15 @@ class Synthesizer(ABC):
             # Values first: a ledger's first entry decides how its delta is split.
             steps = values.steps(schema, unit=unit, rho=values_rho, reserved=reserved)
             steps += bins.steps(schema, unit=unit, rho=bins_rho) if bins_rho else ()
-            steps += self.steps(domain, unit=unit, rho=rho - values_rho - bins_rho)
+            left = Budget(
+                rho=rho - values_rho - bins_rho,
+                epsilon=exact_epsilon,
+                delta=exact_delta,
+                before=tuple(step.event for step in steps),
+                expected_rows=schema.expected_rows,
+                target=schema.target,
+            )
+            steps += self.bill(domain, unit=unit, budget=left)
         except ValueError as error:
             raise _unsplittable(error) from error
         return Plan(
@@ -163,11 +208,11 @@ class Synthesizer(ABC):
             settings=self.settings,
             epsilon=exact_epsilon,
             delta=exact_delta,
-            rho=rho,
+            rho=_stated(steps, rho, epsilon=exact_epsilon, delta=exact_delta),
             unit=unit,
             unit_column=schema.unit.column,
             steps=steps,
-            estimate=_estimate(schema, domain, solves=self.solves),
+            estimate=self.estimate(domain, unit=unit, expected_rows=schema.expected_rows),
         )
 
     def _pure_plan(self, schema: "Schema", epsilon: Fraction | float | str) -> Plan:
@@ -199,7 +244,7 @@ class Synthesizer(ABC):
             unit=unit,
             unit_column=schema.unit.column,
             steps=steps,
-            estimate=_estimate(schema, domain, solves=self.solves),
+            estimate=self.estimate(domain, unit=unit, expected_rows=schema.expected_rows),
         )
 
     def fit(
@@ -211,6 +256,7 @@ class Synthesizer(ABC):
         delta: Fraction | float | str,
         ledger: Ledger | Path | str,
         control: Fraction | float | str = 0,
+        progress: Progress | None = None,
     ) -> "FittedModel":
         """Learn a private model of ``table``.
 
@@ -221,6 +267,7 @@ class Synthesizer(ABC):
             delta: of the claim; may be 0 where every mechanism is pure.
             ledger: the ledger of these persons, open or as a path; see ``Ledger.create``.
             control: share of persons set aside and never used, in [0, 1).
+            progress: told the steps of a training done, and of how many, after each of them.
 
         Privacy:
             (epsilon, delta)-DP under adding or removing one unit; the ledger is charged the whole
@@ -233,6 +280,7 @@ class Synthesizer(ABC):
             SchemaError: something in the schema is guessed or not declared.
             DataError: the table lacks a declared column, repeats one, or has one more.
             BudgetExceededError: the ledger cannot pay; nothing was spent.
+            UnfitEnvironmentError: a package is missing; nothing was spent.
         """
         import pandas as pd
 
@@ -242,12 +290,15 @@ class Synthesizer(ABC):
         if not isinstance(table, pd.DataFrame):
             raise UsageError("table must be a pandas DataFrame, as dpsynth.read_table returns one")
         check_columns(table.columns, schema)
+        self.require_installed()
         if self.prior is not None:
             self.prior.require_public(table)
         with open_ledger(ledger) as book:
             account = plan.open(book)
             prepared = prepare(table, schema, key=book.keyed, control=control_share(control))
-            return self.fit_prepared(prepared, schema=schema, plan=plan, account=account)
+            return self.fit_prepared(
+                prepared, schema=schema, plan=plan, account=account, progress=progress
+            )
 
     def fit_prepared(
         self,
@@ -257,6 +308,7 @@ class Synthesizer(ABC):
         plan: Plan,
         account: Account,
         rng: RandomSource | None = None,
+        progress: Progress | None = None,
     ) -> "FittedModel":
         """Spend ``plan`` on rows that are coded and bounded; see ``fit`` for the usual way in."""
         from dpsynth.encoding import base_domain
@@ -270,7 +322,10 @@ class Synthesizer(ABC):
         )
         bins, values = PrivateBins(), PrivateValues()
         planned = values.domain(schema, bins.domain(schema))
-        values_rho = values.rho(schema, plan.rho)
+        pure, rho = plan.delta == 0, plan.rho
+        if not pure:
+            _, _, rho = budget(plan.epsilon, plan.delta, reserved=plan.reserved_delta)
+        values_rho = values.rho(schema, rho)
         learnt = values.learn(curator, schema, rho=values_rho, reserved=plan.reserved_delta)
         full = schema.with_values(learnt)
         if learnt:
@@ -278,11 +333,7 @@ class Synthesizer(ABC):
         coarsenings = {
             name: Coarsening.identity(size) for name, size in curator.domain.sizes.items()
         }
-        pure = plan.delta == 0
-        bins_rho, bins_epsilon = (
-            _bins_rho(schema, plan.rho),
-            _pure_bins_epsilon(schema, plan.epsilon),
-        )
+        bins_rho, bins_epsilon = _bins_rho(schema, rho), _pure_bins_epsilon(schema, plan.epsilon)
         if bins_rho and pure:
             coarsenings.update(bins.pure_learn(curator, full, epsilon=bins_epsilon))
         elif bins_rho:
@@ -292,8 +343,15 @@ class Synthesizer(ABC):
             left = plan.epsilon - bins_epsilon
             learned = self.pure_learn(binned, epsilon=left, planned=planned)
         else:
-            left = plan.rho - values_rho - bins_rho
-            learned = self.learn(binned, rho=left, planned=planned)
+            rest = Budget(
+                rho=rho - values_rho - bins_rho,
+                epsilon=plan.epsilon,
+                delta=plan.delta,
+                before=tuple(entry.event for entry in account.entries),
+                expected_rows=schema.expected_rows,
+                target=schema.target,
+            )
+            learned = self.spend(binned, budget=rest, planned=planned, progress=progress)
         for name, merged in learned.coarsenings.items():
             coarsenings[name] = coarsenings[name].then(merged)
         return FittedModel(
@@ -376,6 +434,15 @@ def identity_warning(identity: Identity) -> str | None:
     )
 
 
+def _stated(
+    steps: tuple[Step, ...], rho: Fraction, *, epsilon: Fraction, delta: Fraction
+) -> Fraction:
+    """Return what a plan states as its rho: all that the claim allows, where nothing trains."""
+    events = [step.event for step in steps]
+    trained, _ = split_trained(events)
+    return cost_of(events, epsilon=epsilon, delta=delta) if trained else rho
+
+
 def _unsplittable(error: ValueError) -> UsageError:
     return UsageError(
         f"this budget cannot be split over this table ({error}); ask for a larger epsilon or a "
@@ -393,17 +460,15 @@ def _pure_bins_epsilon(schema: "Schema", epsilon: Fraction) -> Fraction:
     return _bins_rho(schema, epsilon) / BINS_SHARE * PURE_BINS_SHARE
 
 
-def _estimate(schema: "Schema", domain: Domain, *, solves: bool) -> Estimate | None:
+def _estimate(domain: Domain, expected_rows: int | None, *, solves: bool) -> Estimate | None:
     """Estimate fit and sample, by constants fitted to adult, diabetes130 and a million rows."""
-    if schema.expected_rows is None:
+    if expected_rows is None:
         return None
     columns = len(domain.columns)
-    cells = schema.expected_rows * columns
+    cells = expected_rows * columns
     pairs = columns * (columns - 1) / 2
     seconds = 0.5 + 3.2e-7 * cells + 1e-4 * pairs
     if solves:
-        seconds += 0.8 + 2e-6 * schema.expected_rows + 2.5e-4 * pairs
+        seconds += 0.8 + 2e-6 * expected_rows + 2.5e-4 * pairs
     mebibytes = 165 + 48 * cells / 2**20
-    return Estimate(
-        rows=schema.expected_rows, minutes=round(seconds / 60, 3), mebibytes=round(mebibytes)
-    )
+    return Estimate(rows=expected_rows, minutes=round(seconds / 60, 3), mebibytes=round(mebibytes))

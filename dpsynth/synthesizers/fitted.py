@@ -1,26 +1,34 @@
 """A fitted model: what may leave the house. Holds noisy answers and public facts, no rows."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dpsynth.encoding import base_domain
 from dpsynth.encoding.coarsening import Coarsening
 from dpsynth.encoding.values import read_values
-from dpsynth.errors import DataError, DpsynthError, IntegrityError, UsageError
+from dpsynth.errors import (
+    DataError,
+    DpsynthError,
+    IntegrityError,
+    UnfitEnvironmentError,
+    UsageError,
+)
 from dpsynth.models.graphical.model import GraphicalModel
+from dpsynth.models.neural.model import NeuralModel
+from dpsynth.models.protocol import Model
 from dpsynth.schema import Schema
+from dpsynth.synthesizers import archive
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT = "dpsynth-model/1"
-_ARRAYS = "model.npz"
 _HEADER = "model.json"
 
 
@@ -40,7 +48,7 @@ class FittedModel:
     """
 
     schema: Schema
-    model: GraphicalModel
+    model: Model
     coarsenings: Mapping[str, Coarsening]
     synthesizer: Mapping[str, Any]
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -86,7 +94,7 @@ class FittedModel:
         """
         from dpsynth.encoding.table import decode_table
         from dpsynth.encoding.within import Within
-        from dpsynth.synthesizers.cohort import check_held, impossible, selections
+        from dpsynth.synthesizers.cohort import impossible, selections
 
         _require_counts(rows=rows, seed=seed)
         schema = self.full_schema
@@ -95,7 +103,7 @@ class FittedModel:
         rng = np.random.default_rng(seed)
         total, likelihood = self.total, within.likelihood()
         if chosen:
-            check_held(likelihood, self.model)
+            self.model.check_held(likelihood)
             chance = self.model.log_chance(likelihood)
             if not np.isfinite(chance):
                 raise impossible(chosen)
@@ -141,13 +149,18 @@ class FittedModel:
         return np.asarray(found + self.model.log_likelihood(coarse))
 
     def save(self, folder: Path | str) -> None:
-        """Write the model into ``folder``: JSON and plain arrays, nothing executable."""
+        """Write the model into ``folder``: JSON and plain arrays, nothing executable.
+
+        Raises:
+            UnfitEnvironmentError: the model is a network, and safetensors is not installed.
+        """
         folder = Path(folder)
+        kind = self.model.kind
+        if kind == NeuralModel.kind:
+            archive.require_safetensors()
         folder.mkdir(parents=True, exist_ok=True)
         header, arrays = self.model.to_arrays()
-        held: dict[str, NDArray[Any]] = {
-            f"graphical/{name}": array for name, array in arrays.items()
-        }
+        held: dict[str, NDArray[Any]] = {f"{kind}/{name}": each for name, each in arrays.items()}
         for index, name in enumerate(self.coarsenings):
             held[f"groups/{index}"] = self.coarsenings[name].groups
             held[f"weights/{index}"] = self.coarsenings[name].weights
@@ -155,7 +168,7 @@ class FittedModel:
             "format": FORMAT,
             "synthesizer": dict(self.synthesizer),
             "schema": self.schema.to_dict(),
-            "graphical": header,
+            kind: header,
             "coarsened": list(self.coarsenings),
             **(
                 {"values": {n: list(held) for n, held in self.values.items()}}
@@ -167,7 +180,8 @@ class FittedModel:
         }
         text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
         (folder / _HEADER).write_text(text + "\n", encoding="utf-8")
-        np.savez_compressed(folder / _ARRAYS, **held)  # type: ignore[arg-type]  # names are not options
+        write = archive.write_npz if kind == GraphicalModel.kind else archive.write_safetensors
+        write(folder, held)
 
     @classmethod
     def load(cls, folder: Path | str) -> Self:
@@ -176,6 +190,7 @@ class FittedModel:
         Raises:
             UsageError: there is no model in ``folder``.
             IntegrityError: the files are not a model, or contradict themselves.
+            UnfitEnvironmentError: the model is a network, and safetensors is not installed.
         """
         folder = Path(folder)
         if not (folder / _HEADER).is_file():
@@ -184,44 +199,42 @@ class FittedModel:
             document = json.loads((folder / _HEADER).read_text(encoding="utf-8"))
             if document["format"] != FORMAT:
                 raise ValueError("another format")
-            # Opened here, because numpy leaves a file open that turns out to be no archive.
-            with (
-                (folder / _ARRAYS).open("rb") as file,
-                np.load(file, allow_pickle=False) as held,
-            ):
-                arrays = {name: held[name] for name in held.files}
-            graphical = {
-                name.removeprefix("graphical/"): array
-                for name, array in arrays.items()
-                if name.startswith("graphical/")
-            }
-            coarsenings = {
-                name: Coarsening(groups=arrays[f"groups/{i}"], weights=arrays[f"weights/{i}"])
-                for i, name in enumerate(document["coarsened"])
-            }
+            schema = Schema.from_dict(document["schema"])
+            values = read_values(document.get("values", {}))
+            names = list(document["coarsened"])
+            if NeuralModel.kind in document:
+                header = document[NeuralModel.kind]
+                sizes = base_domain(schema.with_values(values)).sizes
+                arrays = archive.read_safetensors(folder, _expected(header, names, sizes))
+                model: Model = NeuralModel.from_arrays(header, _under(NeuralModel.kind, arrays))
+            else:
+                header, arrays = document[GraphicalModel.kind], archive.read_npz(folder)
+                model = GraphicalModel.from_arrays(header, _under(GraphicalModel.kind, arrays))
             made = cls(
-                schema=Schema.from_dict(document["schema"]),
-                model=GraphicalModel.from_arrays(document["graphical"], graphical),
-                coarsenings=coarsenings,
+                schema=schema,
+                model=model,
+                coarsenings={
+                    name: Coarsening(groups=arrays[f"groups/{i}"], weights=arrays[f"weights/{i}"])
+                    for i, name in enumerate(names)
+                },
                 synthesizer=document["synthesizer"],
-                values=read_values(document.get("values", {})),
+                values=values,
                 plan=document["plan"],
                 ledger_extract=document["ledger"],
             )
             made = replace(made, model=made._ruled())
+        except UnfitEnvironmentError:
+            raise
         except DpsynthError as error:
             raise IntegrityError(f"the model in {folder} is damaged: {error}") from error
-        except (OSError, KeyError, TypeError, ValueError, EOFError, BadZipFile) as error:
+        except (OSError, KeyError, TypeError, ValueError) as error:
             raise IntegrityError(
                 f"the model in {folder} is damaged or of another format"
             ) from error
         return made
 
-    def _ruled(self) -> GraphicalModel:
+    def _ruled(self) -> Model:
         """Return the model with the schema's rules in its domain, or raise if it breaks one."""
-        from dpsynth.encoding import base_domain
-        from dpsynth.models.graphical.zeros import keeps_zeros
-
         declared = base_domain(self.full_schema)
         if not set(declared.columns) == set(self.coarsenings) == set(self.model.domain.columns):
             raise ValueError("the model and the schema name different columns")
@@ -234,10 +247,27 @@ class FittedModel:
             return self.model
         groups = {name: coarsening.groups for name, coarsening in self.coarsenings.items()}
         domain = replace(self.model.domain, zeros=declared.regrouped(groups).zeros)
-        ruled = replace(self.model, domain=domain)
-        if not keeps_zeros(ruled):
-            raise ValueError("the model breaks a rule of its schema")
-        return ruled
+        return self.model.with_zeros(domain)
+
+
+def _expected(
+    header: Mapping[str, Any], names: Sequence[str], sizes: Mapping[str, int]
+) -> archive.Expected:
+    """Return types and shapes of all arrays of a network and its coarsenings."""
+    shapes = NeuralModel.shapes(header)
+    found: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
+        f"{NeuralModel.kind}/{name}": (np.float32, shape) for name, shape in shapes.items()
+    }
+    for index, name in enumerate(names):
+        found[f"groups/{index}"] = np.int64, (sizes[name],)
+        found[f"weights/{index}"] = np.float64, (sizes[name],)
+    return found
+
+
+def _under(kind: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return the arrays of one part, without its name."""
+    start = f"{kind}/"
+    return {name.removeprefix(start): a for name, a in arrays.items() if name.startswith(start)}
 
 
 def _require_counts(**values: object) -> None:

@@ -1,14 +1,23 @@
 """What every synthesizer must do. Public, so that one written elsewhere can be held to it too."""
 
+from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dpsynth.domain import Domain, PrivacyUnit
-from dpsynth.privacy.accounting import total_pure_epsilon, total_rho
+from dpsynth.privacy.accounting import (
+    epsilon_from_rho,
+    least_epsilon,
+    split_trained,
+    total_pure_epsilon,
+    total_rho,
+)
 from dpsynth.privacy.curator import Curator
-from dpsynth.synthesizers.base import Learned, Learner, PureLearner
+from dpsynth.privacy.events import Event
+from dpsynth.synthesizers.base import Budget, Learned, Learner, PureLearner, Step, Trainer
 from dpsynth.testing.worlds import (
     SMALL,
     SMALL_ROWS,
@@ -21,6 +30,7 @@ from dpsynth.testing.worlds import (
 from dpsynth.zeros import Forbidden, Ordered
 
 RHO = Fraction(1, 10)
+DELTA = Fraction(1, 10**9)
 EPSILON = Fraction(1, 2)
 ENOUGH = Fraction(1_000)  # noise far below one row
 ODD_DOMAINS = (
@@ -53,15 +63,60 @@ RULED = Domain(
 )
 
 
-def spends_exactly_its_plan(synthesizer: Learner) -> None:
+def budget_of(rho: Fraction) -> Budget:
+    """Return a claim that zCDP of ``rho`` allows, and the public facts of the small world."""
+    return Budget(
+        rho=rho,
+        epsilon=epsilon_from_rho(rho, DELTA),
+        delta=DELTA,
+        expected_rows=SMALL_ROWS,
+    )
+
+
+def steps_of(
+    synthesizer: Learner | Trainer, domain: Domain, unit: PrivacyUnit, rho: Fraction
+) -> tuple[Step, ...]:
+    """List the charges of ``learned_by``."""
+    if isinstance(synthesizer, Trainer):
+        return synthesizer.bill(domain, unit=unit, budget=budget_of(rho))
+    return synthesizer.steps(domain, unit=unit, rho=rho)
+
+
+def learned_by(synthesizer: Learner | Trainer, curator: Curator, rho: Fraction) -> Learned:
+    """Spend ``rho``, or the claim that it allows, and return what was learned."""
+    if isinstance(synthesizer, Trainer):
+        return synthesizer.spend(curator, budget=budget_of(rho), planned=curator.domain)
+    return synthesizer.learn(curator, rho=rho)
+
+
+def world_for(synthesizer: Learner | Trainer, *, rho: Fraction, **more: Any) -> Curator:
+    """Return a small world whose account may spend what the synthesizer will be charged."""
+    if not isinstance(synthesizer, Trainer):
+        return small_world(rho=rho, **more)
+    unit, domain = more.get("unit", PrivacyUnit()), more.get("domain", SMALL)
+    events = [step.event for step in steps_of(synthesizer, domain, unit, rho)]
+    trained, others = split_trained(events)
+    return small_world(rho=total_rho(others), trained=trained, **more)
+
+
+def spends_exactly_its_plan(synthesizer: Learner | Trainer) -> None:
     """The ledger shows the planned events in order, and they add up to the budget."""
     for max_rows in (1, 3):
         unit = PrivacyUnit(max_rows=max_rows)
-        curator = small_world(rho=RHO, unit=unit)
-        planned = [step.event for step in synthesizer.steps(curator.domain, unit=unit, rho=RHO)]
-        synthesizer.learn(curator, rho=RHO)
+        curator = world_for(synthesizer, rho=RHO, unit=unit)
+        planned = [step.event for step in steps_of(synthesizer, curator.domain, unit, RHO)]
+        learned_by(synthesizer, curator, RHO)
         assert [entry.event for entry in curator.account.entries] == planned
+        _require_spent(planned)
+
+
+def _require_spent(planned: Sequence[Event]) -> None:
+    """Raise AssertionError unless the charges are all that the budget allows, and no more."""
+    if not split_trained(planned)[0]:
         assert total_rho(planned) == RHO  # fractions: no tolerance
+        return
+    claim = budget_of(RHO)
+    assert Fraction(99, 100) * claim.epsilon < least_epsilon(planned, claim.delta) <= claim.epsilon
 
 
 def spends_exactly_its_pure_plan(synthesizer: PureLearner) -> None:
@@ -87,25 +142,25 @@ def learns_something_without_a_delta(synthesizer: PureLearner) -> None:
     _require_close(curator, synthesizer.pure_learn(curator, epsilon=ENOUGH))
 
 
-def plans_without_data(synthesizer: Learner) -> None:
+def plans_without_data(synthesizer: Learner | Trainer) -> None:
     """Steps come from public facts: a source that cannot be read makes no difference."""
     curator = small_world(rho=RHO, source=UnreadableSource)
-    assert synthesizer.steps(curator.domain, unit=curator.unit, rho=RHO)
+    assert steps_of(synthesizer, curator.domain, curator.unit, RHO)
     assert not curator.account.entries
 
 
-def leaves_the_rows_behind(synthesizer: Learner) -> None:
+def leaves_the_rows_behind(synthesizer: Learner | Trainer) -> None:
     """What was learned holds neither curator nor source nor any array as long as the table."""
-    learned = synthesizer.learn(small_world(rho=RHO), rho=RHO)
+    learned = learned_by(synthesizer, world_for(synthesizer, rho=RHO), RHO)
     for held in reachable_from(learned):
         assert not isinstance(held, Curator | GeneratedSource)
         assert not isinstance(held, np.ndarray) or SMALL_ROWS not in held.shape
 
 
-def models_the_domain(synthesizer: Learner) -> None:
+def models_the_domain(synthesizer: Learner | Trainer) -> None:
     """Samples decode into the declared codes of every column, in order, and are reproducible."""
-    curator = small_world(rho=RHO)
-    learned = synthesizer.learn(curator, rho=RHO)
+    curator = world_for(synthesizer, rho=RHO)
+    learned = learned_by(synthesizer, curator, RHO)
     assert learned.model.domain.columns == curator.domain.columns
     first, second = (_expanded(learned, rows=57, seed=5) for _ in range(2))
     for name, size in curator.domain.sizes.items():
@@ -114,13 +169,13 @@ def models_the_domain(synthesizer: Learner) -> None:
         assert (first[name] == second[name]).all()
 
 
-def survives_any_rows(synthesizer: Learner) -> None:
+def survives_any_rows(synthesizer: Learner | Trainer) -> None:
     """Domains of one column or one code, no row at all, and noise far above the counts."""
     for domain in ODD_DOMAINS:
         for rows in (0, 1, 500):
             for rho in (RHO, Fraction(1, 10**7)):
-                curator = small_world(rho=rho, domain=domain, rows=rows)
-                learned = synthesizer.learn(curator, rho=rho)
+                curator = world_for(synthesizer, rho=rho, domain=domain, rows=rows)
+                learned = learned_by(synthesizer, curator, rho)
                 assert curator.account.left == 0
                 assert np.isfinite(learned.model.total)
                 assert learned.model.total > 0
@@ -134,10 +189,10 @@ def survives_any_rows(synthesizer: Learner) -> None:
                 )
 
 
-def learns_something(synthesizer: Learner) -> None:
+def learns_something(synthesizer: Learner | Trainer) -> None:
     """With a large budget every column comes out as it went in, up to two in a hundred rows."""
-    curator = small_world(rho=ENOUGH)
-    _require_close(curator, synthesizer.learn(curator, rho=ENOUGH))
+    curator = world_for(synthesizer, rho=ENOUGH)
+    _require_close(curator, learned_by(synthesizer, curator, ENOUGH))
 
 
 def _require_close(curator: Curator, learned: Learned) -> None:
@@ -149,11 +204,11 @@ def _require_close(curator: Curator, learned: Learned) -> None:
         assert np.abs(counts - found).sum() <= 0.04 * SMALL_ROWS
 
 
-def keeps_structural_zeros(synthesizer: Learner) -> None:
+def keeps_structural_zeros(synthesizer: Learner | Trainer) -> None:
     """What the domain forbids has probability 0, though rows hold it, and is never drawn."""
     for rho in (Fraction(1, 10**4), RHO, ENOUGH):
-        curator = small_world(rho=rho, domain=RULED)
-        learned = synthesizer.learn(curator, rho=rho)
+        curator = world_for(synthesizer, rho=rho, domain=RULED)
+        learned = learned_by(synthesizer, curator, rho)
         assert len(learned.model.domain.zeros) == len(RULED.zeros)
         for zero in learned.model.domain.zeros:
             allowed = zero.allowed(learned.model.domain.sizes)

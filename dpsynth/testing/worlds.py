@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.privacy.accounting import epsilon_from_rho
 from dpsynth.privacy.curator import Curator
-from dpsynth.privacy.ledger import Ledger
+from dpsynth.privacy.events import DiscreteGaussianEvent, SampledGaussianEvent
+from dpsynth.privacy.ledger import Ledger, least_cap
 from dpsynth.privacy.randomness import SeededRandom
 from dpsynth.privacy.source import TableSource, UnitRows
 
@@ -108,6 +109,7 @@ def curator_over(
     *,
     source: Callable[[Codes, Domain], TableSource] = GeneratedSource,
     unit: PrivacyUnit | None = None,
+    trained: Sequence[SampledGaussianEvent] = (),
     seed: int = 1,
 ) -> Curator:
     """Return a curator over made-up rows.
@@ -118,16 +120,25 @@ def curator_over(
         rho: what its account may spend.
         source: what holds the rows.
         unit: one row where not given.
+        trained: what it may be charged for training, beside ``rho``.
         seed: of the noise.
     """
     # The cap takes in a little more than rho: conversions round against the spender.
-    ledger = Ledger.in_memory(cap_epsilon=epsilon_from_rho(2 * rho, _DELTA), cap_delta=_DELTA)
+    cap = epsilon_from_rho(2 * rho, _DELTA)
+    if trained:
+        cap = 2 * least_cap([*trained, gaussian_of(rho)], _DELTA).epsilon
+    ledger = Ledger.in_memory(cap_epsilon=cap, cap_delta=_DELTA)
     return Curator(
         source(codes, domain),
         unit=unit or PrivacyUnit(),
-        account=ledger.open_release(rho=rho, seeded=True),
+        account=ledger.open_release(rho=rho, trained=trained, seeded=True),
         rng=SeededRandom(seed),
     )
+
+
+def gaussian_of(rho: Fraction) -> DiscreteGaussianEvent:
+    """Return one event that costs ``rho``."""
+    return DiscreteGaussianEvent(sigma_squared=1 / (2 * rho), l2_sensitivity_squared=Fraction(1))
 
 
 def small_world(
@@ -137,6 +148,7 @@ def small_world(
     domain: Domain = SMALL,
     rows: int = SMALL_ROWS,
     unit: PrivacyUnit | None = None,
+    trained: Sequence[SampledGaussianEvent] = (),
     seed: int = 0,
 ) -> Curator:
     """Return a curator over rows in which every column leans on the one before.
@@ -147,10 +159,11 @@ def small_world(
         domain: the columns.
         rows: how many, at least 0.
         unit: one row where not given.
+        trained: what it may be charged for training, beside ``rho``.
         seed: of the rows and of the noise.
     """
     codes = chain_codes(domain, rows=rows, seed=seed)
-    return curator_over(codes, domain, rho, source=source, unit=unit, seed=seed)
+    return curator_over(codes, domain, rho, source=source, unit=unit, trained=trained, seed=seed)
 
 
 def wide_world(

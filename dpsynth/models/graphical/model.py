@@ -1,14 +1,14 @@
 """The model: consistent tables over the cliques of a junction tree, and what follows from them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Self
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dpsynth.domain import Domain
-from dpsynth.errors import IntegrityError
+from dpsynth.errors import IntegrityError, UsageError
 from dpsynth.models.graphical.elimination import eliminate, onto, product
 from dpsynth.models.graphical.raking import Correction, candidates_for, corrected
 from dpsynth.models.graphical.sampling import draw_in_groups
@@ -40,6 +40,7 @@ class GraphicalModel:
         ValueError: the tables do not describe one distribution.
     """
 
+    kind: ClassVar[str] = "graphical"
     domain: Domain
     total: float
     probabilities: Mapping[Clique, Array]
@@ -181,6 +182,20 @@ class GraphicalModel:
             drawn.update(_split(codes, node.new, self.domain))
         return {name: drawn[name] for name in self.domain.columns}
 
+    def check_held(self, likelihood: Mapping[Clique, Array]) -> None:
+        """Refuse a condition that bears on more columns together than a clique holds.
+
+        Raises:
+            UsageError: in one sentence.
+        """
+        for names in likelihood:
+            if not any(set(names) <= set(clique) for clique in self.cliques):
+                raise UsageError(
+                    f"the rules order {', '.join(map(repr, names))} among each other, and the "
+                    "model cannot weigh a part of a bin of one of them exactly: give whole bins, "
+                    "or none"
+                )
+
     def log_chance(self, likelihood: Mapping[Clique, Array]) -> float:
         """Return the natural logarithm of the share of rows kept; see ``sample``.
 
@@ -255,6 +270,19 @@ class GraphicalModel:
                     below = np.log(margin[tuple(codes[name] for name in node.separator)])
                     found -= np.where(np.isfinite(below), below, 0.0)
         return found
+
+    def with_zeros(self, domain: Domain) -> Self:
+        """Return the model over ``domain``, the same columns with structural zeros.
+
+        Raises:
+            ValueError: it gives something forbidden a chance.
+        """
+        from dpsynth.models.graphical.zeros import keeps_zeros
+
+        ruled = replace(self, domain=domain)
+        if not keeps_zeros(ruled):
+            raise ValueError("the model breaks a rule of its schema")
+        return ruled
 
     def to_arrays(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return a JSON-able header and the arrays it names; ``from_arrays`` reads both."""

@@ -1,16 +1,14 @@
 """A masked autoregressive network over codes: each column given those before it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from dpsynth.layers import MaskedLinear
-
-_AT_ONCE = 16_384  # rows of a draw
+from dpsynth.models.neural.made_network import MadeNetwork
 
 
 class Made(nn.Module):  # type: ignore[misc]  # torch is Any to mypy
@@ -57,7 +55,8 @@ class Made(nn.Module):  # type: ignore[misc]  # torch is Any to mypy
         Args:
             rows: shape ``(rows, columns)``, int64 codes.
         """
-        return self._logits(self._one_hot(rows))
+        hot = self._one_hot(rows)
+        return self.output(torch.relu(self.hidden(hot))) + self.direct(hot)
 
     def loss(self, rows: Tensor) -> Tensor:
         """Return the negative log-likelihood of each row, shape ``(rows,)``."""
@@ -66,62 +65,16 @@ class Made(nn.Module):  # type: ignore[misc]  # torch is Any to mypy
         normalizers = [torch.logsumexp(part, 1) for part in logits.split(self.sizes, dim=1)]
         return torch.stack(normalizers).sum(0) - chosen
 
-    def sample(
-        self, rows: int, rng: np.random.Generator, given: Mapping[int, int] | None = None
-    ) -> NDArray[np.int64]:
-        """Draw rows column by column; reproducible by ``rng``.
-
-        Args:
-            rows: how many.
-            rng: of the draws.
-            given: codes that leading columns must have, by place: the first column, or the first
-                two, and so on, so that the condition is exact.
-
-        Returns:
-            Shape ``(rows, columns)``, int64.
-
-        Raises:
-            ValueError: ``given`` skips a column.
-        """
-        fixed = given or {}
-        if set(fixed) != set(range(len(fixed))):
-            raise ValueError("a condition must be on the first columns of the network")
-        with torch.no_grad():
-            parts = [
-                self._draw(min(_AT_ONCE, rows - start), rng, fixed)
-                for start in range(0, rows, _AT_ONCE)
-            ]
-        return np.concatenate([np.zeros((0, len(self.sizes)), dtype=np.int64), *parts])
-
-    def _draw(
-        self, rows: int, rng: np.random.Generator, given: Mapping[int, int]
-    ) -> NDArray[np.int64]:
-        codes = np.zeros((rows, len(self.sizes)), dtype=np.int64)
-        hot = torch.zeros(rows, sum(self.sizes))
-        line = torch.arange(rows)
-        for place, (start, size) in enumerate(zip(self.offsets.tolist(), self.sizes, strict=True)):
-            if place in given:
-                codes[:, place] = given[place]
-            else:
-                logits = self._logits(hot, slice(start, start + size)).double()
-                codes[:, place] = _inverted(functional.softmax(logits, 1).numpy(), rng.random(rows))
-            hot[line, start + torch.from_numpy(codes[:, place])] = 1.0
-        return codes
-
-    def _logits(self, hot: Tensor, part: slice = slice(None)) -> Tensor:
-        hidden = torch.relu(self.hidden(hot))
-        if part == slice(None):
-            return self.output(hidden) + self.direct(hot)
-        weights = self.output.weight[part] * self.output.mask[part]
-        direct = self.direct.weight[part] * self.direct.mask[part]
-        return functional.linear(hidden, weights, self.output.bias[part]) + hot @ direct.T
+    def released(self) -> MadeNetwork:
+        """Return the network as plain arrays, with what is masked at 0."""
+        masked = {"hidden": self.hidden, "output": self.output, "direct": self.direct}
+        weights = {f"{name}.weight": each.weight * each.mask for name, each in masked.items()}
+        weights |= {"hidden.bias": self.hidden.bias, "output.bias": self.output.bias}
+        return MadeNetwork(
+            sizes=tuple(self.sizes),
+            weights={name: each.detach().numpy().copy() for name, each in weights.items()},
+        )
 
     def _one_hot(self, rows: Tensor) -> Tensor:
         hot = torch.zeros(rows.shape[0], sum(self.sizes))
         return hot.scatter_(1, rows + self.offsets, 1.0)
-
-
-def _inverted(shares: NDArray[np.float64], uniform: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return, for each row, the code at which the sum of shares passes the uniform number."""
-    ends = np.cumsum(shares, axis=1)
-    return np.asarray((ends < uniform[:, None] * ends[:, -1:]).sum(1), dtype=np.int64)

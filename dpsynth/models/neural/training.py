@@ -34,12 +34,17 @@ class Schedule:
         return min(1.0, (step + 1) / self.warm_up) * falling
 
 
+def generator() -> torch.Generator:
+    """Return the source of first weights and other public draws: the same in every fit."""
+    return torch.Generator().manual_seed(0)
+
+
 def train(
     model: nn.Module,
     gradients: Gradients,
     schedule: Schedule,
     *,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], object] | None = None,
 ) -> None:
     """Move ``model`` by ``schedule.steps`` gradients; leave it at the average of its path.
 
