@@ -187,7 +187,7 @@ class Deep(Synthesizer):
         facts = self._facts(domain, unit, budget.expected_rows, budget.epsilon)
         steps = self._one_way(domain, unit, budget).steps()
         others = [*budget.before, *(step.event for step in steps)]
-        event = _event(self.training(facts), budget, others)
+        event = event_of(self.training(facts), budget, others)
         return (*steps, Step(phase="train", label=LABEL, event=event))
 
     def spend(
@@ -294,7 +294,7 @@ class Deep(Synthesizer):
         return OneWayPhase.split(domain, unit=unit, rho=budget.rho * self.one_way_share)
 
 
-def _event(training: Training, budget: Budget, others: list[Event]) -> SampledGaussianEvent:
+def event_of(training: Training, budget: Budget, others: list[Event]) -> SampledGaussianEvent:
     """Return the training with the least noise that keeps the claim beside ``others``."""
     multiplier = noise_multiplier_for(
         epsilon=budget.epsilon,

@@ -10,6 +10,7 @@ BUILT_IN = {
     "auto": "dpsynth.synthesizers.auto:Auto",
     "direct": "dpsynth.synthesizers.direct:Direct",
     "independent": "dpsynth.synthesizers.independent:Independent",
+    "hybrid": "dpsynth.synthesizers.hybrid:Hybrid",
     "made": "dpsynth.synthesizers.made:MADE",
     "mst": "dpsynth.synthesizers.mst:MST",
     "privbayes": "dpsynth.synthesizers.privbayes:PrivBayes",

@@ -68,3 +68,16 @@ def train(
         for name, each in named.items():
             each.copy_(path[name])
             each.grad = None
+
+
+def warmed(module, rows, schedule, *, batch):
+    source = generator()
+    held = torch.from_numpy(rows)
+    named = dict(module.named_parameters())
+
+    def gradients():
+        chosen = torch.randint(len(held), (batch,), generator=source)
+        loss = module.loss(held[chosen]).mean()
+        return dict(zip(named, torch.autograd.grad(loss, list(named.values())), strict=True))
+
+    train(module, gradients, schedule)
