@@ -163,14 +163,21 @@ def markdown(
     challenger: str,
     comparators: Sequence[str],
     metrics: Sequence[str],
+    least_pairs: int = LEAST_PAIRS,
 ) -> str:
-    """Return a table of verdicts: a line for every table, budget and metric."""
+    """Return a table of verdicts: a line for every table, budget and metric; see ``compare``."""
     header = ["table", "epsilon", "metric", "seeds", challenger, "against", "its mean"]
     lines = [[*header, "difference, 95 %", "verdict"]]
     lines.append(["---"] * 3 + ["---:"] * 2 + ["---"] + ["---:"] * 2 + ["---"])
     found: dict[tuple[str, str | None], list[list[str]]] = {}
     for metric in metrics:
-        for each in compare(records, challenger=challenger, comparators=comparators, metric=metric):
+        for each in compare(
+            records,
+            challenger=challenger,
+            comparators=comparators,
+            metric=metric,
+            least_pairs=least_pairs,
+        ):
             found.setdefault((each.dataset, each.epsilon), []).append(_line(metric, each))
     lines += [line for place in found.values() for line in place]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)

@@ -144,7 +144,8 @@ def _against_epsilon(axes: "Axes", here: Sequence[Group], metric: str) -> None:
     axes.set_xticks([float(budget) for budget in budgets], [f"{float(b):g}" for b in budgets])
     axes.minorticks_off()
     axes.set_xlabel("epsilon")
-    axes.set_ylim(bottom=0)
+    if METRICS[metric].lower_is_better:
+        axes.set_ylim(bottom=0)
 
 
 def _against_cpu(axes: "Axes", here: Sequence[Group], metric: str) -> None:
@@ -175,7 +176,8 @@ def _against_cpu(axes: "Axes", here: Sequence[Group], metric: str) -> None:
     if decades:  # whole decades, so that there are at least two numbers on the axis
         axes.set_xlim(10 ** floor(min(decades)), 10 ** (floor(max(decades)) + 1))
     axes.set_xlabel("CPU seconds of accounting, plan, fit and sample")
-    axes.set_ylim(bottom=0)
+    if METRICS[metric].lower_is_better:
+        axes.set_ylim(bottom=0)
 
 
 def _series(here: Sequence[Group]) -> Iterator[tuple[str, list[Group]]]:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from dpsynth.schema import Schema
     from dpsynth.synthesizers.fitted import FittedModel
 
-_ROOM = 100  # times epsilon that the ledger of a run may hold: quality is the subject
-
 
 def load(name: str) -> dict[str, str]:
     """Import what a run needs, and return versions."""
@@ -61,13 +59,11 @@ def fitted(job: Mapping[str, Any], frame: "pd.DataFrame", schema: "Schema") -> "
     method = synthesizer(job["name"], **job["settings"])
     plan = method.plan(schema, epsilon=epsilon, delta=delta)
     with Ledger.in_memory(
-        cap_epsilon=_ROOM * epsilon,
+        cap_epsilon=runner_own.ROOM * epsilon,
         cap_delta=2 * delta or Fraction(1, 10**9),
         open_categories=plan.reserved_delta > 0,
     ) as ledger:
-        account = ledger.open_release(
-            rho=plan.rho, reserved=plan.reserved_delta, seeded=seed is not None
-        )
+        account = plan.open(ledger, seeded=seed is not None)
         prepared = prepare(frame, schema, key=ledger.keyed)
         return method.fit_prepared(
             prepared,

@@ -19,7 +19,8 @@ from dpsynth.privacy.events import SampledGaussianEvent
 
 Floats = NDArray[np.float64]
 
-_CUT = 1e-6  # of delta: lost beyond all tails and beyond the window, each; and float error
+_CUT = 1e-6  # of delta: lost beyond all tails, and again beyond the window
+_UNIT = 2.0**-52  # of floating point
 _FINENESS = 256.0  # grid points to the standard deviation of one part's loss
 _GUARD = 1e-4  # share of every mass that is moved up by a grid step: covers float error in splits
 _MOST_POINTS = 2**23  # of a convolution; finer than that is refused
@@ -206,7 +207,8 @@ def _composed(parts: Sequence[_Losses], *, step: float, delta: float) -> float:
     """Return the epsilon of the sum of independent losses of ``parts``, rounded up.
 
     All masses are tilted by ``exp(tilt * loss)``, which puts the losses near the answer into the
-    bulk, where a Fourier transform is accurate in parts and not in units alone.
+    bulk, where a Fourier transform is accurate in parts and not in units alone. Any tilt is valid:
+    the error of the transform is bounded, and its bound added to every mass.
     """
 
     def tilted(part: _Losses, tilt: float) -> tuple[Floats, float]:
@@ -221,13 +223,20 @@ def _composed(parts: Sequence[_Losses], *, step: float, delta: float) -> float:
     def chernoff(tilt: float) -> float:
         return (generated(tilt) - log(delta)) / tilt
 
-    tilt = min((2.0 ** (power / 4) for power in range(-16, 80)), key=chernoff)
+    tilt = min((2.0 ** (power / 4) for power in range(-16, 53)), key=chernoff)
     middle = chernoff(tilt)  # more than the answer
     top = ceil((middle - log(_CUT) / tilt) / step)  # beyond it lies at most _CUT * delta
     moments = [_moments(tilted(part, tilt)[0], part, step=step) for part in parts]
     mean, variance = (sum(values) for values in zip(*moments, strict=True))
     size = 1 << (ceil((top * step - mean + 10 * sqrt(variance)) / step) + 1).bit_length()
-    if size > _MOST_POINTS:
+    # Floating point: the error of every mass, in units, and that of their sums, in parts.
+    reaches = [step * max(abs(part.first), part.first + part.masses.size) for part in parts]
+    blur = 8 * _UNIT * log(size) * sum(part.times + 1 for part in parts)
+    rounding = _UNIT * size * (2 + tilt) + 8 * _UNIT * sum(
+        part.times * (1 + tilt * reach) for part, reach in zip(parts, reaches, strict=True)
+    )
+    allowed = 1 - _CUT - rounding - sum(part.times * part.lost for part in parts) / delta
+    if size > _MOST_POINTS or allowed <= 0:
         raise UnsuitedError("the losses reach too far for a grid this fine")
     transform = np.ones(size // 2 + 1, dtype=np.complex128)
     for part in parts:
@@ -235,19 +244,19 @@ def _composed(parts: Sequence[_Losses], *, step: float, delta: float) -> float:
         at = (part.first + np.arange(weights.size)) % size
         transform *= np.fft.rfft(np.bincount(at, weights / weights.sum(), size)) ** part.times
     places = np.arange(top - size + 1, top + 1)  # what lies beyond wraps around: upward or cut
-    found = np.maximum(np.fft.irfft(transform, size)[places % size], 0.0)
+    found = np.maximum(np.fft.irfft(transform, size)[places % size], 0.0) + blur
     levels = places * step - middle
     held = (levels > -_FARTHEST / (tilt + 1)) & (places > 0)
     levels, found = levels[held], found[held] * np.exp(-tilt * levels[held])
     # In units of delta: the sum over losses above epsilon of mass * (1 - exp(epsilon - loss)).
     upper = np.cumsum(found[::-1])[::-1]
     lower = np.cumsum((found * np.exp(-levels))[::-1])[::-1]
-    allowed = 1 - 2 * _CUT - sum(part.times * part.lost for part in parts) / delta
     fits = upper - np.exp(levels) * lower <= allowed
     first = int(np.argmax(fits))  # the last always does: nothing is left above it
     epsilon = middle + float(levels[first])
     if upper[first] > allowed:  # the bound is met between this point and the one before
-        epsilon = middle + log((upper[first] - allowed) / lower[first])
+        between = log((upper[first] - allowed) / lower[first])
+        epsilon = middle + max(between, float(levels[first]) - step)
     return max(epsilon, 0.0) * (1 + _UP) + _UP
 
 

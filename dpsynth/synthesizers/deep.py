@@ -96,12 +96,14 @@ class Start:
         shares: by place the share of every code, above 0.
         total: noisy number of rows.
         facts: what presets follow from.
+        first: how many columns stand first because they were chosen to.
     """
 
     domain: Domain
     shares: tuple[Array, ...]
     total: float
     facts: Facts
+    first: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,10 +213,13 @@ class Deep(Synthesizer):
         total = estimate_total(list(tables.values()))
         targets = Targets.of(list(tables.values()), domain, total=total)
         start = Start(
-            domain=Domain(sizes={name: domain.sizes[name] for name in order}),
+            domain=Domain(
+                sizes={name: domain.sizes[name] for name in order}, ordered=domain.ordered
+            ),
             shares=tuple(_above_zero(targets, name, domain.sizes[name]) for name in order),
             total=total,
             facts=facts,
+            first=len(first),
         )
         rule = StepRule(
             rate=training.rate,

@@ -9,11 +9,13 @@ BUILT_IN = {
     "aim": "dpsynth.synthesizers.aim:AIM",
     "auto": "dpsynth.synthesizers.auto:Auto",
     "direct": "dpsynth.synthesizers.direct:Direct",
+    "gan": "dpsynth.synthesizers.gan:GAN",
     "independent": "dpsynth.synthesizers.independent:Independent",
     "hybrid": "dpsynth.synthesizers.hybrid:Hybrid",
     "made": "dpsynth.synthesizers.made:MADE",
     "mst": "dpsynth.synthesizers.mst:MST",
     "privbayes": "dpsynth.synthesizers.privbayes:PrivBayes",
+    "vae": "dpsynth.synthesizers.vae:VAE",
 }
 
 

@@ -1,6 +1,7 @@
 """Results are recorded anew in one command, and what peers did stays."""
 
 import runpy
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,8 @@ def test_own_results_are_made_anew_and_those_of_peers_stay(tmp_path):
         records.append(results, old | {"status": "ok", "commit": "old"})
     tool = runpy.run_path(str(TOOL))
     tool["record"].__globals__["HOME"] = tmp_path
-    assert tool["record"]("tiny") == "tiny: 4 records, 0 of them failures"
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        assert tool["record"]("tiny", pool).finish() == "tiny: 4 records, 0 of them failures"
     made = [(each["synthesizer"], each["commit"] == "old") for each in records.read([results])]
     # In the order of the suite; a peer without a record is no line, one that is not listed goes.
     assert made == [
@@ -62,3 +64,15 @@ def test_own_results_are_made_anew_and_those_of_peers_stay(tmp_path):
         ("mst", False),
     ]
     assert list(results.parent.iterdir()) == [results]
+
+
+def test_a_suite_that_lacks_a_package_stays_as_it_is(tmp_path, monkeypatch, capsys):
+    (tmp_path / "suites").mkdir()
+    path = tmp_path / "suites" / "tiny.toml"
+    path.write_text(SUITE + '\n[[synthesizers]]\nname = "made"\n', encoding="utf-8")
+    monkeypatch.setattr("dpsynth.synthesizers.deep.find_spec", lambda name: None)
+    tool = runpy.run_path(str(TOOL))
+    tool["record_all"].__globals__["HOME"] = tmp_path
+    tool["record_all"](["tiny"], jobs=1)
+    assert "tiny: left as it is, because made needs torch" in capsys.readouterr().out
+    assert not (tmp_path / "results").exists()

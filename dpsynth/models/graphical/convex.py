@@ -262,4 +262,4 @@ def _summing_to(table: NoisyTable, total: float, domain: Domain) -> Array:
 
 
 def _flat(parts: Sequence[Array]) -> Array:
-    return np.concatenate([np.ravel(part) for part in parts]) if parts else np.empty(0)
+    return np.concatenate([part.ravel() for part in parts]) if parts else np.empty(0)

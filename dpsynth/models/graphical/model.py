@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from dpsynth.domain import Domain
 from dpsynth.errors import IntegrityError, UsageError
 from dpsynth.models.graphical.elimination import eliminate, onto, product
+from dpsynth.models.graphical.fusing import places_of
 from dpsynth.models.graphical.raking import Correction, candidates_for, corrected
 from dpsynth.models.graphical.sampling import draw_in_groups
 from dpsynth.models.graphical.tables import Array
@@ -170,15 +171,14 @@ class GraphicalModel:
         """Draw from the tree, node by node; ``tables`` holds weights over each node's clique."""
         drawn: Codes = {}
         for node, weights in zip(self._nodes, tables, strict=True):
-            shape = self.domain.shape(node.separator)
+            above = self.domain.size(node.separator)
             groups: NDArray[np.integer] = np.zeros(rows, np.uint8)
             if node.separator:
-                parts = tuple(drawn[name] for name in node.separator)
-                groups = parts[0] if len(parts) == 1 else np.ravel_multi_index(parts, shape)
+                groups = places_of(drawn, self.domain, node.separator)
             table = weights.transpose(
                 [node.clique.index(name) for name in (*node.separator, *node.new)]
             )
-            codes = draw_in_groups(table.reshape(int(np.prod(shape)), -1), groups, rng)
+            codes = draw_in_groups(table.reshape(above, -1), groups, rng)
             drawn.update(_split(codes, node.new, self.domain))
         return {name: drawn[name] for name in self.domain.columns}
 

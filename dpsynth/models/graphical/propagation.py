@@ -8,6 +8,7 @@ would vanish, the same plan runs on logarithms.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate, pairwise
 from math import log, prod
 
 import numpy as np
@@ -183,6 +184,8 @@ class Propagation:
             return min(found, key=cells.__getitem__)
 
         self._factor_shapes = [domain.shape(columns) for columns in factors]
+        self._factor_sizes = [prod(shape) for shape in self._factor_shapes]
+        self._factor_bounds = [0, *accumulate(self._factor_sizes)]
         self._factors_at: list[list[int]] = [[] for _ in self.nodes]
         for number, columns in enumerate(factors):
             self._check(domain, columns)
@@ -249,9 +252,18 @@ class Propagation:
     def _run_plain(
         self, log_factors: Sequence[Array]
     ) -> tuple[float, list[Array], list[Array]] | None:
-        tops = [float(factor.max()) for factor in log_factors]
-        factors = [np.exp(factor - top) for factor, top in zip(log_factors, tops, strict=True)]
-        log_total = sum(tops)
+        # Most factors are small: all of them in one vector take fewer calls.
+        flat = np.concatenate([factor.ravel() for factor in log_factors])
+        tops = np.maximum.reduceat(flat, self._factor_bounds[:-1])
+        flat -= np.repeat(tops, self._factor_sizes)
+        np.exp(flat, out=flat)
+        factors = [
+            flat[low:high].reshape(shape)
+            for (low, high), shape in zip(
+                pairwise(self._factor_bounds), self._factor_shapes, strict=True
+            )
+        ]
+        log_total = sum(tops.tolist())
         beliefs: list[Array] = [np.empty(0)] * len(self.nodes)
         sent: list[Array] = [np.empty(0)] * len(self.nodes)
         for at in reversed(range(len(self.nodes))):

@@ -24,6 +24,7 @@ _FIRST_ROWS = 100_000  # that the factors of more than twice as many are first f
 _LAST_ROUNDS = 3  # over all of them
 _COLUMN_ROUNDS = 2
 _NEWTON_STEPS = 5
+_NEWTON_PRECISION = 1e-4  # of a step: the next one would be of its square
 _LONGEST_STEP = 2.0  # of one factor in one round, on the log scale
 _KEY_BITS = 63
 _LEAST_CANDIDATES = 10_000
@@ -93,11 +94,15 @@ def corrected(
         held: how many of the corrections, the first ones, some clique of the model holds.
     """
     tables, weights = _weighted(codes, domain, corrections, columns, total=total)
-    if held < len(corrections) and not pays(tables, weights, corrections, codes, domain, rng):
+    found = tables.summed(weights)
+    if held < len(corrections) and not pays(
+        tables, weights, found, corrections, codes, domain, rng
+    ):
         corrections = corrections[:held]
         tables, weights = _weighted(codes, domain, corrections, columns, total=total)
+        found = tables.summed(weights)
     times = rounded(codes, weights, rows, domain, rng)
-    wanted = tables.summed(weights) * (rows / total)
+    wanted = found * (rows / total)
     importance = 1 / np.sqrt(np.maximum(wanted, 1.0))
     for part, shares in zip(tables.slices[-len(columns) :], columns.values(), strict=True):
         wanted[part] = rows * shares
@@ -114,6 +119,7 @@ def corrected(
 def pays(
     tables: FusedTables,
     weights: Array,
+    after: Array,
     corrections: Sequence[Correction],
     codes: Codes,
     domain: Domain,
@@ -124,26 +130,33 @@ def pays(
     What is moved is the distance of these tables from what they were, in all. The noise of a pair
     of columns is seen where two halves of the rows disagree, once weighted and once not; some
     pairs stand for all.
+
+    Args:
+        tables: of the rows; the first ones are those of the corrections.
+        weights: of the rows.
+        after: the weight in every cell of every table.
+        corrections: tables that were followed.
+        codes: the rows.
+        domain: the columns.
+        rng: post-processing randomness.
     """
     even = np.full(weights.size, weights.sum() / weights.size)
-    after, before = tables.summed(weights), tables.summed(even)
+    before = tables.summed(even)
     cells = [part for part, _ in zip(tables.slices, corrections, strict=False)]
     moved = sum(float(np.abs(after[part] - before[part]).sum()) for part in cells)
     pairs = list(combinations([name for name in domain.columns if domain.sizes[name] > 1], 2))
     some = rng.choice(len(pairs), size=min(_LOOKED_AT, len(pairs)), replace=False)
-    noise = 0.0
-    for first, second in (pairs[at] for at in some.tolist()):
-        place = codes[first].astype(np.int64) * domain.sizes[second] + codes[second]
-        size = domain.sizes[first] * domain.sizes[second]
-        noise += _disagreement(place, weights, size) - _disagreement(place, even, size)
+    seen = FusedTables([pairs[at] for at in some.tolist()], codes, domain)
+    noise = _disagreement(seen, weights) - _disagreement(seen, even)
     return moved > noise / len(some) * len(pairs)
 
 
-def _disagreement(place: NDArray[np.int64], weights: Array, size: int) -> float:
+def _disagreement(tables: FusedTables, weights: Array) -> float:
     """Return how far two halves of the rows are apart, halved: about the noise of them all."""
-    one, other = (summed(place[at::2], weights[at::2], size) for at in (0, 1))
-    apart = one / max(one.sum(), 1e-300) - other / max(other.sum(), 1e-300)
-    return float(np.abs(apart).sum() * weights.sum()) / 2
+    signed = weights.copy()
+    for half, sign in ((slice(0, None, 2), 1.0), (slice(1, None, 2), -1.0)):
+        signed[half] *= sign / max(float(weights[half].sum()), 1e-300)
+    return float(np.abs(tables.summed(signed)).sum() * weights.sum()) / 2
 
 
 def _weighted(
@@ -158,7 +171,7 @@ def _weighted(
     cliques += _other_pairs(cliques, domain)
     cliques += [(name,) for name in columns]
     tables = FusedTables(cliques, codes, domain)
-    return tables, rake(tables, corrections, codes, columns, total=total)
+    return tables, rake(tables, corrections, columns, total=total)
 
 
 def _other_pairs(cliques: Sequence[tuple[str, ...]], domain: Domain) -> list[tuple[str, ...]]:
@@ -174,7 +187,6 @@ def _other_pairs(cliques: Sequence[tuple[str, ...]], domain: Domain) -> list[tup
 def rake(
     tables: FusedTables,
     corrections: Sequence[Correction],
-    codes: Codes,
     columns: Mapping[str, Array],
     *,
     total: float,
@@ -182,9 +194,9 @@ def rake(
     """Return a weight a row, of sum ``total``, under which the rows follow the corrections.
 
     Args:
-        tables: of rows drawn from a model; the first ones are those of the corrections.
+        tables: of rows drawn from a model; the first ones are those of the corrections,
+            the last ones those of the columns.
         corrections: tables to follow, as far as their noise lets them be believed.
-        codes: the rows.
         columns: share of every code, by column, to be met exactly in the end.
         total: number of rows that the noise refers to.
     """
@@ -201,14 +213,35 @@ def rake(
         weights *= np.exp(tables.scores(logs, slice(0, tables.rows)))
         rounds = _LAST_ROUNDS
     _scale(tables, corrections, factors, weights, total=total, rounds=rounds)
-    growth = np.empty(tables.rows)
     for _ in range(_COLUMN_ROUNDS):
-        for name, shares in columns.items():
-            found = summed(codes[name], weights, shares.size)
-            ratio = np.divide(total * shares, found, out=np.ones(shares.size), where=found > 0)
-            ratio.take(codes[name], out=growth, mode="clip")
-            weights *= growth
+        _meet(tables, list(columns.values()), weights, total=total)
     return np.asarray(weights * (total / weights.sum()))
+
+
+def _meet(tables: FusedTables, columns: Sequence[Array], weights: Array, *, total: float) -> None:
+    """Scale the weights to the shares of one column after another, in place.
+
+    The last tables are those of the columns.
+    """
+    first = len(tables.slices) - len(columns)
+    growth = np.empty(weights.size)
+    for carrier in tables.carriers:
+        if max(carrier.members) < first:
+            continue
+        found = summed(carrier.places, weights, carrier.size)
+        grown = np.ones(carrier.size)
+        for number, cells in zip(carrier.members, carrier.cells, strict=True):
+            if number < first:
+                continue
+            shares = columns[number - first]
+            places = cells - cells[0]
+            here = summed(places, found, shares.size)
+            ratio = np.divide(total * shares, here, out=np.ones(shares.size), where=here > 0)
+            up = ratio.take(places, mode="clip")
+            found *= up
+            grown *= up
+        grown.take(carrier.places, out=growth, mode="clip")
+        weights *= growth
 
 
 def _scale(
@@ -256,10 +289,13 @@ def _step(found: Array, wanted: Array, factor: Array, strength: float) -> Array:
     """Solve ``found * exp(step) - wanted + strength * (factor + step) = 0`` in every cell."""
     step = np.zeros(found.size)
     for _ in range(_NEWTON_STEPS):
+        before = step
         grown = found * np.exp(step)
-        step -= (grown - wanted + strength * (factor + step)) / (grown + strength)
+        step = step - (grown - wanted + strength * (factor + step)) / (grown + strength)
         np.minimum(step, _LONGEST_STEP, out=step)
         np.maximum(step, -_LONGEST_STEP, out=step)
+        if float(np.abs(step - before).max()) <= _NEWTON_PRECISION:
+            break
     step[found == 0] = 0.0
     return step
 

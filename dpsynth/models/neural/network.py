@@ -14,7 +14,10 @@ Array = NDArray[np.float64]
 Arrays = Mapping[str, NDArray[np.float32]]
 
 # By kind, as a document names it.
-KINDS = {"made": "dpsynth.models.neural.made_network:MadeNetwork"}
+KINDS = {
+    "latent": "dpsynth.models.neural.latent_network:LatentNetwork",
+    "made": "dpsynth.models.neural.made_network:MadeNetwork",
+}
 
 
 class Network(Protocol):
