@@ -1,7 +1,8 @@
 """What all generators that are trained on the rows have in common.
 
 A histogram of every column first, for a small part of the budget: networks start from them, and
-whole samples meet them in the end. Then one training, paid for as a whole before its first batch.
+whole samples meet them in the end. Where a target is declared, its tables with all other columns:
+whole samples follow them, too. Then one training, paid for as a whole before its first batch.
 """
 
 from abc import abstractmethod
@@ -29,6 +30,7 @@ from dpsynth.synthesizers.base import Budget, Learned, Progress, Step
 from dpsynth.synthesizers.facade import Synthesizer
 from dpsynth.synthesizers.one_way import OneWayPhase
 from dpsynth.synthesizers.plan import Estimate
+from dpsynth.synthesizers.target_pairs import TargetPairs
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -117,6 +119,8 @@ class Deep(Synthesizer):
         training_steps: steps of the training; a preset by public facts where None.
         batch: expected number of units in a batch; likewise.
         one_way_share: part of the budget for the histograms, in (0, 1).
+        target_share: part of the budget for tables of the declared target with every other column,
+            which samples are held against; in [0, 1), 0 for none.
     """
 
     trained: ClassVar[bool] = True
@@ -125,6 +129,7 @@ class Deep(Synthesizer):
     training_steps: int | None = None
     batch: int | None = None
     one_way_share: Fraction = Fraction(1, 8)
+    target_share: Fraction = Fraction(1, 8)
 
     def __post_init__(self) -> None:
         given: object = self.first
@@ -135,6 +140,9 @@ class Deep(Synthesizer):
                 raise ValueError("first must name every column once")
         _validate.exact(one_way_share=self.one_way_share)
         _validate.in_open_unit(one_way_share=self.one_way_share)
+        _validate.exact(target_share=self.target_share)
+        if not 0 <= self.target_share < 1 - self.one_way_share:
+            raise ValueError("target_share must be at least 0, and leave something to train with")
         counts = {"training_steps": self.training_steps, "batch": self.batch}
         known = {name: value for name, value in counts.items() if value is not None}
         _validate.exact(**known)
@@ -188,6 +196,7 @@ class Deep(Synthesizer):
         self._first(domain, budget.target)
         facts = self._facts(domain, unit, budget.expected_rows, budget.epsilon)
         steps = self._one_way(domain, unit, budget).steps()
+        steps += self._target_pairs(domain, unit, budget).steps()
         others = [*budget.before, *(step.event for step in steps)]
         event = event_of(self.training(facts), budget, others)
         return (*steps, Step(phase="train", label=LABEL, event=event))
@@ -206,12 +215,13 @@ class Deep(Synthesizer):
         training, event = self.training(facts), bill[-1].event
         assert isinstance(event, SampledGaussianEvent), "the last step of the bill is the training"
         tables = self._one_way(planned, curator.unit, budget).measure(curator)
+        pairs = self._target_pairs(planned, curator.unit, budget).measure(curator)
         domain = curator.domain
         first = self._first(domain, budget.target)
         order = (*first, *(name for name in domain.columns if name not in first))
         places = [domain.columns.index(name) for name in order]
         total = estimate_total(list(tables.values()))
-        targets = Targets.of(list(tables.values()), domain, total=total)
+        targets = Targets.of([*tables.values(), *pairs], domain, total=total)
         start = Start(
             domain=Domain(
                 sizes={name: domain.sizes[name] for name in order}, ordered=domain.ordered
@@ -297,6 +307,10 @@ class Deep(Synthesizer):
 
     def _one_way(self, domain: Domain, unit: PrivacyUnit, budget: Budget) -> OneWayPhase:
         return OneWayPhase.split(domain, unit=unit, rho=budget.rho * self.one_way_share)
+
+    def _target_pairs(self, domain: Domain, unit: PrivacyUnit, budget: Budget) -> TargetPairs:
+        rho = budget.rho * self.target_share
+        return TargetPairs.of(domain, budget.target, unit=unit, rho=rho)
 
 
 def event_of(training: Training, budget: Budget, others: list[Event]) -> SampledGaussianEvent:

@@ -12,8 +12,8 @@ from dpsynth.synthesizers.deep import Deep, Facts, Start, Training
 if TYPE_CHECKING:
     from dpsynth.synthesizers.deep import Gradients
 
-_BATCH = 4_096
-_STEPS = 300
+_BATCH = 1_024
+_STEPS = 500
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,11 +10,12 @@ BUILT_IN = {
     "auto": "dpsynth.synthesizers.auto:Auto",
     "direct": "dpsynth.synthesizers.direct:Direct",
     "gan": "dpsynth.synthesizers.gan:GAN",
-    "independent": "dpsynth.synthesizers.independent:Independent",
     "hybrid": "dpsynth.synthesizers.hybrid:Hybrid",
+    "independent": "dpsynth.synthesizers.independent:Independent",
     "made": "dpsynth.synthesizers.made:MADE",
     "mst": "dpsynth.synthesizers.mst:MST",
     "privbayes": "dpsynth.synthesizers.privbayes:PrivBayes",
+    "transformer": "dpsynth.synthesizers.transformer:Transformer",
     "vae": "dpsynth.synthesizers.vae:VAE",
 }
 

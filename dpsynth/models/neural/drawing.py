@@ -116,7 +116,7 @@ def draw(
     """
     codes = np.zeros((rows, len(network.sizes)), dtype=np.int64)
     weights = np.ones(rows)
-    at_once = max(1, _AT_ONCE // max(sum(network.sizes), 1))
+    at_once = max(1, _AT_ONCE // network.numbers_a_row)
     for start in range(0, rows, at_once):
         part = slice(start, start + at_once)
         _draw(network, codes[part], weights[part], rng, rules, condition)
@@ -154,7 +154,7 @@ def log_likelihood(network: Network, codes: NDArray[np.int64], *, rules: Rules) 
         raise ValueError("the network does not tell how likely a row is")
     found = np.zeros(len(codes))
     rng = np.random.default_rng(0)  # nothing is drawn
-    at_once = max(1, _AT_ONCE // max(sum(network.sizes), 1))
+    at_once = max(1, _AT_ONCE // network.numbers_a_row)
     for start in range(0, len(codes), at_once):
         part = codes[start : start + at_once]
         state = network.begin(len(part), rng)

@@ -40,6 +40,11 @@ class MadeNetwork:
         object.__setattr__(self, "_exact", exact)
         object.__setattr__(self, "_starts", np.cumsum([0, *self.sizes]).tolist())
 
+    @property
+    def numbers_a_row(self) -> int:
+        """How many numbers the state of a row comes to."""
+        return int(self.weights["hidden.bias"].size) + sum(self.sizes)
+
     def begin(self, rows: int, rng: np.random.Generator) -> _State:
         """Return the state of rows of which no code is known."""
         del rng

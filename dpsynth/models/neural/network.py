@@ -17,6 +17,7 @@ Arrays = Mapping[str, NDArray[np.float32]]
 KINDS = {
     "latent": "dpsynth.models.neural.latent_network:LatentNetwork",
     "made": "dpsynth.models.neural.made_network:MadeNetwork",
+    "transformer": "dpsynth.models.neural.transformer_network:TransformerNetwork",
 }
 
 
@@ -33,6 +34,11 @@ class Network(Protocol):
     @property
     def sizes(self) -> tuple[int, ...]:
         """Number of codes by place."""
+        ...
+
+    @property
+    def numbers_a_row(self) -> int:
+        """How many numbers the state of a row comes to, about: so many rows go together."""
         ...
 
     def begin(self, rows: int, rng: np.random.Generator) -> Any:
