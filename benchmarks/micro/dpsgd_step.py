@@ -24,6 +24,7 @@ from torch import nn
 from dpsynth.privacy.dpsgd.engines import Units, engine_of
 from dpsynth.privacy.dpsgd.rule import StepRule
 from dpsynth.privacy.dpsgd.step import PrivateGradients
+from dpsynth.privacy.dpsgd.stream import KeyedStream
 from dpsynth.privacy.randomness import PrivacyRandom
 from dpsynth.privacy.source import UnitRows
 
@@ -78,7 +79,7 @@ def private(codes: torch.Tensor, engine: str) -> Callable[[], None]:
             expected_units=ROWS,
         ),
         engine=engine_of(engine),
-        rng=PrivacyRandom(),
+        stream=KeyedStream.fresh(PrivacyRandom()),
     )
 
     def step() -> None:

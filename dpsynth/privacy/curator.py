@@ -1,12 +1,11 @@
 """The curator: holds the private rows and answers only noisy questions about them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dpsynth import _validate
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.privacy.ledger import Account, Charge
 from dpsynth.privacy.mechanisms import (
@@ -201,9 +200,7 @@ class Curator(_Sealed):
             )
         return tuple(found)
 
-    def train(
-        self, rule: "StepRule", *, label: str, engine: str = "book_keeping", most_rows: int = 16_384
-    ) -> "PrivateGradients":
+    def train(self, rule: "StepRule", *, label: str, **options: Any) -> "PrivateGradients":
         """Pay for all steps of a training, and return what releases their noisy gradients.
 
         Batches, clipping and noise come as one object: nobody hands in a sampler. Unused steps
@@ -212,30 +209,25 @@ class Curator(_Sealed):
         Args:
             rule: sampling rate, noise, clip and number of steps, from public facts alone.
             label: public name for the ledger.
-            engine: how per-unit gradients are clipped: "book_keeping", or "ghost" or "hooks" of
-                opacus, or "per_unit", a loop.
-            most_rows: of a part of a batch that is in memory at a time.
+            options: ``engine``, ``most_rows``, ``processes`` and ``checkpoint``, none of which
+                changes what is paid or promised; see ``dpsynth.privacy.dpsgd.begin``.
 
         Raises:
             UnknownNameError: no engine has that name.
             BudgetExceededError: the ledger cannot pay; no row was read.
             ImportError: torch is not installed; nothing was charged.
         """
-        # Before the charge: what is not installed must cost nothing.
-        from dpsynth.privacy.dpsgd.engines import engine_of
-        from dpsynth.privacy.dpsgd.step import PrivateGradients
+        # The same order as in measure(), and for the same reason; torch comes before the charge.
+        from dpsynth.privacy.dpsgd.begin import begin
 
-        chosen = engine_of(engine)
-        _validate.positive(most_rows=most_rows)
-        # The same order as in measure(), and for the same reason.
-        self.account.charge([Charge(event=rule.event(self.unit), label=label)])
-        return PrivateGradients(
-            self.__source.unit_rows(),
-            max_rows=self.unit.max_rows,
-            rule=rule,
-            engine=chosen,
+        return begin(
+            rule,
+            label=label,
+            source=self.__source,
+            unit=self.unit,
+            account=self.account,
             rng=self.__rng,
-            most_rows=most_rows,
+            **options,
         )
 
     def closed(self, values: Mapping[str, Sequence[str]], domain: Domain) -> "Curator":

@@ -566,6 +566,27 @@ class Ledger:
             cap=cap,
         )
 
+    def reopen_release(self, release: str) -> "Account":
+        """Go on with a release that was interrupted; it can spend no more than it has spent.
+
+        Raises:
+            UsageError: the ledger holds no charge of that release.
+        """
+        mine = [entry for entry in self.entries() if entry.release == release]
+        if not mine:
+            raise UsageError(f"{self.name} holds no charge of the release {release!r}")
+        cap, events = self.cap, [entry.event for entry in mine]
+        reserved = total_reserved_delta(events)
+        return Account(
+            self,
+            release=release,
+            rho=cap.cost(*events),
+            seeded=mine[0].seeded,
+            reserved=reserved,
+            cap=cap,
+            entries=mine,
+        )
+
     def _require(
         self, cap: Cap, what: str, *, cost: Fraction, reserve: Fraction, trains: bool
     ) -> None:
@@ -701,6 +722,7 @@ class Account:
         seeded: bool,
         reserved: Fraction,
         cap: Cap,
+        entries: Sequence[LedgerEntry] = (),
     ) -> None:
         self._ledger = ledger
         self._cap = cap
@@ -708,7 +730,7 @@ class Account:
         self.rho = rho
         self.reserved = reserved
         self.seeded = seeded
-        self._entries: list[LedgerEntry] = []
+        self._entries = list(entries)
 
     @property
     def entries(self) -> tuple[LedgerEntry, ...]:

@@ -62,8 +62,8 @@ def epsilon_of(
         UnsuitedError: the losses reach too far for a grid of bearable size.
 
     Source:
-        Dominating pairs compose (Zhu, Dong and Wang 2022, arXiv:2106.08567, Theorem 10); losses
-        are put on the grid as by Doroshenko et al. (2022), arXiv:2207.04380.
+        Dominating pairs compose (Zhu, Dong and Wang 2022, arXiv:2106.08567); losses are put on
+        the grid as by Doroshenko et al. (2022), arXiv:2207.04380.
     """
     steps = sum(int(event.steps) for event in trained)
     count = steps + len(scalars) + 1
@@ -90,19 +90,21 @@ def _variance(event: SampledGaussianEvent) -> float:
     return min(float(event.rate) ** 2 * expm1(min(square, 50.0)), square + square**2)
 
 
-def _split(masses: Floats, others: Floats, levels: Floats) -> Floats:
+def _split(first: Floats, second: Floats, levels: Floats) -> Floats:
     """Move each mass to the two grid points around its losses, so that both totals stay.
 
     Args:
-        masses: shape ``(cells,)``, of the first distribution, with losses within the cell.
-        others: shape ``(cells,)``, of the second.
+        first: masses of the first distribution, with losses within the cell, and bounds of their
+            floating-point errors; shape ``(2, cells)``.
+        second: those of the second distribution.
         levels: shape ``(cells + 1,)``, the grid points.
 
     Returns:
-        Shape ``(cells + 1,)``; a share more than needed goes up, for floating-point error.
+        Shape ``(cells + 1,)``; more than needed goes up, for floating-point error.
     """
-    upper = (masses - others * np.exp(levels[:-1])) / -expm1(levels[0] - levels[1])
-    upper = np.clip(upper + _GUARD * masses, 0.0, masses)
+    masses, scale = first[0], np.exp(levels[:-1])
+    upper = masses - second[0] * scale + first[1] + second[1] * scale
+    upper = np.clip(upper / -expm1(levels[0] - levels[1]) + _GUARD * masses, 0.0, masses)
     found = np.append(masses - upper, 0.0)
     found[1:] += upper
     return found
@@ -114,9 +116,10 @@ def _trained(
     """Return the losses of one sampled Gaussian: with a unit against without it, and reversed.
 
     Source:
-        Zhu, Dong and Wang (2022), Theorem 11: for each direction the pair of the one-dimensional
-        mechanism dominates. Outputs are normal around 0 without the unit, and with it around 1
-        with probability q: the loss rises with the output, so grid points cut it into intervals.
+        Zhu, Dong and Wang (2022), on Poisson sampling: for each direction the pair of the
+        one-dimensional mechanism dominates. Outputs are normal around 0 without the unit, and with
+        it around 1 with probability q: the loss rises with the output, so grid points cut it into
+        intervals.
     """
     from scipy.special import ndtr
 
@@ -135,14 +138,19 @@ def _trained(
     at = (0.5 + sigma**2 * shifted) / sigma
 
     def between(places: Floats) -> Floats:
+        """Return the normal mass of each interval, and a bound of its error; shape (2, cells)."""
         rising, falling = ndtr(places), ndtr(-places)  # the smaller tail keeps its digits
-        return np.where(places[:-1] > 0, falling[:-1] - falling[1:], rising[1:] - rising[:-1])
+        return np.where(
+            places[:-1] > 0,
+            [falling[:-1] - falling[1:], 16 * _UNIT * falling[:-1]],
+            [rising[1:] - rising[:-1], 16 * _UNIT * rising[1:]],
+        )
 
     without = between(at)
     present = (1 - q) * without + q * between(at - 1 / sigma)
     removed = _split(present, without, levels)
     removed[0] += (1 - q) * ndtr(at[0]) + q * ndtr(at[0] - 1 / sigma)
-    added = _split(without[::-1], present[::-1], -levels[::-1])
+    added = _split(without[:, ::-1], present[:, ::-1], -levels[::-1])
     added[0] += ndtr(-at[-1])
     lost = exp(-log_cut)
     return (
@@ -154,7 +162,7 @@ def _trained(
 def _scalar(sigma_squared: Fraction, times: int, *, step: float, log_cut: float) -> _Losses:
     """Return the losses of discrete Gaussian noise on one number that moves by one.
 
-    The same in both directions. Tails: Canonne, Kamath and Steinke (2020), Corollary 17.
+    The same in both directions. Its tails are sub-Gaussian (Canonne, Kamath and Steinke 2020).
     """
     variance = float(sigma_squared)
     reach = ceil(sqrt(variance * 2 * log_cut))

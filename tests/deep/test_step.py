@@ -48,7 +48,7 @@ def gradients(rows, units, *, max_rows, seed=1, **changed):
         max_rows=max_rows,
         rule=rule(**changed),
         engine=BookKeeping(),
-        rng=SeededRandom(seed),
+        stream=stream(seed),
     )
 
 
@@ -130,7 +130,7 @@ def test_parts_of_a_batch_share_one_noise():
         max_rows=1,
         rule=rule(),
         engine=BookKeeping(),
-        rng=SeededRandom(1),
+        stream=stream(1),
         most_rows=7,
     ).release(net, loss)
     np.testing.assert_allclose(flat(parts), flat(whole), rtol=1e-5, atol=1e-6)

@@ -63,7 +63,9 @@ class _Linear:
             return self._squared_norms_of_single(inputs[:, 0], backward[:, 0]).double()
         if self._mask is None and inputs.shape[1] ** 2 <= self._layer.weight.numel():
             pairs = (inputs @ inputs.transpose(1, 2)) * (backward @ backward.transpose(1, 2))
-            weight = pairs.sum((1, 2)).double().clamp(min=0)
+            terms = self._layer.in_features + self._layer.out_features + 1
+            lengths = linalg.vector_norm(inputs, dim=2) * linalg.vector_norm(backward, dim=2)
+            weight = _at_most(pairs, terms, lengths)
         else:
             weight = torch.cat([_squares(each.flatten(1)) for each in self._written_down()])
         return weight if self._layer.bias is None else weight + _squares(backward.sum(1))
@@ -107,7 +109,8 @@ class _Embedding:
     def squared_norms(self) -> Tensor:
         same = self._codes[:, :, None] == self._codes[:, None, :]
         pairs = self._backward @ self._backward.transpose(1, 2)
-        return (pairs * same).sum((1, 2)).double().clamp(min=0)
+        terms = self._layer.embedding_dim + 1
+        return _at_most(pairs * same, terms, linalg.vector_norm(self._backward, dim=2))
 
     def weighted_sums(self, factors: Tensor) -> dict[str, Tensor]:
         codes, scaled = _scaled(self._codes, self._backward, factors)
@@ -135,6 +138,17 @@ class _LayerNorm:
             name: torch.tensordot(factors[kept], gradient[kept], dims=1)
             for name, gradient in self._gradients.items()
         }
+
+
+def _at_most(pairs: Tensor, terms: int, lengths: Tensor) -> Tensor:
+    """Return sums over all pairs of positions, above what rounding can have taken from them.
+
+    Where gradients at several positions cancel, little is left of large terms, and rounding might
+    leave less: a unit would pass with more than the clip. A pair is a product of sums of ``terms``
+    numbers in all; ``lengths`` are the norms of the positions' gradients, by position.
+    """
+    lost = terms * torch.finfo(pairs.dtype).eps * lengths.double().sum(1) ** 2
+    return pairs.sum((1, 2), dtype=torch.float64).clamp(min=0) + lost
 
 
 def _squares(rows: Tensor) -> Tensor:
