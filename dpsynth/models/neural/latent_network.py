@@ -56,6 +56,11 @@ class LatentNetwork:
         """Whether the first column goes into the layers."""
         return "first" in self.weights
 
+    @property
+    def numbers_a_row(self) -> int:
+        """How many numbers the state of a row comes to."""
+        return max(each.size for _, each in self._layers) + sum(self.sizes) + self.latent
+
     def begin(self, rows: int, rng: np.random.Generator) -> _State:
         """Draw what the rows are made of; of no row is a code known."""
         given = self.sizes[0] if self.conditional else 0
