@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 
 # Chosen on seeds 0 and 1 of raw adult; reported on others.
 _BATCH = 4_096
-_STEPS = 100
-_STEP_SIZE = 0.008
+_STEPS = 150
+_STEP_SIZE = 0.016
 _UNTIL_LARGEST = 10  # steps
-_DRAWN = 100_000  # rows of the marginal model that the network learns
+_DRAWN = (4_000, 100_000)  # rows of the marginal model that the network learns, least and most
+_DRAWN_TIMES = 4  # as many as there are expected to be
 _WARM_STEPS = 250
-_WARM_BATCH = 2_048
+_WARM_BATCH = (128, 2_048)
+_WARM_PART = 16  # of the expected rows in a batch, one in so many
 _WARM_STEP_SIZE = 0.01
 _CLEAR = 1e-6  # stddev of a column's shares: fitted to many tables, and met as they are
 _DOUBT = 3.0  # by which the noise of a table counts more: the network knows something as well
@@ -93,12 +95,13 @@ class Hybrid(Deep):
         learned = marginal.learn(curator, rho=self._rho(budget), planned=planned)
         model = learned.model
         assert isinstance(model, GraphicalModel), "auto learns tables"
+        wanted = _DRAWN_TIMES * (budget.expected_rows or 0)
         groups = {name: each.groups for name, each in learned.coarsenings.items()}
         return Beginning(
             curator=curator.coarsened(groups),
             targets=_targets(model),
             coarsenings=learned.coarsenings,
-            drawn=model.sample(_DRAWN, np.random.default_rng(0)),
+            drawn=model.sample(_between(wanted, *_DRAWN), np.random.default_rng(0)),
         )
 
     def network(
@@ -115,7 +118,8 @@ class Hybrid(Deep):
         module = Made(start.shares, hidden=self.hidden, generator=generator())
         if start.rows is not None:
             warm = Schedule(steps=_WARM_STEPS, rate=_WARM_STEP_SIZE)
-            learn_rows(module, module.loss, start.rows, warm, batch=_WARM_BATCH)
+            batch = _between(start.facts.rows // _WARM_PART, *_WARM_BATCH)
+            learn_rows(module, module.loss, start.rows, warm, batch=batch)
         schedule = Schedule(
             steps=training.steps,
             rate=training.step_size,
@@ -159,3 +163,7 @@ def _loosened(model: GraphicalModel) -> Sequence[Correction]:
         else replace(each, stddev=each.stddev * _DOUBT)
         for each in model.corrections
     ]
+
+
+def _between(value: int, least: int, most: int) -> int:
+    return min(max(value, least), most)
