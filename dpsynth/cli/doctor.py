@@ -21,6 +21,7 @@ _EXTRAS = {
     "demo": ("causaldata",),
     "formats": ("pyreadstat",),
     "baselines": ("diffprivlib",),
+    "accounting": ("dp-accounting",),
     "deep": ("torch", "opacus", "safetensors"),
     "spark": ("pyspark",),
 }

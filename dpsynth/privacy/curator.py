@@ -92,9 +92,9 @@ class Curator(_Sealed):
         entries = self.account.charge(
             [Charge(event=event, label=name) for event, name in zip(events, names, strict=True)]
         )
+        counted = self.__source.count_many([query.clique for query in queries])
         answers = []
-        for query, event, entry in zip(queries, events, entries, strict=True):
-            counts = self.__source.count(query.clique)
+        for query, event, entry, counts in zip(queries, events, entries, counted, strict=True):
             values = mechanism.release(counts, rng=self.__rng)
             answers.append(Measurement(query=query, values=values, event=event, entry=entry.index))
         return tuple(answers)

@@ -86,6 +86,8 @@ class Batches:
         return {each: self._part(exact, groups, each) for each in batch}
 
     def _batch_of(self, clique: Clique) -> tuple[int, tuple[Clique, ...]]:
+        if len(clique) == 1:
+            return 0, (clique,)  # counted sooner than taken out of a larger table
         groups = [group.columns for group in self._in_order(clique)]
         if len(set(groups)) == len(groups):
             return len(clique), tuple(groups)

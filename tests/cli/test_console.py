@@ -34,3 +34,50 @@ def test_a_terminal_gets_a_drawn_table_with_every_cell(monkeypatch):
     assert plain != drawn  # the outcomes are colored
     assert all(cell in plain for row in [HEADER, *ROWS] for cell in row)
     assert "─" in plain
+
+
+def test_a_pipe_hears_of_every_tenth_of_a_training(monkeypatch):
+    said = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", said)
+    with console.Steps() as step:
+        step("measuring")
+        tell = step.training("1/3")
+        for done in range(1, 301):
+            tell(done, 300)
+        step("writing")
+    lines = said.getvalue().splitlines()
+    assert lines[0] == "... measuring"
+    assert lines[1] == "... training: step 1 of 300, epsilon 1/3 charged"
+    assert lines[2] == "... training: step 30 of 300, epsilon 1/3 charged"
+    assert lines[-2] == "... training: step 300 of 300, epsilon 1/3 charged"
+    assert len(lines) == 13
+
+
+def test_a_terminal_shows_a_bar_with_steps_epsilon_and_time_left(monkeypatch):
+    said = Terminal()
+    monkeypatch.setattr(sys, "stderr", said)
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    with console.Steps() as step:
+        step("measuring")
+        tell = step.training("0.5")
+        for done in range(1, 41):
+            tell(done, 40)
+        step("writing")
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", said.getvalue())
+    assert "training: step 40 of 40, epsilon 0.5 charged" in plain
+    assert "━" in plain  # the bar
+    assert plain.index("measuring") < plain.index("training: step") < plain.rindex("writing")
+
+
+def test_the_time_left_is_told_while_training(monkeypatch):
+    bar, left = console._while_training()
+    from rich.progress import Progress
+
+    progress = Progress(bar, left)
+    task = progress.add_task("training", total=10, trained=True)
+    other = progress.add_task("writing", total=1, trained=False)
+    held = {each.id: each for each in progress.tasks}
+    assert str(left.render(held[task])).startswith("left ")
+    assert str(left.render(held[other])) == ""
+    assert str(bar.render(held[other])) == ""

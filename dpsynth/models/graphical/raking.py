@@ -33,6 +33,7 @@ _MOST_CANDIDATES = 200_000
 _OTHERS = 1  # pairs to hold where weighting leaves them, for every correction, at most
 _PART_OF_NOISE = 0.05  # that the error of drawing whole rows may be, in squares
 _LOOKED_AT = 50  # pairs of columns, to find out what noise weights add
+_TOGETHER = 15  # of them: what each row's cells take in memory is let go again
 _COLUMN_IMPORTANCE = 0.1  # of a code of a single column; that of a cell of n rows is 1 / sqrt(n)
 
 
@@ -146,8 +147,11 @@ def pays(
     moved = sum(float(np.abs(after[part] - before[part]).sum()) for part in cells)
     pairs = list(combinations([name for name in domain.columns if domain.sizes[name] > 1], 2))
     some = rng.choice(len(pairs), size=min(_LOOKED_AT, len(pairs)), replace=False)
-    seen = FusedTables([pairs[at] for at in some.tolist()], codes, domain)
-    noise = _disagreement(seen, weights) - _disagreement(seen, even)
+    noise = 0.0
+    for first in range(0, len(some), _TOGETHER):
+        few = [pairs[at] for at in some[first : first + _TOGETHER].tolist()]
+        seen = FusedTables(few, codes, domain)
+        noise += _disagreement(seen, weights) - _disagreement(seen, even)
     return moved > noise / len(some) * len(pairs)
 
 

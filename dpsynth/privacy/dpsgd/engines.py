@@ -18,6 +18,7 @@ from dpsynth.privacy.dpsgd.layers import SUPPORTED, gradients_of
 Loss = Callable[[nn.Module, Tensor], Tensor]
 Sums = dict[str, Tensor]
 
+_MIXING = (nn.modules.batchnorm._NormBase,)  # of batches and of instances, with memory or without
 _SLACK = 1e-4  # of a norm: rounding in float32 must not let a unit add more than the clip
 
 
@@ -55,7 +56,8 @@ class Engine(Protocol):
             clip: the largest norm that a unit may add.
 
         Raises:
-            TypeError: a trainable parameter belongs to a layer that the engine does not know.
+            TypeError: a trainable parameter belongs to a layer that the engine does not know, or a
+                layer lets rows see one another.
         """
         ...
 
@@ -256,6 +258,10 @@ def _layers(model: nn.Module) -> dict[str, nn.Module]:
 
 
 def _trainable(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Return the trainable parameters by name; refuse layers by which rows see one another."""
+    for name, layer in model.named_modules():
+        if isinstance(layer, _MIXING):
+            raise TypeError(f"the layer {name!r} mixes rows or keeps numbers of them")
     return {name: each for name, each in model.named_parameters() if each.requires_grad}
 
 
