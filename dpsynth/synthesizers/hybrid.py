@@ -18,6 +18,7 @@ from dpsynth.synthesizers.auto import Auto
 from dpsynth.synthesizers.base import Budget, Step
 from dpsynth.synthesizers.deep import Beginning, Deep, Facts, Start, Training
 from dpsynth.synthesizers.loom_corrections import ANCHOR
+from dpsynth.synthesizers.plan import Estimate
 from dpsynth.synthesizers.prior import PublicPrior, require_prior
 
 if TYPE_CHECKING:
@@ -84,6 +85,19 @@ class Hybrid(Deep):
     def weights(self, facts: Facts) -> int:
         """Return how many weights the network has."""
         return 2 * facts.codes * self.hidden + facts.codes**2
+
+    def estimate(
+        self, domain: Domain, *, unit: PrivacyUnit, expected_rows: int | None
+    ) -> Estimate | None:
+        """Return minutes and memory of a fit, the marginal model and the warm start included."""
+        found = super().estimate(domain, unit=unit, expected_rows=expected_rows)
+        before = Auto().estimate(domain, unit=unit, expected_rows=expected_rows)
+        if found is None or before is None:
+            return found
+        facts = self._facts(domain, unit, expected_rows, Fraction(1))
+        batch = _between(facts.rows // _WARM_PART, *_WARM_BATCH)
+        warm = _WARM_STEPS * (batch * self.weights(facts) * self.seconds_per_weight + 1e-3)
+        return replace(found, minutes=round(found.minutes + before.minutes + warm / 60, 3))
 
     def asked(self, domain: Domain, *, unit: PrivacyUnit, budget: Budget) -> tuple[Step, ...]:
         """List what the marginal model asks."""
