@@ -104,6 +104,7 @@ def claim_of(plan: Document, ledger: Document, schema: "Schema") -> dict[str, ob
         "table_cumulative": _cumulative(ledger),
         "provenance": schema.provenance_summary(),
         "conditional": schema.is_conditional,
+        **_stated({"expected_rows": schema.expected_rows if "order" in plan else None}),
     }
 
 

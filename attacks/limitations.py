@@ -45,14 +45,20 @@ LIMITATIONS = (
     "A signature shows which key signed these bytes, not that the signer is honest or competent.",
 )
 
+TRAINING = (
+    "The noise of the training is added in floating point: that its last digits tell nothing is "
+    "not proven. Its claim is a numerical sum, with slack for rounding."
+)
+
 
 def limitations_of(claim: Mapping[str, Any]) -> list[str]:
-    """Return what a certificate of ``claim`` does not say: the same for all, and its prior."""
+    """Return what a certificate of ``claim`` does not say: by what it rests on, and its prior."""
     prior = dict(claim["synthesizer"]["settings"]).get("prior")
+    said = [*LIMITATIONS, *([TRAINING] if "order" in claim else [])]
     if not isinstance(prior, Mapping):
-        return list(LIMITATIONS)
+        return said
     return [
-        *LIMITATIONS,
+        *said,
         "The model leans on a public prior, in which nothing is protected. That it holds no "
         "private row is a statement of whoever made the release, who names as its source: "
         f"{prior.get('source')}",

@@ -80,6 +80,8 @@ STRICT = Policy(
     max_delta=Fraction(1, 10_000_000),
     required_checks=DEFAULT.required_checks,
 )
+# A delta of 1/rows would allow a release to publish one person outright; presets want a tenth.
+_ROWS_SHARE = Fraction(1, 10)
 PRESETS: Mapping[str, Policy] = {policy.name: policy for policy in (DEFAULT, STRICT)}
 
 
@@ -183,6 +185,8 @@ def public_verdict(
     epsilon = canonical.exact_number(claim["epsilon"], name="claim.epsilon")
     delta = canonical.exact_number(claim["delta"], name="claim.delta")
     accounted = canonical.exact_number(claim["accounted_epsilon"], name="claim.accounted_epsilon")
+    rows = claim.get("expected_rows")  # stated where something trained
+    limit = _ROWS_SHARE / rows if isinstance(rows, int) and policy.is_preset else None
     against = [
         *(["the ledger adds up to more than the claim"] if accounted > epsilon else []),
         *(["the noise came from a known seed"] if claim["seeded"] else []),
@@ -194,6 +198,11 @@ def public_verdict(
         *(
             [f"delta is above the {float(policy.max_delta):g} that the policy allows"]
             if delta > policy.max_delta
+            else []
+        ),
+        *(
+            [f"delta is above the {float(limit):.2g} that {rows} declared rows allow"]
+            if limit is not None and delta > limit
             else []
         ),
         *(f"the check {_name(check)} failed" for check in checks if status_of(check) == FAILED),

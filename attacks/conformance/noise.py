@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from attacks.conformance import training
 from attacks.conformance.checks import CONFIDENCE, FALSE_ALARM, Check, events
 from attacks.stats.laws import (
     GaussianLaw,
@@ -22,7 +24,8 @@ L = TypeVar("L", GaussianLaw, LaplaceLaw)
 DRAWS = 50_000
 _SCALES = 40  # different scales tested; more are thinned out evenly, and that is said
 _NO_NOISE = 1e-12
-_SHARE = FALSE_ALARM / 4  # a quarter each: both kinds of noise, and the selection below them
+_SHARE = FALSE_ALARM / 4  # a quarter each: Gaussian noise, and the selection below it
+_LAPLACE_SHARE = FALSE_ALARM / 8  # what is left of another quarter goes to training
 _VALUES_SHARE = FALSE_ALARM / 8  # an eighth each: noise and threshold of selections of values
 
 
@@ -44,12 +47,36 @@ def check(plan: Mapping[str, Any], *, seed: int) -> list[Check]:
             "discrete_laplace",
             [LaplaceLaw(scale=value) for value in laplace],
             lambda law, size, number: noise.laplace(law.scale, size=size, seed=seed + number),
+            share=_LAPLACE_SHARE,
         ),
         *_of_values(plan, seed=seed),
+        *_of_training(plan, seed=seed),
     ]
     return checks or [
         Check(name="noise", status="not applicable", detail="the plan adds no noise to counts")
     ]
+
+
+def _of_training(plan: Mapping[str, Any], *, seed: int) -> list[Check]:
+    """Test noise and batches of trainings; skipped where torch is missing."""
+    planned = training.laws(plan)
+    if not planned:
+        return []
+    if find_spec("torch") is None:
+        return [
+            Check(
+                name="noise/training",
+                status="skipped",
+                detail="torch is not installed, so the noise of the training was not tested",
+            )
+        ]
+    noisy = _family(
+        "sampled_gaussian in 1/1024 clip norms",
+        list(planned),
+        lambda law, size, number: training.draws(planned[law], size=size, seed=seed + number),
+        share=training.SHARE,
+    )
+    return [*noisy, *training.batches(plan, seed=seed)]
 
 
 def _of_values(plan: Mapping[str, Any], *, seed: int) -> list[Check]:

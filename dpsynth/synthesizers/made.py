@@ -32,7 +32,7 @@ class MADE(Deep):
     """
 
     name: ClassVar[str] = "made"
-    hidden: int = 64
+    hidden: int = 32
 
     def __post_init__(self) -> None:
         super().__post_init__()

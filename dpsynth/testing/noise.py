@@ -6,6 +6,7 @@ What a seed made protects nobody; the operating system's source is not what thes
 
 from collections.abc import Mapping
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ from dpsynth.privacy.mechanisms import (
     PartitionSelection,
 )
 from dpsynth.privacy.randomness import SeededRandom
+
+if TYPE_CHECKING:
+    from dpsynth.privacy.dpsgd.step import PrivateGradients
 
 
 def gaussian(sigma_squared: Fraction, *, size: int, seed: int) -> NDArray[np.int64]:
@@ -63,3 +67,62 @@ def released_values(
     )
     counts = np.full(size, units, dtype=np.int64)
     return mechanism.release(counts, rng=SeededRandom(seed))[1]
+
+
+def trained(event: Mapping[str, str], *, size: int, seed: int) -> NDArray[np.float64]:
+    """Return what one step of a training releases of ``size`` sums over nobody, in clip norms.
+
+    Raises:
+        ImportError: torch is not installed.
+    """
+    import torch
+
+    private = _training(event, units=0, steps=1, seed=seed)
+    model = torch.nn.Linear(size, 1, bias=False)
+    found = private.release(model, lambda held, rows: held(rows.float())[:, 0])["weight"]
+    return np.asarray(found.double().numpy().ravel() * private.rule.divisor)
+
+
+def trained_totals(
+    event: Mapping[str, str], *, units: int, steps: int, seed: int
+) -> NDArray[np.float64]:
+    """Return the sums that steps of a training release where each unit in a batch adds a clip norm.
+
+    That is the size of each batch, with the noise of one number. ``units`` are made up.
+
+    Raises:
+        ImportError: torch is not installed.
+    """
+    import torch
+
+    private = _training(event, units=units, steps=steps, seed=seed)
+    model = torch.nn.Linear(1, 1, bias=False)
+    found = [
+        float(private.release(model, lambda held, rows: 2 * held(rows + 1.0)[:, 0])["weight"])
+        for _ in range(steps)
+    ]
+    return np.array(found) * private.rule.divisor
+
+
+def _training(event: Mapping[str, str], *, units: int, steps: int, seed: int) -> "PrivateGradients":
+    from dpsynth.privacy.dpsgd.engines import engine_of
+    from dpsynth.privacy.dpsgd.rule import StepRule
+    from dpsynth.privacy.dpsgd.step import PrivateGradients
+    from dpsynth.privacy.dpsgd.stream import KeyedStream
+    from dpsynth.privacy.source import UnitRows
+
+    rule = StepRule(
+        rate=Fraction(event["rate"]),
+        noise_multiplier=Fraction(event["noise_multiplier"]),
+        clip=1.0,
+        steps=steps,
+        expected_units=max(units, 1),
+    )
+    codes, whose = np.zeros((units, 1), dtype=np.int64), np.arange(units)
+    return PrivateGradients(
+        UnitRows(codes=codes, units=whose),
+        max_rows=1,
+        rule=rule,
+        engine=engine_of("book_keeping"),
+        stream=KeyedStream.fresh(SeededRandom(seed)),
+    )

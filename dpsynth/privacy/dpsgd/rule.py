@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import isfinite
+from math import floor, isfinite, log2
 
 from dpsynth import _validate
 from dpsynth.domain import NeighboringRelation, PrivacyUnit
 from dpsynth.privacy.events import SampledGaussianEvent
+
+_GRID_BITS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,11 @@ class StepRule:
     def stddev(self) -> float:
         """Of the noise in every coordinate of a sum, before it is divided."""
         return float(self.noise_multiplier) * self.clip
+
+    @property
+    def grid(self) -> float:
+        """Noisy sums are rounded to multiples of it: a power of 2, about 2**-10 of ``stddev``."""
+        return 2.0 ** (floor(log2(self.stddev)) - _GRID_BITS)
 
     def event(self, unit: PrivacyUnit) -> SampledGaussianEvent:
         """Describe all steps to an accountant. A unit is whole in a batch, or absent.

@@ -153,7 +153,9 @@ class PrivateGradients:
 
         def noisy(total: Tensor) -> Tensor:
             noise = standard_normals(total.numel(), self.__stream, step=step)
-            return noise.mul_(self.rule.stddev).add_(total).div_(self.rule.divisor)
+            # On a public grid: the last bits of a float say more than its size does.
+            steps = noise.mul_(self.rule.stddev).add_(total).mul_(1 / self.rule.grid).round_()
+            return steps.mul_(self.rule.grid / self.rule.divisor)
 
         mean = noisy(flat) if self.__processes is None else self.__processes.combined(flat, noisy)
         parts = mean.float().split([each.numel() for each in sums.values()])

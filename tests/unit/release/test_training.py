@@ -222,6 +222,22 @@ class TestVerify:
             with pytest.raises(IntegrityError, match=r"claim\.accounted_epsilon"):
                 verify(trained)
 
+    @pytest.mark.parametrize(
+        ("rows", "verdict"), [(100_000, "PASS"), (100_001, "FAIL"), (None, "PASS")]
+    )
+    def test_presets_want_a_delta_below_a_tenth_of_one_over_the_declared_rows(
+        self, documents, make, rows, verdict
+    ):
+        plan, ledger, _ = documents
+        schema = dpsynth.Schema.from_dict(
+            make.schema if rows is None else {**make.schema, "expected_rows": rows}
+        )
+        model = replace(make.model(), schema=schema, plan=plan, ledger_extract=ledger)
+        found = make.certified(make.base / "release", key=make.key, model=model)
+        assert found.verdict == verdict
+        assert ("declared rows" in " ".join(found.reasons)) == (verdict == "FAIL")
+        assert verify(make.base / "release").verdict == verdict
+
     def test_its_order_cannot_be_left_out(self, trained, resign):
         resign(trained, lambda content: content["predicate"]["claim"].pop("order"))
         with pytest.raises(IntegrityError, match=r"claim\.order"):
