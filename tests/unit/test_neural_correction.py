@@ -134,6 +134,18 @@ def test_a_column_that_was_not_measured_stays_as_the_network_has_it():
     assert error(after, candidates, [("d",), ("e",)]) < 0.003
 
 
+def test_a_pair_of_columns_of_one_code_is_no_trouble():
+    """Where noise hides everything, every column may be merged to one code."""
+    domain = Domain(sizes={"a": 1, "b": 1})
+    tables = [Correction(clique=("a",), shares=np.ones(1), stddev=0.1)]
+    tables += [Correction(clique=("a", "b"), shares=np.ones((1, 1)), stddev=0.1)]
+    codes = {name: np.zeros(8_000, np.uint8) for name in domain.columns}
+    taken = Targets(total=1.0, tables=tables).taken(
+        codes, domain, rows=5, rng=np.random.default_rng(0)
+    )
+    assert taken.shape == (5,)
+
+
 def test_the_same_generator_gives_the_same_rows():
     rng = np.random.default_rng(0)
     candidates = drawn(world(0), 9_000, rng)
