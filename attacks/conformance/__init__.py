@@ -1,9 +1,11 @@
 """The mechanism on trial, on made-up rows alone: evidence that a certificate may publish."""
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from attacks.conformance.checks import NOT_TESTED, Check
+from attacks.conformance.checks import NOT_TESTED, Check, events
+from dpsynth.errors import UnfitEnvironmentError
 
 if TYPE_CHECKING:
     from dpsynth.schema import Schema
@@ -22,9 +24,17 @@ def run(plan: Mapping[str, Any], schema: "Schema | None" = None, seed: int = 0) 
     Returns:
         One check a mechanism, scale and pair of neighboring tables. All of them together raise a
         false alarm with probability at most one in a million.
+
+    Raises:
+        UnfitEnvironmentError: the plan trains, and torch is not installed.
     """
     from attacks.conformance import neighbors, noise, selection
 
+    if events(plan, "sampled_gaussian/v1") and find_spec("torch") is None:
+        raise UnfitEnvironmentError(
+            "this plan trains a network, which cannot be put on trial without torch: "
+            "pip install 'dpsynth[deep]'"
+        )
     return [
         *noise.check(plan, seed=seed),
         *selection.check(plan, seed=seed),

@@ -15,6 +15,7 @@ from dpsynth.errors import UnknownNameError
 from dpsynth.models.graphical.convex import fit_cliques, pooled_by_clique
 from dpsynth.models.graphical.estimation import pooled
 from dpsynth.models.graphical.reconciling import reconciled
+from dpsynth.models.graphical.spectral import sharpened
 from dpsynth.models.graphical.tables import Array, NoisyTable, estimate_total
 from dpsynth.models.graphical.tree import Clique
 from dpsynth.models.graphical.triangulation import GrowingGraph
@@ -49,7 +50,7 @@ _OUTSIDE_NOISE = 2.0  # by which the noise of a table outside the tree counts mo
 # Chosen on seeds 0 to 9 of adult_discrete, RAND HIE, flchain and covid_testing; reported on others.
 _PENALTY = 0.7  # of the fit, in the unit of models/graphical/convex.py: tables of two columns
 _COLUMN_PENALTY = 1.5  # tables of one column
-_ROUGHNESS = 0.2  # differences of neighbors along ordered columns
+_ROUGHNESS = 0.02  # differences of neighbors along ordered columns
 _PRECISION = 0.01  # of what noise alone brings about, at which the fit stops
 
 
@@ -159,6 +160,7 @@ class Auto(Synthesizer):
                 _groups(columns),
                 pooled_by_clique(coarse.domain, answers),
             )
+            answers = [sharpened(table) for table in answers]
             columns = {
                 name: each.again(histograms[name], total, ordered=name in ordered, prior=self.prior)
                 for name, each in columns.items()

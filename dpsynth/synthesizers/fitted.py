@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 FORMAT = "dpsynth-model/1"
 _HEADER = "model.json"
+_DAMAGE = (OSError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +133,7 @@ class FittedModel:
 
         Raises:
             DataError: a column of the schema is missing.
+            UsageError: the model is a network that draws more than codes, and cannot tell.
         """
         from dpsynth.encoding import codecs
 
@@ -227,7 +229,7 @@ class FittedModel:
             raise
         except DpsynthError as error:
             raise IntegrityError(f"the model in {folder} is damaged: {error}") from error
-        except (OSError, KeyError, TypeError, ValueError) as error:
+        except _DAMAGE as error:
             raise IntegrityError(
                 f"the model in {folder} is damaged or of another format"
             ) from error

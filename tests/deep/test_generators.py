@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 pytest.importorskip("safetensors", reason="safetensors is not installed")
 
 import dpsynth
+from attacks import conformance
 from attacks.conformance import neighbors
 from dpsynth.errors import UnfitEnvironmentError, UnknownNameError, UsageError
 from dpsynth.synthesizers import registry
@@ -105,6 +106,23 @@ def test_what_is_planned_is_paid(name, more, ledger):
     assert list(drawn.columns) == list(people().columns)
     assert drawn["age"].between(0, 99).all()
     assert drawn["cost"].dropna().between(0, 1000).all()
+
+
+def test_open_values_and_bins_come_before_in_the_same_claim(ledger):
+    town = {"name": "town", "kind": "categorical", "open": True}
+    schema = schema_of(columns=[*schema_of().to_dict()["columns"], town])
+    table = people().assign(town=np.where(np.arange(ROWS) % 2 == 0, "B", "Ulm"))
+    claim = {"epsilon": 4, "delta": "1e-6"}
+    plan = made("made").plan(schema, **claim)
+    assert [step.phase for step in plan.steps][:2] == ["values", "bins"]
+    path = ledger.with_name("open.ledger")
+    dpsynth.Ledger.create(path, cap_epsilon=9, cap_delta="1e-5").close()
+    model = made("made").fit(table, schema=schema, ledger=path, **claim)
+    assert entries(path) == [(step.label, step.event) for step in plan.steps]
+    assert set(model.values["town"]) == {"B", "Ulm"}
+    events = [step["event"] for step in plan.to_dict()["steps"]]
+    assert dpsynth.claimed_epsilon(events, "1e-6") <= 4
+    assert {"B", "Ulm"} <= set(model.sample(300, seed=0)["town"].dropna())
 
 
 @pytest.mark.parametrize("name", DEEP)
@@ -269,3 +287,10 @@ def test_an_interrupt_keeps_the_debit_and_leaves_no_file(ledger, tmp_path):
         "people.ledger",
         "people.toml",
     ]
+
+
+def test_no_trial_without_torch_but_a_sentence(monkeypatch):
+    plan = made("made").plan(schema_of(), **CLAIM).to_dict()
+    monkeypatch.setattr("attacks.conformance.find_spec", lambda package: None)
+    with pytest.raises(UnfitEnvironmentError, match=r"dpsynth\[deep\]"):
+        conformance.run(plan, schema_of())

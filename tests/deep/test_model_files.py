@@ -174,6 +174,40 @@ def test_other_bytes_are_refused(folder, data):
         FittedModel.load(folder)
 
 
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", "[" * 100_000, '{"format": "dpsynth-model/2"}']
+)
+def test_other_documents_are_refused(folder, text):
+    (folder / "model.json").write_text(text)
+    with pytest.raises(IntegrityError):
+        FittedModel.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("at", "wrong"),
+    [
+        (("neural", "total"), float("nan")),
+        pytest.param(("neural", "total"), 10**400, id="no float"),
+        (("neural", "sizes"), [["sex", 10**30], ["age", 10], ["ill", 3]]),
+        (("neural", "order"), ["sex", "age"]),
+        (("neural", "network"), {"kind": "made", "hidden": 10**6}),
+        (("neural", "network"), {"kind": "subprocess:run"}),
+        (("neural", "targets"), {"total": 1.0, "tables": [{"columns": ["z"], "stddev": 1}]}),
+        (("coarsened",), ["sex", "age", "z"]),
+        (("coarsened",), ["sex"]),
+    ],
+)
+def test_a_document_that_contradicts_itself_is_refused(folder, at, wrong):
+    document = json.loads((folder / "model.json").read_text())
+    place = document
+    for name in at[:-1]:
+        place = place[name]
+    place[at[-1]] = wrong
+    (folder / "model.json").write_text(json.dumps(document))
+    with pytest.raises(IntegrityError):
+        FittedModel.load(folder)
+
+
 def test_a_missing_part_is_refused(folder):
     (folder / archive.SAFETENSORS).unlink()
     with pytest.raises(IntegrityError):

@@ -14,10 +14,16 @@ torch = pytest.importorskip("torch", reason="needs torch: pip install dpsynth[de
 
 from dpsynth.errors import UsageError
 from dpsynth.privacy.dpsgd.processes import Processes
+from dpsynth.privacy.dpsgd.rule import StepRule
 from dpsynth.privacy.events import SampledGaussianEvent
+from dpsynth.privacy.source import UnitRows
 
 FALSE_ALARM = 1e-6
 PROGRAM = Path(__file__).with_name("two_processes.py")
+ROOT = PROGRAM.parent.parent.parent
+RULE = StepRule(
+    rate=Fraction(1, 2), noise_multiplier=Fraction(2), clip=0.5, steps=3, expected_units=40
+)
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +43,6 @@ def both(tmp_path_factory):
     finally:
         for each in started:
             each.kill()
-
-
-ROOT = PROGRAM.parent.parent.parent
 
 
 def test_weights_are_equal_everywhere_bit_for_bit(both):
@@ -89,4 +92,59 @@ def test_what_does_not_fit_together_is_refused_everywhere(both):
 
 def test_a_group_comes_first():
     with pytest.raises(UsageError, match="init_process_group"):
+        Processes()
+
+
+@pytest.fixture
+def alone(tmp_path):
+    """A group of one process, this one."""
+    from torch import distributed
+
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{tmp_path / 'meeting'}", rank=0, world_size=1
+    )
+    yield Processes()
+    distributed.destroy_process_group()
+
+
+def test_a_group_of_one_trains_as_no_group_does(alone, monkeypatch):
+    monkeypatch.syspath_prepend(str(PROGRAM.parent))
+    import two_processes
+
+    quiet = StepRule(**{**vars(RULE), "rate": Fraction(1), "noise_multiplier": Fraction(1, 1_000)})
+    grouped, single = (np.array(each) for each in two_processes.summed(quiet, alone))
+    np.testing.assert_allclose(grouped, single, atol=1e-3)
+    assert len(two_processes.train(RULE, 81, alone)["events"]) == 1
+
+
+def test_whoever_does_not_pay_waits_for_who_does(alone, monkeypatch):
+    """A process that is not the first never charges; it goes on where the first has paid."""
+    from torch import distributed
+
+    monkeypatch.setattr(alone, "rank", 1)
+    called = []
+    with pytest.raises(UsageError, match="could not pay"):
+        alone.pay(lambda: called.append("charged"))
+    monkeypatch.setattr(distributed, "broadcast", lambda tensor, src: tensor.fill_(1))
+    alone.pay(lambda: called.append("charged"))
+    assert not called
+    drawn = alone.combined(torch.zeros(3), lambda sums: called.append("noise"))
+    assert drawn.tolist() == [1, 1, 1]
+    assert not called
+
+
+def test_rows_that_differ_are_refused(alone, monkeypatch):
+    from torch import distributed
+
+    monkeypatch.setattr(distributed, "all_gather", lambda found, mine: found[0].fill_(0))
+    rows = UnitRows(codes=np.zeros((2, 1), dtype=np.int64), units=np.arange(2))
+    with pytest.raises(UsageError, match="the same table"):
+        alone.share_of(rows, facts="")
+
+
+def test_other_backends_are_refused(alone, monkeypatch):
+    from torch import distributed
+
+    monkeypatch.setattr(distributed, "get_backend", lambda: "nccl")
+    with pytest.raises(UsageError, match="'gloo'"):
         Processes()

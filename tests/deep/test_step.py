@@ -3,6 +3,7 @@
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -17,6 +18,8 @@ from dpsynth.privacy.dpsgd.step import PrivateGradients, StepRule
 from dpsynth.privacy.dpsgd.stream import KeyedStream
 from dpsynth.privacy.randomness import SeededRandom
 from dpsynth.privacy.source import UnitRows
+from dpsynth.schema import Schema
+from dpsynth.sources.frame import prepare
 
 FALSE_ALARM = 1e-6  # of every statistical test here
 
@@ -102,6 +105,11 @@ def test_noise_has_the_stated_scale_at_the_released_sum(max_rows):
     assert stats.kstest(drawn / scale, "norm").pvalue > FALSE_ALARM
     for wrong in (0.8, 1.25):
         assert stats.kstest(drawn / scale * wrong, "norm").pvalue < FALSE_ALARM
+    low, high = stats.chi2(drawn.size).ppf([FALSE_ALARM / 2, 1 - FALSE_ALARM / 2])
+    energy = float(drawn @ drawn) / scale**2
+    assert low < energy < high
+    for wrong in (0.9, 1.1):  # a scale wrong by a tenth, either way
+        assert not low < energy * wrong**2 < high
 
 
 @pytest.mark.parametrize("rows_of_the_person", [1, 3])
@@ -118,6 +126,77 @@ def test_a_person_moves_a_sum_by_the_clip_at_most_and_can(rows_of_the_person):
     without = gradients(rows[:31], units[:31], max_rows=3, **changed).release(net, loss)
     moved = np.linalg.norm(flat(with_person) - flat(without))
     assert 0.499 < moved < 0.5 + 1e-4
+
+
+def test_a_cell_that_is_not_finite_is_mapped_before_the_net_and_clipped_like_others():
+    """NaN and infinities have codes: such a row moves a sum by the clip at most, like any."""
+    schema = Schema.from_dict(
+        {
+            "columns": [
+                {
+                    "name": "age",
+                    "kind": "continuous",
+                    "bounds": [0, 99],
+                    "bins": 4,
+                    "nullable": True,
+                },
+                {"name": "sex", "kind": "categorical", "values": ["m", "f"]},
+            ]
+        }
+    )
+    ages = [30.0, float("nan"), float("inf"), float("-inf"), 1e308]
+    table = pd.DataFrame({"age": ages, "sex": ["m"] * 5})
+    source = prepare(table, schema, key=lambda purpose: b"k" * 32).source
+    rows, place = source.unit_rows(), source.domain.columns.index("age")
+    assert rows.codes[:, place].tolist() == [1, 4, 3, 0, 3]  # missing, and the ends of the range
+    changed = {"rate": Fraction(1), "noise_multiplier": Fraction(1, 10**6), "expected_units": 1}
+    torch.manual_seed(0)
+    net = nn.Linear(2, 3)
+    whole = gradients(rows.codes, rows.units, max_rows=1, **changed).release(net, loss)
+    for kept in range(1, 5):
+        fewer = gradients(rows.codes[:kept], rows.units[:kept], max_rows=1, **changed)
+        more = gradients(rows.codes[: kept + 1], rows.units[: kept + 1], max_rows=1, **changed)
+        moved = np.linalg.norm(flat(more.release(net, loss)) - flat(fewer.release(net, loss)))
+        assert moved < 0.5 + 1e-4
+    assert np.isfinite(flat(whole)).all()
+
+
+def test_what_fills_a_person_up_comes_from_no_row():
+    """The first row makes gradients infinite; persons with fewer rows than others are not lost."""
+    rows = np.array([[1_000, 0, 0, 0], [1, 2, 3, 4], [2, 2, 2, 2]])
+    units = np.arange(3)
+
+    def explosive(model, rows):
+        return model(rows.float()).sum(1) * torch.exp(rows[:, 0].double()).float()
+
+    changed = {"rate": Fraction(1), "noise_multiplier": Fraction(1, 10**6), "expected_units": 1}
+    torch.manual_seed(0)
+    net = nn.Linear(4, 3)
+    with_first = gradients(rows, units, max_rows=3, **changed).release(net, explosive)
+    without = gradients(rows[1:], units[:2], max_rows=3, **changed).release(net, explosive)
+    assert np.linalg.norm(flat(without)) > 0.5
+    np.testing.assert_allclose(flat(with_first), flat(without), atol=1e-5)
+
+
+def test_noisy_sums_lie_on_a_public_grid():
+    quiet = rule()
+    assert 2**-11 < quiet.grid / quiet.stddev <= 2**-10
+    found = gradients(np.ones((60, 4), dtype=np.int64), np.arange(60), max_rows=1)
+    sums = flat(found.release(nn.Linear(4, 3), loss)) * quiet.divisor / quiet.grid
+    np.testing.assert_allclose(sums, np.round(sums), atol=1e-3)
+    assert np.abs(sums).max() > 100
+
+
+def test_batches_of_a_step_depend_on_their_key_alone():
+    first, second = stream(1), KeyedStream(stream(1).key)
+    words = [each.words(5, purpose=1, step=9) for each in (first, second)]
+    assert (words[0] == words[1]).all()
+    assert (first.words(9, purpose=1, step=9)[:5] == words[0]).all()
+    assert repr(first) == "KeyedStream()"
+    others = [first.words(5, purpose=2, step=9), first.words(5, purpose=1, step=8)]
+    assert not any((each == words[0]).any() for each in others)
+    with pytest.raises(ValueError, match="32 bytes"):
+        KeyedStream(b"short")
 
 
 def test_parts_of_a_batch_share_one_noise():
@@ -163,6 +242,9 @@ def test_steps_run_out():
         ({"rate": Fraction(5, 4)}, ValueError),
         ({"noise_multiplier": Fraction(0)}, ValueError),
         ({"clip": 0.0}, ValueError),
+        ({"clip": float("inf")}, ValueError),
+        ({"clip": float("nan")}, ValueError),
+        ({"steps": 1.5}, TypeError),
         ({"steps": 0}, ValueError),
         ({"expected_units": 0}, ValueError),
     ],

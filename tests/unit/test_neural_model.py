@@ -270,3 +270,13 @@ def test_a_header_that_claims_the_world_makes_nothing():
     header, _ = MODEL.to_arrays()
     wide = {**header, "network": {"kind": "made", "hidden": 2**20}}
     assert NeuralModel.shapes(wide)["hidden.weight"] == (2**20, 11)  # numbers alone
+
+
+def test_a_seed_gives_these_rows_on_every_machine():
+    drawn = MODEL.sample(8, np.random.default_rng(7))
+    assert {name: codes.tolist() for name, codes in drawn.items()} == {
+        "a": [0, 1, 1, 2, 2, 1, 2, 1],
+        "b": [1, 1, 1, 0, 1, 1, 1, 1],
+        "c": [1, 0, 0, 3, 3, 0, 3, 0],
+        "d": [0, 1, 1, 1, 1, 1, 1, 1],
+    }
