@@ -1,5 +1,6 @@
 """Training through the curator: what is charged, when rows are read, and how it goes on."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -255,6 +256,8 @@ def test_a_checkpoint_is_for_one_training_alone(tmp_path):
         held.train(rule(steps=5), label="training", checkpoint=checkpoint)
     with pytest.raises(IntegrityError, match="another training"):
         held.train(rule(), label="renamed", checkpoint=checkpoint)
+    with pytest.raises(IntegrityError, match="another rule"):
+        held.train(replace(rule(), clip=2.0), label="training", checkpoint=checkpoint)
     other = curator()
     with pytest.raises(IntegrityError, match="another training"):
         other.train(rule(), label="training", checkpoint=checkpoint)
