@@ -273,3 +273,29 @@ def test_a_loss_of_all_rows_together_is_refused():
     net, units = build("linear", 3, 1)
     with pytest.raises(ValueError, match="one number for every row"):
         BookKeeping().clipped_sums(net, lambda m, x: loss(m, x).mean(), units, clip=1.0)
+
+
+@pytest.mark.parametrize("kind", ["linear", "masked", "embedding", "norm"])
+@pytest.mark.parametrize("size", [1e2, 1e4])
+def test_rows_of_a_person_that_nearly_cancel_do_not_pass_with_more_than_the_clip(kind, size):
+    """Rounding is in proportion to what cancels, and not to what is left."""
+    rows, width = 8, 24
+    for seed in range(10):
+        drawn = torch.Generator().manual_seed(seed)
+        pull = torch.randn(rows, width, generator=drawn) * size
+        pull[-1] = torch.randn(width, generator=drawn) * 0.3 - pull[:-1].sum(0)
+        given = torch.randn(1, width, generator=drawn).expand(rows, width).contiguous()
+        model = {
+            "linear": lambda: torch.nn.Linear(width, width),
+            "masked": lambda: MaskedLinear(torch.ones(width, width)),
+            "embedding": lambda: torch.nn.Embedding(1, width),
+            "norm": lambda: torch.nn.LayerNorm(width),
+        }[kind]()
+
+        def loss(held, codes, kind=kind, given=given, pull=pull):
+            entered = codes * 0 if kind == "embedding" else given[codes]
+            return (held(entered) * pull[codes]).sum(-1)
+
+        units = Units(rows=torch.arange(rows), present=torch.ones(1, rows, dtype=torch.bool))
+        sums = BookKeeping().clipped_sums(model, loss, units, clip=1.0)
+        assert sum((each.double() ** 2).sum() for each in sums.values()) <= 1.0

@@ -61,14 +61,18 @@ class _Linear:
         inputs, backward = self._inputs, self._backward
         if inputs.shape[1] == 1:
             return self._squared_norms_of_single(inputs[:, 0], backward[:, 0]).double()
+        sizes = linalg.vector_norm(backward, dim=2)
+        lengths = sizes * linalg.vector_norm(inputs, dim=2)
         if self._mask is None and inputs.shape[1] ** 2 <= self._layer.weight.numel():
             pairs = (inputs @ inputs.transpose(1, 2)) * (backward @ backward.transpose(1, 2))
             terms = self._layer.in_features + self._layer.out_features + 1
-            lengths = linalg.vector_norm(inputs, dim=2) * linalg.vector_norm(backward, dim=2)
             weight = _at_most(pairs, terms, lengths)
         else:
             weight = torch.cat([_squares(each.flatten(1)) for each in self._written_down()])
-        return weight if self._layer.bias is None else weight + _squares(backward.sum(1))
+            weight = weight + _hidden(lengths)
+        if self._layer.bias is None:
+            return weight
+        return weight + _squares(backward.sum(1)) + _hidden(sizes)
 
     def _squared_norms_of_single(self, inputs: Tensor, backward: Tensor) -> Tensor:
         bias = 0.0 if self._layer.bias is None else 1.0
@@ -125,12 +129,17 @@ class _LayerNorm:
         normal = functional.layer_norm(inputs.detach(), layer.normalized_shape, eps=layer.eps)
         shape = (units, -1, *layer.normalized_shape)
         gradient = backward.detach().reshape(shape)
-        self._gradients = {"weight": (gradient * normal.reshape(shape)).sum(1)}
+        parts = {"weight": gradient * normal.reshape(shape)}
         if layer.bias is not None:
-            self._gradients["bias"] = gradient.sum(1)
+            parts["bias"] = gradient
+        self._gradients = {name: each.sum(1) for name, each in parts.items()}
+        self._hidden = [
+            _hidden(linalg.vector_norm(each.flatten(2), dim=2)) for each in parts.values()
+        ]
 
     def squared_norms(self) -> Tensor:
-        return torch.stack([_squares(each.flatten(1)) for each in self._gradients.values()]).sum(0)
+        squares = [_squares(each.flatten(1)) for each in self._gradients.values()]
+        return torch.stack([*squares, *self._hidden]).sum(0)
 
     def weighted_sums(self, factors: Tensor) -> dict[str, Tensor]:
         kept = factors > 0
@@ -149,6 +158,15 @@ def _at_most(pairs: Tensor, terms: int, lengths: Tensor) -> Tensor:
     """
     lost = terms * torch.finfo(pairs.dtype).eps * lengths.double().sum(1) ** 2
     return pairs.sum((1, 2), dtype=torch.float64).clamp(min=0) + lost
+
+
+def _hidden(lengths: Tensor) -> Tensor:
+    """Return what rounding may hide of the squared norm of a sum over positions, by unit.
+
+    The same danger as for pairs, where the sum itself is written down. ``lengths`` are the norms of
+    the positions' gradients, by position.
+    """
+    return 4 * lengths.shape[1] * torch.finfo(lengths.dtype).eps * lengths.double().sum(1) ** 2
 
 
 def _squares(rows: Tensor) -> Tensor:
