@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import cos, pi
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 Gradients = Callable[[], dict[str, Tensor]]
@@ -68,3 +70,32 @@ def train(
         for name, each in named.items():
             each.copy_(path[name])
             each.grad = None
+
+
+def learn_rows(
+    model: nn.Module,
+    loss: Callable[[Tensor], Tensor],
+    rows: NDArray[np.int64],
+    schedule: Schedule,
+    *,
+    batch: int,
+) -> None:
+    """Train on rows that are no secret: public ones, or drawn from a model that is paid for.
+
+    Args:
+        model: what is trained; left at the average of its path, as by ``train``.
+        loss: of rows, one number a row.
+        rows: shape ``(rows, columns)``, codes.
+        schedule: how often, and how far.
+        batch: rows of a step, drawn with replacement; the same ones in every fit.
+    """
+    source = generator()
+    held = torch.from_numpy(rows)
+    named = dict(model.named_parameters())
+
+    def gradients() -> dict[str, Tensor]:
+        chosen = held[torch.randint(len(held), (batch,), generator=source)]
+        found = torch.autograd.grad(loss(chosen).mean(), list(named.values()))
+        return dict(zip(named, found, strict=True))
+
+    train(model, gradients, schedule)
