@@ -67,6 +67,11 @@ class Facts:
     epsilon: float
 
     @property
+    def signal(self) -> float:
+        """Units times epsilon, as a share of 30,000: how far noise lets a training go."""
+        return self.units * self.epsilon / 30_000
+
+    @property
     def units(self) -> int:
         """Expected number of units, where each brings as many rows as it may."""
         return max(1, self.rows // self.max_rows)
@@ -150,8 +155,8 @@ class Deep(Synthesizer):
     first: tuple[str, ...] | None = None
     training_steps: int | None = None
     batch: int | None = None
-    one_way_share: Fraction = Fraction(1, 8)
-    target_share: Fraction = Fraction(1, 8)
+    one_way_share: Fraction = Fraction(1, 12)
+    target_share: Fraction = Fraction(1, 5)
 
     def __post_init__(self) -> None:
         given: object = self.first

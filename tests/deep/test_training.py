@@ -12,6 +12,7 @@ from torch import nn
 
 from dpsynth.domain import Domain, NeighboringRelation, PrivacyUnit
 from dpsynth.errors import BudgetExceededError, IntegrityError, UnknownNameError, UsageError
+from dpsynth.models.neural.training import Schedule, train
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.dpsgd.checkpoint import Checkpoint
 from dpsynth.privacy.dpsgd.rule import StepRule
@@ -120,20 +121,6 @@ def test_neighbors_of_another_kind_are_refused():
         rule().event(unit)
 
 
-def schema_of(max_rows):
-    from dpsynth.schema import Schema
-
-    return Schema.from_toml(
-        f"""
-        [unit]
-        column = "person"
-        max_rows = {max_rows}
-        [columns.person]
-        kind = "excluded"
-        """
-    )
-
-
 def test_rows_of_a_person_are_clipped_together_after_bounding_and_regrouping():
     """A person's rows keep their person when codes change; persons are numbered without a gap."""
     codes = {"a": np.array([0, 1, 2, 0, 1]), "b": np.array([0, 0, 1, 1, 1])}
@@ -239,6 +226,40 @@ def test_a_release_goes_on_after_a_crash(tmp_path):
         resumed.train(rule(), label="another")
     with pytest.raises(UsageError, match="holds no charge of the release 'none'"):
         ledger.reopen_release("none")
+
+
+def test_a_network_comes_out_the_same_after_an_interruption(tmp_path):
+    """With Adam and the average of weights: what leaves is equal bit for bit."""
+    schedule = Schedule(steps=6, rate=0.1, warm_up=2)
+    whole = network()
+    gradients = curator().train(rule(), label="training")
+    train(whole, lambda: gradients.release(whole, loss), schedule)
+    held, checkpoint = curator(), Checkpoint(tmp_path / "state")
+    stopped = network()
+    first = held.train(rule(), label="training", checkpoint=checkpoint)
+
+    def interrupted():
+        if first.used == 4:
+            raise KeyboardInterrupt
+        return first.release(stopped, loss)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(stopped, interrupted, schedule, save=lambda kept: first.save(stopped, kept))
+    again = network()
+    second = held.train(rule(), label="training", checkpoint=checkpoint)
+    train(
+        again,
+        lambda: second.release(again, loss),
+        schedule,
+        begun=second.kept,
+        save=lambda kept: second.save(again, kept),
+    )
+    assert all(
+        torch.equal(each, other)
+        for each, other in zip(whole.parameters(), again.parameters(), strict=True)
+    )
+    assert not list(tmp_path.iterdir())
+    assert len(held.account.entries) == 1
 
 
 def saved(tmp_path, steps=2):
