@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from dpsynth.synthesizers.deep import Gradients
 
 _BATCH = 2_048
-_STEPS = 400
+_STEPS = 300
 _WARM_UP = 0.3  # of the steps, in which the weight of the divergence rises
 
 
@@ -49,7 +49,7 @@ class VAE(Deep):
     def preset(self, facts: Facts) -> Training:
         """Return the numbers of a training, by public facts alone."""
         rate = Fraction(1, max(1, facts.units // _BATCH))
-        return Training(rate=rate, steps=_STEPS, step_size=0.014)
+        return Training(rate=rate, steps=_STEPS, step_size=0.016)
 
     def weights(self, facts: Facts) -> int:
         """Return how many weights the network has, about."""
