@@ -66,6 +66,8 @@ def begin(
     if checkpoint is not None and checkpoint.exists:
         before = State.read(checkpoint)
         _require_paid(before, account.entries, charge)
+        if before.rule != repr(rule):
+            raise IntegrityError("the checkpoint belongs to a training by another rule")
         rows = source.unit_rows()
         if before.rows != digest_of_rows(rows):
             raise IntegrityError("the checkpoint belongs to a training on another table")

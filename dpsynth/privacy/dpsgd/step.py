@@ -138,6 +138,7 @@ class PrivateGradients:
             paid=self.__paid,
             key=self.__stream.key,
             rows=digest_of_rows(self.__rows),
+            rule=repr(self.rule),
             used=self.__used,
             weights=digest_of_weights(model),
             kept=kept,
