@@ -31,7 +31,7 @@ from dpsynth.privacy.source import UnitRows
 WIDTHS = (150, 256, 256, 150)
 ROWS = 2_048
 CLIP = 1.0
-ROUNDS = {"plain": 60, "book_keeping": 60, "ghost": 30, "hooks": 3}
+ROUNDS = {"plain": 80, "book_keeping": 80, "ghost": 30, "hooks": 2}
 SAME = 1e-4  # of the largest entry of a sum: further apart, no time means anything
 
 

@@ -6,8 +6,8 @@ whole samples follow them, too. Then one training, paid for as a whole before it
 """
 
 from abc import abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, ClassVar
@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 
 from dpsynth import _validate
 from dpsynth.domain import Domain, PrivacyUnit
+from dpsynth.encoding.coarsening import Coarsening
 from dpsynth.errors import UnfitEnvironmentError, UnknownNameError, UsageError
 from dpsynth.models.graphical.tables import estimate_total
 from dpsynth.models.neural.correction import Targets
 from dpsynth.models.neural.model import NeuralModel
 from dpsynth.models.neural.network import Network
+from dpsynth.models.protocol import Codes
 from dpsynth.privacy.accounting import noise_multiplier_for
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.dpsgd.rule import StepRule
@@ -65,6 +67,11 @@ class Facts:
     epsilon: float
 
     @property
+    def signal(self) -> float:
+        """Units times epsilon, as a share of 30,000: how far noise lets a training go."""
+        return self.units * self.epsilon / 30_000
+
+    @property
     def units(self) -> int:
         """Expected number of units, where each brings as many rows as it may."""
         return max(1, self.rows // self.max_rows)
@@ -99,6 +106,8 @@ class Start:
         total: noisy number of rows.
         facts: what presets follow from.
         first: how many columns stand first because they were chosen to.
+        rows: shape ``(rows, columns)``, int64 codes: rows of a released model that the network may
+            learn from, free of charge; None where there are none.
     """
 
     domain: Domain
@@ -106,6 +115,24 @@ class Start:
     total: float
     facts: Facts
     first: int = 0
+    rows: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Beginning:
+    """What is known before the training, all of it released.
+
+    Attributes:
+        curator: over the codes that the network is to take.
+        targets: what whole samples are held against; shares of every column that was asked about.
+        coarsenings: by column, how the planned codes were merged into the curator's.
+        drawn: rows of a released model, by column; None where there are none.
+    """
+
+    curator: Curator
+    targets: Targets
+    coarsenings: Mapping[str, Coarsening] = field(default_factory=dict)
+    drawn: Codes | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,8 +155,8 @@ class Deep(Synthesizer):
     first: tuple[str, ...] | None = None
     training_steps: int | None = None
     batch: int | None = None
-    one_way_share: Fraction = Fraction(1, 8)
-    target_share: Fraction = Fraction(1, 8)
+    one_way_share: Fraction = Fraction(1, 12)
+    target_share: Fraction = Fraction(1, 5)
 
     def __post_init__(self) -> None:
         given: object = self.first
@@ -191,12 +218,24 @@ class Deep(Synthesizer):
             average=found.average,
         )
 
+    def asked(self, domain: Domain, *, unit: PrivacyUnit, budget: Budget) -> tuple[Step, ...]:
+        """List the charges of ``begin``, from public facts alone."""
+        steps = self._one_way(domain, unit, budget).steps()
+        return steps + self._target_pairs(domain, unit, budget).steps()
+
+    def begin(self, curator: Curator, *, budget: Budget, planned: Domain) -> Beginning:
+        """Make the charges of ``asked(planned)``, and return what they tell."""
+        tables = self._one_way(planned, curator.unit, budget).measure(curator)
+        pairs = self._target_pairs(planned, curator.unit, budget).measure(curator)
+        total = estimate_total(list(tables.values()))
+        targets = Targets.of([*tables.values(), *pairs], curator.domain, total=total)
+        return Beginning(curator=curator, targets=targets)
+
     def bill(self, domain: Domain, *, unit: PrivacyUnit, budget: Budget) -> tuple[Step, ...]:
-        """List the histograms and the training; together they keep the claim."""
+        """List what is asked first, and the training; together they keep the claim."""
         self._first(domain, budget.target)
         facts = self._facts(domain, unit, budget.expected_rows, budget.epsilon)
-        steps = self._one_way(domain, unit, budget).steps()
-        steps += self._target_pairs(domain, unit, budget).steps()
+        steps = self.asked(domain, unit=unit, budget=budget)
         others = [*budget.before, *(step.event for step in steps)]
         event = _event(self.training(facts), budget, others)
         return (*steps, Step(phase="train", label=LABEL, event=event))
@@ -209,27 +248,26 @@ class Deep(Synthesizer):
         planned: Domain,
         progress: Progress | None = None,
     ) -> Learned:
-        """Measure the histograms, then train."""
+        """Ask, then train."""
         bill = self.bill(planned, unit=curator.unit, budget=budget)
         facts = self._facts(planned, curator.unit, budget.expected_rows, budget.epsilon)
         training, event = self.training(facts), bill[-1].event
         assert isinstance(event, SampledGaussianEvent), "the last step of the bill is the training"
-        tables = self._one_way(planned, curator.unit, budget).measure(curator)
-        pairs = self._target_pairs(planned, curator.unit, budget).measure(curator)
-        domain = curator.domain
+        known = self.begin(curator, budget=budget, planned=planned)
+        domain = known.curator.domain
         first = self._first(domain, budget.target)
         order = (*first, *(name for name in domain.columns if name not in first))
         places = [domain.columns.index(name) for name in order]
-        total = estimate_total(list(tables.values()))
-        targets = Targets.of([*tables.values(), *pairs], domain, total=total)
+        drawn = known.drawn
         start = Start(
             domain=Domain(
                 sizes={name: domain.sizes[name] for name in order}, ordered=domain.ordered
             ),
-            shares=tuple(_above_zero(targets, name, domain.sizes[name]) for name in order),
-            total=total,
+            shares=tuple(_above_zero(known.targets, name, domain.sizes[name]) for name in order),
+            total=known.targets.total,
             facts=facts,
             first=len(first),
+            rows=None if drawn is None else np.stack([drawn[n].astype(np.int64) for n in order], 1),
         )
         rule = StepRule(
             rate=training.rate,
@@ -238,7 +276,7 @@ class Deep(Synthesizer):
             steps=training.steps,
             expected_units=facts.units,
         )
-        private = curator.train(rule, label=LABEL)
+        private = known.curator.train(rule, label=LABEL)
 
         def gradients(module: "nn.Module", loss: "Loss") -> "dict[str, Tensor]":
             return private.release(module, lambda held, rows: loss(held, rows[:, places]))
@@ -252,9 +290,9 @@ class Deep(Synthesizer):
             total=start.total,
             order=order,
             network=self.network(start, training, gradients, told),
-            targets=targets,
+            targets=known.targets,
         )
-        return Learned(model=model, coarsenings={})
+        return Learned(model=model, coarsenings=known.coarsenings)
 
     def estimate(
         self, domain: Domain, *, unit: PrivacyUnit, expected_rows: int | None

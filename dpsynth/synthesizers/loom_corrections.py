@@ -9,7 +9,7 @@ from dpsynth.models.graphical.raking import Correction
 from dpsynth.models.graphical.tables import NoisyTable
 from dpsynth.models.graphical.triangulation import GrowingGraph
 
-_ANCHOR = 0.1  # of the stddev of a table in the tree: the tree has drawn on all of them
+ANCHOR = 0.1  # of the stddev of a table in the tree: the tree has drawn on all of them
 
 
 def corrections(
@@ -21,7 +21,7 @@ def corrections(
         stddev = float(np.sqrt(table.variance.max())) / model.total
         if graph.holds(table.clique):
             shares = model.marginal(table.clique) / model.total
-            found.append(Correction(clique=table.clique, shares=shares, stddev=stddev * _ANCHOR))
+            found.append(Correction(clique=table.clique, shares=shares, stddev=stddev * ANCHOR))
         else:
             values = table.values - (table.values.sum() - model.total) / table.values.size
             shares = values / model.total

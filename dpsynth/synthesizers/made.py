@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from math import sqrt
 from typing import TYPE_CHECKING, ClassVar
 
 from dpsynth import _validate
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
     from dpsynth.synthesizers.deep import Gradients
 
 _BATCH = 1_024
-_STEPS = 500
+_LEAST_BATCHES = 4  # of all units; in fewer, and larger ones, noise is no smaller
+_STEPS = 600  # where the signal is 1
+_FEWEST, _MOST = 150, 1_200  # steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +45,9 @@ class MADE(Deep):
 
     def preset(self, facts: Facts) -> Training:
         """Return the numbers of a training, by public facts alone."""
-        rate = Fraction(1, max(1, facts.units // _BATCH))
-        return Training(rate=rate, steps=_STEPS, step_size=0.015)
+        rate = Fraction(1, max(_LEAST_BATCHES, facts.units // _BATCH))
+        steps = min(max(round(_STEPS * sqrt(facts.signal)), _FEWEST), _MOST)
+        return Training(rate=rate, steps=steps, step_size=0.015)
 
     def weights(self, facts: Facts) -> int:
         """Return how many weights the network has."""

@@ -10,6 +10,7 @@ BUILT_IN = {
     "auto": "dpsynth.synthesizers.auto:Auto",
     "direct": "dpsynth.synthesizers.direct:Direct",
     "gan": "dpsynth.synthesizers.gan:GAN",
+    "hybrid": "dpsynth.synthesizers.hybrid:Hybrid",
     "independent": "dpsynth.synthesizers.independent:Independent",
     "made": "dpsynth.synthesizers.made:MADE",
     "mst": "dpsynth.synthesizers.mst:MST",

@@ -8,6 +8,7 @@ from torch import nn
 
 from dpsynth.layers import MaskedLinear
 from dpsynth.privacy.dpsgd.engines import BookKeeping, Ghost, Hooks, PerUnit, Units
+from dpsynth.privacy.dpsgd.layers import gradients_of
 
 WIDTH, CODES, COLUMNS = 12, 7, 4
 CLIPS = [0.1, 1.0, 10.0, 1e6]
@@ -64,9 +65,16 @@ NETS = {
     "embedding and linear": lambda: embedded(nn.Linear(WIDTH, 3)),
     "embedding and masked": lambda: embedded(nn.Tanh(), MaskedLinear(mask(5, WIDTH))),
     "norm": lambda: embedded(nn.LayerNorm(WIDTH), nn.Linear(WIDTH, 3)),
+    "norm without bias": lambda: embedded(nn.LayerNorm(WIDTH, bias=False)),
     "wide": lambda: embedded(nn.Linear(WIDTH, 2), nn.Tanh(), nn.Linear(2, 2)),
 }
-FOREIGN = set(NETS) - {"masked", "embedding and masked", "transformer, masked"}
+# opacus fails on a norm without a bias.
+FOREIGN = set(NETS) - {
+    "masked",
+    "embedding and masked",
+    "transformer, masked",
+    "norm without bias",
+}
 
 
 def build(name, units, slots, seed=0):
@@ -227,6 +235,31 @@ def test_layers_that_are_not_known_are_refused():
         )
     with pytest.raises(TypeError, match="units of one row"):
         Ghost().clipped_sums(shared, loss, build("linear", 2, 3)[1], clip=1.0)
+
+
+def test_a_layer_that_neither_knows_is_refused():
+    units = Units(rows=torch.zeros(2, 4), present=torch.ones(2, 1, dtype=torch.bool))
+    with pytest.raises(TypeError, match="no per-unit gradient is known for a layer Bilinear"):
+        gradients_of(nn.Bilinear(4, 4, 4), units.rows, units.rows, 2)
+    with pytest.raises(TypeError, match="opacus has no rule"):
+        Hooks().clipped_sums(Own(), loss, units, clip=1.0)
+
+
+class Own(nn.Module):
+    """A layer with a buffer that opacus refuses."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(4))
+        self.register_buffer("held", torch.ones(4))
+
+    def forward(self, rows):
+        return rows * self.weight * self.held
+
+
+def test_rows_and_slots_must_fit():
+    with pytest.raises(ValueError, match="one line for every slot"):
+        Units(rows=torch.zeros(3, 4), present=torch.ones(2, 2, dtype=torch.bool))
 
 
 @pytest.mark.parametrize("clip", [0.0, -1.0, float("nan"), float("inf")])

@@ -1,5 +1,6 @@
 """Training through the curator: what is charged, when rows are read, and how it goes on."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import nn
 
 from dpsynth.domain import Domain, NeighboringRelation, PrivacyUnit
 from dpsynth.errors import BudgetExceededError, IntegrityError, UnknownNameError, UsageError
+from dpsynth.models.neural.training import Schedule, train
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.dpsgd.checkpoint import Checkpoint
 from dpsynth.privacy.dpsgd.rule import StepRule
@@ -117,20 +119,6 @@ def test_neighbors_of_another_kind_are_refused():
     unit = PrivacyUnit(neighboring=NeighboringRelation.REPLACE)
     with pytest.raises(ValueError, match="add_or_remove alone"):
         rule().event(unit)
-
-
-def schema_of(max_rows):
-    from dpsynth.schema import Schema
-
-    return Schema.from_toml(
-        f"""
-        [unit]
-        column = "person"
-        max_rows = {max_rows}
-        [columns.person]
-        kind = "excluded"
-        """
-    )
 
 
 def test_rows_of_a_person_are_clipped_together_after_bounding_and_regrouping():
@@ -240,6 +228,40 @@ def test_a_release_goes_on_after_a_crash(tmp_path):
         ledger.reopen_release("none")
 
 
+def test_a_network_comes_out_the_same_after_an_interruption(tmp_path):
+    """With Adam and the average of weights: what leaves is equal bit for bit."""
+    schedule = Schedule(steps=6, rate=0.1, warm_up=2)
+    whole = network()
+    gradients = curator().train(rule(), label="training")
+    train(whole, lambda: gradients.release(whole, loss), schedule)
+    held, checkpoint = curator(), Checkpoint(tmp_path / "state")
+    stopped = network()
+    first = held.train(rule(), label="training", checkpoint=checkpoint)
+
+    def interrupted():
+        if first.used == 4:
+            raise KeyboardInterrupt
+        return first.release(stopped, loss)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(stopped, interrupted, schedule, save=lambda kept: first.save(stopped, kept))
+    again = network()
+    second = held.train(rule(), label="training", checkpoint=checkpoint)
+    train(
+        again,
+        lambda: second.release(again, loss),
+        schedule,
+        begun=second.kept,
+        save=lambda kept: second.save(again, kept),
+    )
+    assert all(
+        torch.equal(each, other)
+        for each, other in zip(whole.parameters(), again.parameters(), strict=True)
+    )
+    assert not list(tmp_path.iterdir())
+    assert len(held.account.entries) == 1
+
+
 def saved(tmp_path, steps=2):
     checkpoint = Checkpoint(tmp_path / "state", key_file=tmp_path / "state.key")
     held = curator()
@@ -255,6 +277,8 @@ def test_a_checkpoint_is_for_one_training_alone(tmp_path):
         held.train(rule(steps=5), label="training", checkpoint=checkpoint)
     with pytest.raises(IntegrityError, match="another training"):
         held.train(rule(), label="renamed", checkpoint=checkpoint)
+    with pytest.raises(IntegrityError, match="another rule"):
+        held.train(replace(rule(), clip=2.0), label="training", checkpoint=checkpoint)
     other = curator()
     with pytest.raises(IntegrityError, match="another training"):
         other.train(rule(), label="training", checkpoint=checkpoint)

@@ -9,7 +9,7 @@ import pytest
 from dpsynth.domain import Domain
 from dpsynth.models.graphical.raking import Correction
 from dpsynth.models.graphical.tables import NoisyTable
-from dpsynth.models.neural.correction import Targets, candidates_for
+from dpsynth.models.neural.correction import Targets
 
 ROWS = 8_000
 DOMAIN = Domain(
@@ -70,9 +70,9 @@ def corrected_errors(seed, *, by, stddev, cliques=(), pair_noise=20.0):
     chances = world(seed)
     truth = drawn(chances, ROWS, rng)
     measured = noisy(truth, COLUMNS, stddev, rng) + noisy(truth, cliques, pair_noise, rng)
-    candidates = drawn(drifted(chances, rng, by), candidates_for(ROWS), rng)
-    before = {name: codes[:ROWS] for name, codes in candidates.items()}
     targets = Targets.of(measured, DOMAIN, total=float(ROWS))
+    candidates = drawn(drifted(chances, rng, by), targets.candidates_for(ROWS), rng)
+    before = {name: codes[:ROWS] for name, codes in candidates.items()}
     taken = targets.taken(candidates, DOMAIN, rows=ROWS, rng=rng)
     after = {name: codes[taken] for name, codes in candidates.items()}
     return error(before, truth), error(after, truth)
@@ -132,6 +132,18 @@ def test_a_column_that_was_not_measured_stays_as_the_network_has_it():
     taken = targets.taken(candidates, DOMAIN, rows=ROWS, rng=rng)
     after = {name: codes[taken] for name, codes in candidates.items()}
     assert error(after, candidates, [("d",), ("e",)]) < 0.003
+
+
+def test_a_pair_of_columns_of_one_code_is_no_trouble():
+    """Where noise hides everything, every column may be merged to one code."""
+    domain = Domain(sizes={"a": 1, "b": 1})
+    tables = [Correction(clique=("a",), shares=np.ones(1), stddev=0.1)]
+    tables += [Correction(clique=("a", "b"), shares=np.ones((1, 1)), stddev=0.1)]
+    codes = {name: np.zeros(8_000, np.uint8) for name in domain.columns}
+    taken = Targets(total=1.0, tables=tables).taken(
+        codes, domain, rows=5, rng=np.random.default_rng(0)
+    )
+    assert taken.shape == (5,)
 
 
 def test_the_same_generator_gives_the_same_rows():
@@ -200,6 +212,14 @@ def test_what_does_not_fit_is_refused():
 
 
 def test_how_many_candidates():
-    assert candidates_for(10) == candidates_for(0) == 8_000
-    assert candidates_for(20_000) == 40_000
-    assert candidates_for(10**6) == 10**6
+    rng = np.random.default_rng(0)
+    truth = drawn(world(0), 100, rng)
+    few, many = (
+        Targets.of(noisy(truth, [*COLUMNS, *pairs], 5.0, rng), DOMAIN, total=float(ROWS))
+        for pairs in (PAIRS[:5], PAIRS)
+    )
+    assert few.candidates_for(10) == few.candidates_for(0) == 8_000
+    assert few.candidates_for(20_000) == 40_000
+    assert many.candidates_for(20_000) == 80_000
+    assert many.candidates_for(100_000) == 150_000
+    assert few.candidates_for(10**6) == 10**6

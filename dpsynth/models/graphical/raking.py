@@ -146,6 +146,8 @@ def pays(
     cells = [part for part, _ in zip(tables.slices, corrections, strict=False)]
     moved = sum(float(np.abs(after[part] - before[part]).sum()) for part in cells)
     pairs = list(combinations([name for name in domain.columns if domain.sizes[name] > 1], 2))
+    if not pairs:
+        return True
     some = rng.choice(len(pairs), size=min(_LOOKED_AT, len(pairs)), replace=False)
     noise = 0.0
     for first in range(0, len(some), _TOGETHER):

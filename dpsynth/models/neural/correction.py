@@ -21,8 +21,9 @@ from dpsynth.models.graphical.reconciling import reconciled
 from dpsynth.models.graphical.tables import Array, NoisyTable
 
 _TIMES = 2  # as many candidates as rows
+_MORE_TIMES = 4  # where there are more tables of several columns than columns
 _FEWEST = 8_000  # candidates
-_MOST = 100_000  # candidates, unless more rows are wanted
+_MOST = 150_000  # candidates, unless more rows are wanted
 _DOUBT = 2.0  # times the squared distance that noise alone brings about, that is left as it is
 
 
@@ -93,6 +94,15 @@ class Targets:
         """Shares of every code, by column that was measured alone."""
         return {each.clique[0]: each.shares for each in self.tables if len(each.clique) == 1}
 
+    def candidates_for(self, rows: int) -> int:
+        """Return how many rows to draw from a network in order to leave ``rows`` of them.
+
+        The more, the closer the result can come to all tables; a network draws slower than a tree.
+        """
+        columns = len(self.columns)
+        times = _TIMES if len(self.tables) <= 2 * columns else _MORE_TIMES
+        return max(rows, _FEWEST, min(times * rows, _MOST))
+
     def require_fits(self, domain: Domain) -> None:
         """Raise ValueError unless every table is over columns of ``domain`` and their codes."""
         for each in self.tables:
@@ -112,7 +122,7 @@ class Targets:
         noise to other pairs than they move in these, columns alone are followed.
 
         Args:
-            codes: candidates, by column; ``candidates_for`` says how many to draw.
+            codes: candidates, by column; ``candidates_for(rows)`` many of them.
             domain: of the codes.
             rows: how many to take; at least 1 where there are candidates.
             rng: post-processing randomness.
@@ -171,14 +181,6 @@ class Targets:
             for at, each in enumerate(header["tables"])
         ]
         return cls(total=float(header["total"]), tables=tables)
-
-
-def candidates_for(rows: int) -> int:
-    """Return how many rows to draw from a network in order to leave ``rows`` of them.
-
-    The more, the closer the result can come to all tables; a network draws slower than a tree.
-    """
-    return max(rows, _FEWEST, min(_TIMES * rows, _MOST))
 
 
 def _column(table: NoisyTable, total: float, *, ordered: bool) -> Correction:

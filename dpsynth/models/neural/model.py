@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dpsynth.domain import Domain
 from dpsynth.errors import IntegrityError, UsageError
-from dpsynth.models.neural.correction import Targets, candidates_for
+from dpsynth.models.neural.correction import Targets
 from dpsynth.models.neural.drawing import Drawn, Factor, Rules, draw, log_likelihood
 from dpsynth.models.neural.network import Array, Network, network_class
 from dpsynth.models.protocol import Codes
@@ -111,7 +111,7 @@ class NeuralModel:
             raise ValueError("rows must be at least 0")
         if likelihood or self.targets is None or not rows:
             return self._sample(rows, rng, likelihood or {})
-        candidates = self._sample(candidates_for(rows), rng, {})
+        candidates = self._sample(self.targets.candidates_for(rows), rng, {})
         taken = self.targets.taken(candidates, self.domain, rows=rows, rng=rng)
         return {name: codes[taken] for name, codes in candidates.items()}
 

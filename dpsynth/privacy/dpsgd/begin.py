@@ -9,6 +9,7 @@ from dpsynth.errors import IntegrityError, UsageError
 from dpsynth.privacy.dpsgd.checkpoint import Checkpoint
 from dpsynth.privacy.dpsgd.engines import engine_of
 from dpsynth.privacy.dpsgd.processes import Processes
+from dpsynth.privacy.dpsgd.rowwise import made_up_rows
 from dpsynth.privacy.dpsgd.rule import StepRule
 from dpsynth.privacy.dpsgd.state import State, digest_of_rows
 from dpsynth.privacy.dpsgd.step import PrivateGradients
@@ -60,10 +61,13 @@ def begin(
         most_rows=most_rows,
         processes=processes,
         checkpoint=checkpoint,
+        made_up=made_up_rows(source.domain.sizes),
     )
     if checkpoint is not None and checkpoint.exists:
         before = State.read(checkpoint)
         _require_paid(before, account.entries, charge)
+        if before.rule != repr(rule):
+            raise IntegrityError("the checkpoint belongs to a training by another rule")
         rows = source.unit_rows()
         if before.rows != digest_of_rows(rows):
             raise IntegrityError("the checkpoint belongs to a training on another table")

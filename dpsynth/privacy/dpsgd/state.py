@@ -20,6 +20,7 @@ class State:
         paid: digest of the ledger entry that pays for all steps.
         key: of batches and noise.
         rows: digest of the rows.
+        rule: the public numbers, as text: the same noise must not meet another clip.
         used: steps that were released.
         weights: digest of the weights that the next step starts from.
         kept: what the caller needs to go on, by name.
@@ -28,6 +29,7 @@ class State:
     paid: str
     key: bytes = field(repr=False)
     rows: str
+    rule: str
     used: int
     weights: str
     kept: Mapping[str, Tensor] = field(repr=False)
@@ -38,6 +40,7 @@ class State:
             "paid": self.paid,
             "key": self.key.hex(),
             "rows": self.rows,
+            "rule": self.rule,
             "used": self.used,
             "weights": self.weights,
         }

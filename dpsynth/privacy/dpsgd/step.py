@@ -11,6 +11,7 @@ from dpsynth.privacy.dpsgd.checkpoint import Checkpoint
 from dpsynth.privacy.dpsgd.engines import Engine, Loss, Sums, Units
 from dpsynth.privacy.dpsgd.noise import standard_normals
 from dpsynth.privacy.dpsgd.processes import Processes
+from dpsynth.privacy.dpsgd.rowwise import require_rowwise
 from dpsynth.privacy.dpsgd.rule import StepRule
 from dpsynth.privacy.dpsgd.state import State, digest_of_rows, digest_of_weights
 from dpsynth.privacy.dpsgd.stream import KeyedStream
@@ -37,6 +38,7 @@ class PrivateGradients:
         checkpoint: destroyed after the last step.
         paid: digest of the ledger entry that pays for all steps.
         before: what an interrupted training left, where this one goes on from it.
+        made_up: public rows, on which a loss must show that it gives every row its own number.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class PrivateGradients:
         checkpoint: Checkpoint | None = None,
         paid: str = "",
         before: State | None = None,
+        made_up: Tensor | None = None,
     ) -> None:
         units = rows.units
         self.__own = np.ones(units.size, dtype=np.bool_)
@@ -73,6 +76,7 @@ class PrivateGradients:
         self.__used = 0 if before is None else before.used
         self.__weights = None if before is None else before.weights
         self.kept = {} if before is None else dict(before.kept)
+        self.__made_up = made_up
         self.rule = rule
 
     @property
@@ -99,8 +103,8 @@ class PrivateGradients:
             parameters together.
 
         Raises:
-            ValueError: every step of the rule has been used, or a training goes on from other
-                weights than those of its checkpoint.
+            ValueError: every step of the rule has been used, a training goes on from other
+                weights than those of its checkpoint, or a row's loss depends on other rows.
         """
         if not self.left:
             raise ValueError("every step of this training has been used")
@@ -108,6 +112,9 @@ class PrivateGradients:
             raise ValueError("a training goes on from the weights of its checkpoint alone")
         if self.__processes is not None and not self.__used:
             self.__processes.start_alike(model)
+        if self.__made_up is not None:
+            require_rowwise(model, loss, self.__made_up)
+            self.__made_up = None
         step, self.__used, self.__weights = self.__used, self.__used + 1, None
         sums = self.__rows.exact(self.__summed(model, loss, step), clip=self.rule.clip)
         released = self.__noisy(sums, step)
@@ -131,6 +138,7 @@ class PrivateGradients:
             paid=self.__paid,
             key=self.__stream.key,
             rows=digest_of_rows(self.__rows),
+            rule=repr(self.rule),
             used=self.__used,
             weights=digest_of_weights(model),
             kept=kept,
