@@ -108,17 +108,18 @@ def test_what_is_planned_is_paid(name, more, ledger):
     assert drawn["cost"].dropna().between(0, 1000).all()
 
 
-def test_open_values_and_bins_come_before_in_the_same_claim(ledger):
+@pytest.mark.parametrize("name", DEEP)
+def test_open_values_and_bins_come_before_in_the_same_claim(name, ledger):
     town = {"name": "town", "kind": "categorical", "open": True}
     schema = schema_of(columns=[*schema_of().to_dict()["columns"], town])
     table = people().assign(town=np.where(np.arange(ROWS) % 2 == 0, "B", "Ulm"))
     claim = {"epsilon": 4, "delta": "1e-6"}
-    plan = made("made").plan(schema, **claim)
+    plan = made(name).plan(schema, **claim)
     assert [step.phase for step in plan.steps][:2] == ["values", "bins"]
     path = ledger.with_name("open.ledger")
     dpsynth.Ledger.create(path, cap_epsilon=9, cap_delta="1e-5").close()
-    model = made("made").fit(table, schema=schema, ledger=path, **claim)
-    assert entries(path) == [(step.label, step.event) for step in plan.steps]
+    model = made(name).fit(table, schema=schema, ledger=path, **claim)
+    assert [event for _, event in entries(path)] == [step.event for step in plan.steps]
     assert set(model.values["town"]) == {"B", "Ulm"}
     events = [step["event"] for step in plan.to_dict()["steps"]]
     assert dpsynth.claimed_epsilon(events, "1e-6") <= 4
