@@ -14,7 +14,8 @@ from pathlib import Path
 from dpsynth import synthesizer
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.synthesizers import registry
-from dpsynth.synthesizers.deep import Deep, Facts, Training
+from dpsynth.synthesizers.deep import Deep
+from dpsynth.synthesizers.deep_facts import Facts, Training
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "generators.md"
 MADE = re.compile(r"(<!-- presets -->\n).*?(<!-- end -->)", re.DOTALL)

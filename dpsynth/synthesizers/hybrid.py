@@ -16,13 +16,14 @@ from dpsynth.models.neural.network import Network
 from dpsynth.privacy.curator import Curator
 from dpsynth.synthesizers.auto import Auto
 from dpsynth.synthesizers.base import Budget, Step
-from dpsynth.synthesizers.deep import Beginning, Deep, Facts, Start, Training
+from dpsynth.synthesizers.deep import Deep
+from dpsynth.synthesizers.deep_facts import Beginning, Facts, Start, Training
 from dpsynth.synthesizers.loom_corrections import ANCHOR
 from dpsynth.synthesizers.plan import Estimate
 from dpsynth.synthesizers.prior import PublicPrior, require_prior
 
 if TYPE_CHECKING:
-    from dpsynth.synthesizers.deep import Gradients
+    from dpsynth.synthesizers.deep_facts import Gradients
 
 # Chosen on seeds 0 and 1 of raw adult; reported on others.
 _BATCH = 4_096

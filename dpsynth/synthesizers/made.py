@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from dpsynth import _validate
 from dpsynth.models.neural.network import Network
-from dpsynth.synthesizers.deep import Deep, Facts, Start, Training
+from dpsynth.synthesizers.deep import Deep
+from dpsynth.synthesizers.deep_facts import Facts, Start, Training
 
 if TYPE_CHECKING:
-    from dpsynth.synthesizers.deep import Gradients
+    from dpsynth.synthesizers.deep_facts import Gradients
 
 _BATCH = 1_024
 _LEAST_BATCHES = 4  # of all units; in fewer, and larger ones, noise is no smaller

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from dpsynth import _validate
 from dpsynth.models.neural.network import Network
-from dpsynth.synthesizers.deep import Deep, Facts, Start, Training
+from dpsynth.synthesizers.deep import Deep
+from dpsynth.synthesizers.deep_facts import Facts, Start, Training
 
 if TYPE_CHECKING:
-    from dpsynth.synthesizers.deep import Gradients
+    from dpsynth.synthesizers.deep_facts import Gradients
 
 _BATCH = 2_048
 _STEPS = 300

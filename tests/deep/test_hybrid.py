@@ -14,7 +14,7 @@ from dpsynth.models.neural.model import NeuralModel
 from dpsynth.models.neural.training import Schedule, learn_rows
 from dpsynth.synthesizers.auto import Auto
 from dpsynth.synthesizers.base import Budget
-from dpsynth.synthesizers.deep import Facts, Start, Training
+from dpsynth.synthesizers.deep_facts import Facts, Start, Training
 from dpsynth.synthesizers.hybrid import Hybrid, _targets
 from dpsynth.testing.worlds import wide_world
 

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from dpsynth.synthesizers.deep import Facts
+from dpsynth.synthesizers.deep_facts import Facts
 from dpsynth.synthesizers.made import MADE
 from dpsynth.synthesizers.transformer import Transformer
 

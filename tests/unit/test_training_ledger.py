@@ -316,3 +316,10 @@ def test_an_epsilon_of_a_total_uses_the_order_only_where_something_trained():
     assert cap.epsilon_of(rho, trains=True) > cap.epsilon_of(rho, trains=False)
     assert cap.epsilon_of(Fraction(0), trains=True) == 0
     assert exp(float(cap.epsilon_of(cap.rho, trains=True))) == pytest.approx(exp(2), rel=1e-9)
+
+
+def test_a_claim_of_next_to_nothing_needs_a_cap_with_room_for_training():
+    quiet = SampledGaussianEvent(rate=Fraction(1, 100), noise_multiplier=Fraction(500), steps=1)
+    cap = least_cap([quiet], DELTA)
+    assert least_epsilon([quiet], DELTA) < cap.epsilon < Fraction(1, 10)
+    assert cap.order <= MOST_ORDER
