@@ -21,7 +21,6 @@ _EXTRAS = {
     "demo": ("causaldata",),
     "formats": ("pyreadstat",),
     "baselines": ("diffprivlib",),
-    "accounting": ("dp-accounting",),
     "deep": ("torch", "opacus", "safetensors"),
     "spark": ("pyspark",),
 }
