@@ -7,17 +7,21 @@ stands under its final name.
 """
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attacks import certificate, dossier, keys
 from attacks import policy as rules
+from dpsynth.errors import UsageError
 from dpsynth.release import atomic, bundle
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from dpsynth.schema import Schema
+
+Training = tuple[int, Fraction]  # declared rows, and delta
 
 
 class Gate:
@@ -33,9 +37,27 @@ class Gate:
         found, new = keys.user_key()
         return found.public.fingerprint, new
 
-    def check_policy(self, given: Path | str | None) -> str:
-        """Return the name of the policy, or raise before any budget is spent."""
-        return rules.resolve(given).name
+    def check_policy(self, given: Path | str | None, *, training: Training | None = None) -> str:
+        """Return the name of the policy, or raise before any budget is spent.
+
+        Args:
+            given: a preset's name or a policy file; the default if not given.
+            training: declared rows and delta of a release that trains.
+
+        Raises:
+            UsageError: the policy would fail that delta, whatever is released.
+        """
+        policy = rules.resolve(given)
+        if training is not None:
+            rows, delta = training
+            limit = rules.most_delta(rows, policy)
+            if limit is not None and delta > limit:
+                raise UsageError(
+                    f"delta is {float(delta):.2g}, and the policy {policy.name} fails a release "
+                    f"that trains on {rows} declared rows above {float(limit):.2g}; ask for that "
+                    "or less, or name a policy of your own with --policy; nothing was charged"
+                )
+        return policy.name
 
     def conform(self, plan: Mapping[str, Any], schema: "Schema") -> list[dict[str, Any]]:
         """Put the plan's mechanism on trial, on artificial rows only."""

@@ -172,6 +172,11 @@ def policy_from_dict(document: Mapping[str, object]) -> Policy:
     return policy
 
 
+def most_delta(rows: int, policy: Policy) -> Fraction | None:
+    """Return the largest delta that presets allow a release that trains on so many rows."""
+    return _ROWS_SHARE / rows if policy.is_preset else None
+
+
 def public_verdict(
     claim: Mapping[str, object], checks: Sequence[Mapping[str, object]], policy: Policy
 ) -> Verdict:
@@ -186,7 +191,7 @@ def public_verdict(
     delta = canonical.exact_number(claim["delta"], name="claim.delta")
     accounted = canonical.exact_number(claim["accounted_epsilon"], name="claim.accounted_epsilon")
     rows = claim.get("expected_rows")  # stated where something trained
-    limit = _ROWS_SHARE / rows if isinstance(rows, int) and policy.is_preset else None
+    limit = most_delta(rows, policy) if isinstance(rows, int) else None
     against = [
         *(["the ledger adds up to more than the claim"] if accounted > epsilon else []),
         *(["the noise came from a known seed"] if claim["seeded"] else []),

@@ -47,8 +47,10 @@ class Gate(Protocol):
         """Return the signer's fingerprint, and whether the key was made just now."""
         ...
 
-    def check_policy(self, given: Path | str | None) -> str:
-        """Return the policy's name, or raise."""
+    def check_policy(
+        self, given: Path | str | None, *, training: tuple[int, Fraction] | None
+    ) -> str:
+        """Return the policy's name, or raise; ``training`` is declared rows and delta."""
         ...
 
     def conform(self, plan: Mapping[str, Any], schema: "Schema") -> list[dict[str, Any]]:
@@ -162,7 +164,10 @@ def make_release(
     frame = read_table(Path(table), declared)
     _check_room(out)
     gate = find_gate()
-    gate.check_policy(policy)
+    rows_declared = declared.expected_rows if plan.trained else None
+    gate.check_policy(
+        policy, training=None if rows_declared is None else (rows_declared, plan.delta)
+    )
     with Ledger.open(ledger) as book:
         account = plan.open(book)
         fingerprint, is_new = gate.check_key(key)

@@ -3,6 +3,8 @@
 import re
 from fractions import Fraction
 
+import pytest
+
 import dpsynth
 from dpsynth.privacy.events import event_from_dict
 from dpsynth.privacy.ledger import Charge
@@ -61,3 +63,14 @@ def test_a_ledger_shows_training_at_its_order(world):
     assert 1 < document["spent"]["epsilon_at_cap_delta"] < 3
     assert Fraction(document["cap"]["order"]) == cap.order
     assert world.run("ledger", "verify", path).code == 0
+
+
+def test_a_delta_that_the_policy_would_fail_is_refused_before_anything_is_spent(world):
+    pytest.importorskip("torch", reason="training needs torch: pip install 'dpsynth[deep]'")
+    declared(world)
+    ended = world.release(synthesizer="made", delta="1e-3")
+    assert ended.code == 2
+    assert "500 declared rows above 0.0002" in ended.err
+    assert "release" not in world.names()
+    with dpsynth.Ledger.open(world.ledger) as book:
+        assert not list(book)

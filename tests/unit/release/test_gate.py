@@ -84,6 +84,13 @@ def test_an_unusable_key_or_policy_is_found_before_anything_is_spent(tmp_path, m
         Gate().check_key(tmp_path / "none.pem")
     with pytest.raises(UsageError, match="no policy"):
         Gate().check_policy("none")
+    at_most = Fraction(1, 50_000)
+    assert Gate().check_policy(None, training=(5_000, at_most)) == "dpsynth-default/1"
+    with pytest.raises(UsageError, match=r"5000 declared rows above 2e-05; .*nothing was charged"):
+        Gate().check_policy("dpsynth-strict/1", training=(5_000, at_most * 2))
+    own = tmp_path / "own.toml"
+    own.write_text('name = "ours"\nmax_epsilon = "2"\nmax_delta = "1/1000"\nrequired_checks = []\n')
+    assert Gate().check_policy(own, training=(5_000, at_most * 2)) == "ours"
     monkeypatch.setenv("DPSYNTH_HOME", str(tmp_path / "home"))
     fingerprint, new = Gate().check_key(None)
     assert (fingerprint, new) == (keys.user_key()[0].public.fingerprint, True)
