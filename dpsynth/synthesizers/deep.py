@@ -205,10 +205,10 @@ class Deep(Synthesizer):
         return Learned(model=model, coarsenings=known.coarsenings)
 
     def estimate(
-        self, domain: Domain, *, unit: PrivacyUnit, expected_rows: int | None
+        self, domain: Domain, *, unit: PrivacyUnit, expected_rows: int | None, epsilon: Fraction
     ) -> Estimate | None:
         """Return minutes and memory of a fit, from public facts alone."""
-        facts = self._facts(domain, unit, expected_rows, Fraction(1))
+        facts = self._facts(domain, unit, expected_rows, epsilon)
         training = self.training(facts)
         batch = float(training.rate) * facts.rows
         weights = self.weights(facts)

@@ -118,10 +118,10 @@ class Synthesizer:
         return self.learn(curator, rho=budget.rho, planned=planned)
 
     def estimate(
-        self, domain: Domain, *, unit: PrivacyUnit, expected_rows: int | None
+        self, domain: Domain, *, unit: PrivacyUnit, expected_rows: int | None, epsilon: Fraction
     ) -> Estimate | None:
         """Return minutes and memory of a fit, from public facts alone."""
-        del unit
+        del unit, epsilon
         return _estimate(domain, expected_rows, solves=self.solves)
 
     def require_installed(self) -> None:
@@ -212,7 +212,9 @@ class Synthesizer:
             unit=unit,
             unit_column=schema.unit.column,
             steps=steps,
-            estimate=self.estimate(domain, unit=unit, expected_rows=schema.expected_rows),
+            estimate=self.estimate(
+                domain, unit=unit, expected_rows=schema.expected_rows, epsilon=exact_epsilon
+            ),
         )
 
     def _pure_plan(self, schema: "Schema", epsilon: Fraction | float | str) -> Plan:
@@ -244,7 +246,9 @@ class Synthesizer:
             unit=unit,
             unit_column=schema.unit.column,
             steps=steps,
-            estimate=self.estimate(domain, unit=unit, expected_rows=schema.expected_rows),
+            estimate=self.estimate(
+                domain, unit=unit, expected_rows=schema.expected_rows, epsilon=exact_epsilon
+            ),
         )
 
     def fit(

@@ -88,14 +88,14 @@ class Hybrid(Deep):
         return 2 * facts.codes * self.hidden + facts.codes**2
 
     def estimate(
-        self, domain: Domain, *, unit: PrivacyUnit, expected_rows: int | None
+        self, domain: Domain, *, unit: PrivacyUnit, expected_rows: int | None, epsilon: Fraction
     ) -> Estimate | None:
         """Return minutes and memory of a fit, the marginal model and the warm start included."""
-        found = super().estimate(domain, unit=unit, expected_rows=expected_rows)
-        before = Auto().estimate(domain, unit=unit, expected_rows=expected_rows)
+        found = super().estimate(domain, unit=unit, expected_rows=expected_rows, epsilon=epsilon)
+        before = Auto().estimate(domain, unit=unit, expected_rows=expected_rows, epsilon=epsilon)
         if found is None or before is None:
             return found
-        facts = self._facts(domain, unit, expected_rows, Fraction(1))
+        facts = self._facts(domain, unit, expected_rows, epsilon)
         batch = _between(facts.rows // _WARM_PART, *_WARM_BATCH)
         warm = _WARM_STEPS * (batch * self.weights(facts) * self.seconds_per_weight + 1e-3)
         return replace(found, minutes=round(found.minutes + before.minutes + warm / 60, 3))

@@ -138,6 +138,20 @@ def test_a_plan_says_what_it_takes(name):
     assert plan.estimate.mebibytes > 100
 
 
+@pytest.mark.parametrize("name", ["made", "transformer"])
+def test_a_larger_claim_trains_longer_and_the_plan_says_so(name):
+    plans = [
+        made(name, training_steps=None).plan(schema_of(), epsilon=epsilon, delta="1e-6")
+        for epsilon in (1, 9)
+    ]
+    steps, minutes = (
+        [plan.steps[-1].event.steps for plan in plans],
+        [plan.estimate.minutes for plan in plans],
+    )
+    assert steps[0] < steps[1]
+    assert minutes[0] < minutes[1]
+
+
 @pytest.mark.parametrize("name", DEEP)
 def test_without_expected_rows_there_is_no_plan(name, ledger):
     schema = dpsynth.Schema.from_dict(
