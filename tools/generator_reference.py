@@ -57,20 +57,22 @@ def _paragraphs(text: str) -> list[str]:
 def _rows(method: Deep, rows: int, columns: int, codes: int) -> list[str]:
     """Return a line for each training that differs; budgets that agree share one."""
     domain = Domain(sizes=_sizes(columns, codes))
-    estimate = method.estimate(domain, unit=PrivacyUnit(), expected_rows=rows)
-    assert estimate is not None, "the number of rows is given"
-    found: dict[tuple[Training, int], list[str]] = {}
+    found: dict[tuple[Training, int], list[Fraction]] = {}
     for epsilon in BUDGETS:
         facts = Facts(rows=rows, max_rows=1, columns=columns, codes=codes, epsilon=float(epsilon))
         key = (method.training(facts), method.weights(facts))
-        found.setdefault(key, []).append(f"{float(epsilon):g}")
+        found.setdefault(key, []).append(epsilon)
     lines = []
     for (training, weights), budgets in found.items():
+        estimate = method.estimate(
+            domain, unit=PrivacyUnit(), expected_rows=rows, epsilon=budgets[0]
+        )
+        assert estimate is not None, "the number of rows is given"
         cells = [
             f"{rows:,}",
             str(columns),
             f"{codes:,}",
-            "any" if len(found) == 1 else ", ".join(budgets),
+            "any" if len(found) == 1 else ", ".join(f"{float(each):g}" for each in budgets),
             f"{round(training.rate * rows):,}",
             str(training.steps),
             f"{training.clip:.3g}",
