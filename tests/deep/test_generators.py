@@ -288,6 +288,8 @@ def test_an_interrupt_keeps_the_debit_and_leaves_no_file(ledger, tmp_path):
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
+        # A shell may have told its background jobs, and so this one, to ignore interrupts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     for line in program.stderr:
         if "training: step 1 of" in line:
