@@ -24,8 +24,8 @@ _FEWEST, _MOST = 150, 1_200  # steps
 class MADE(Deep):
     """Synthesize from a masked autoregressive network.
 
-    Each column given those before it, by one hidden layer and a direct path. It takes no table
-    over several columns, so that its size grows with the number of codes alone.
+    Each column given those before it, by one hidden layer and a direct path. Its size grows with
+    the number of codes alone; of tables over several columns it takes those of a declared target.
 
     Args:
         hidden: units of the hidden layer.
