@@ -135,9 +135,7 @@ def fit_cliques(
         return float(value), (total * _flat(margins) - values + pull) * scale
 
     noise = float(np.sqrt((variance * scale**2).sum()))
-    near = Preconditioner.of(
-        measured, curvature=curvature, strength=strength, expected=expected
-    )
+    near = Preconditioner.of(measured, curvature=curvature, strength=strength, expected=expected)
     best = minimize(
         objective,
         first / scale,

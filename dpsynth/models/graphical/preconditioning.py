@@ -1,4 +1,4 @@
-"""About the inverse of a fit's second derivatives: how far tables that share a column move together.
+"""Nearly the inverse of a fit's second derivatives: tables that share a column move together.
 
 Tables over a common column say the same of it, so log-factors can be moved from one of them to
 another at nearly no cost, while all of them together move the column at once. Scaling every cell
