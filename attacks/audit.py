@@ -10,7 +10,7 @@ import numpy as np
 from attacks import games, rules
 from attacks.attribute.inference import NearestVote
 from attacks.base import Evidence
-from attacks.engine.encode import check_columns, encode, ordered, sizes
+from attacks.engine.encode import check_columns, encode, missing, ordered, sizes
 from attacks.engine.table import CodedTable
 from attacks.membership.marginal import Marginal
 from attacks.results import AttackResult, AuditReport, Interval
@@ -90,6 +90,7 @@ def audit(
         population=outside.take(np.arange(0)),
         sizes=sizes(declared),
         ordered=ordered(declared),
+        missing=missing(declared),
     )
     say("membership: likelihood under the marginals")
     found = _membership(evidence, inside, outside, limit=TIERS[tier], rng=draws[1], split=split)
