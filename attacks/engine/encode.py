@@ -63,11 +63,6 @@ def missing(schema: "Schema") -> dict[str, int]:
     return {name: codec.size - 1 for name, codec in codecs(schema).items() if codec.has_missing}
 
 
-def missing(schema: "Schema") -> dict[str, bool]:
-    """Return by column whether its last code stands for a missing value."""
-    return {name: codec.has_missing for name, codec in codecs(schema).items()}
-
-
 def check_columns(frame: "pd.DataFrame", columns: Sequence[str], *, name: str) -> None:
     """Raise DataError unless ``frame`` holds each of ``columns`` exactly once."""
     present = [str(column) for column in frame.columns]
