@@ -66,10 +66,10 @@ def missing(schema: "Schema") -> dict[str, int]:
 def check_columns(frame: "pd.DataFrame", columns: Sequence[str], *, name: str) -> None:
     """Raise DataError unless ``frame`` holds each of ``columns`` exactly once."""
     present = [str(column) for column in frame.columns]
-    absent = [column for column in columns if column not in present]
-    if absent:
+    missing = [column for column in columns if column not in present]
+    if missing:
         raise DataError(
-            f"the {name} table lacks the column {absent[0]!r} that the schema declares; "
+            f"the {name} table lacks the column {missing[0]!r} that the schema declares; "
             "give the audit tables with the columns of one schema"
         )
     repeated = [column for column in columns if present.count(column) > 1]
