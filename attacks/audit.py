@@ -11,7 +11,7 @@ from attacks import judging, plants, rules, subgroups, suite
 from attacks.audit_report import AuditReport
 from attacks.audit_set import assemble
 from attacks.base import Evidence, Generator
-from attacks.engine.encode import check_columns, encode, ordered, sizes
+from attacks.engine.encode import check_columns, encode, missing, ordered, sizes
 from attacks.observed import View
 from attacks.stats.permutation import PERMUTATIONS
 from dpsynth.encoding.table import seen
@@ -100,6 +100,7 @@ def audit(
         population=persons.reference,
         sizes=sizes(declared),
         ordered=ordered(declared),
+        missing=missing(declared),
         seed=seed,
         synthesizer=synthesizer,
         generator=generator,
