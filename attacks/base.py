@@ -44,6 +44,7 @@ class Evidence:
         population: records of other persons; empty where the threat model gives none.
         sizes: number of declared codes by column.
         ordered: by column, whether neighboring codes are alike.
+        missing: by column that has one, the code of the missing level, which is like no other.
         seed: of all random choices of the attacks.
         synthesizer: the kind of synthesizer, such as "mst", where it is known.
         generator: runs the synthesizer, where the attacker can.
@@ -54,6 +55,7 @@ class Evidence:
     population: CodedTable
     sizes: Mapping[str, int]
     ordered: Mapping[str, bool]
+    missing: Mapping[str, int] = field(default_factory=dict)
     seed: int = 0
     synthesizer: str | None = None
     generator: Generator | None = None
