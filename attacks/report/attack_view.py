@@ -10,7 +10,7 @@ from attacks.report.wording import clean, humanize, mapping, plural, sequence, s
 
 DENSE = 24  # a family with more lines than this shows the telling ones, and all on request
 OPEN_TABLE = 8
-_AREAS = ("AUC", "area under the curve")
+CONVENTION = 0.09  # of Health Canada and of the European Medicines Agency's Policy 0070
 _PLAIN = "\N{NO-BREAK SPACE}%"
 
 
@@ -37,12 +37,23 @@ def attack_section(audit: Mapping[str, Any], *, claimed: float | None) -> dict[s
         "subgroups": _subgroups(parts),
         "areas": _areas(whole),
         "plants": _plants(sequence(audit.get("plants"))),
-        "shift": _shift(audit.get("shift"), split=str(audit.get("split") or "unknown")),
-        "bounds": _bounds(sequence(audit.get("one_run")), claimed=claimed),
-        "witnesses": [_witness(found) for found in sequence(audit.get("witnesses"))],
+        "shift": _shift(audit),
+        "bounds": _bounds(sequence(audit.get("lower_bounds")), claimed=claimed),
+        "witnesses": [_witness(mapping(w)) for w in sequence(audit.get("witnesses"))],
         "conventions": [_convention(mapping(c)) for c in sequence(audit.get("conventions"))],
-        "smoke": page.facts(mapping(audit.get("smoke_test"))),
-        "plan": page.facts(mapping(audit.get("plan"))),
+        "smoke": [
+            (clean(mapping(one).get("name", "distance")), _figure(mapping(one)))
+            for one in sequence(audit.get("smoke_test"))
+        ],
+        "plan": page.facts(
+            {
+                **mapping(audit.get("plan")),
+                **{key: audit[key] for key in ("tier", "seed") if key in audit},
+                "limits of the verdict": audit.get("limits"),
+            }
+            if audit.get("plan")
+            else None
+        ),
     }
 
 
@@ -145,7 +156,7 @@ def _subgroups(found: Sequence[Line]) -> list[dict[str, Any]]:
     """Put subgroup lines together by the column that makes the groups."""
     by_column: dict[str, list[Line]] = {}
     for line in found:
-        by_column.setdefault(line.subgroup.partition(" = ")[0], []).append(line)
+        by_column.setdefault(_grouped_by(line), []).append(line)
     shown = []
     for index, (column, of) in enumerate(by_column.items()):
         title = f"Subgroups by {column}: success on members and on controls"
@@ -163,6 +174,13 @@ def _subgroups(found: Sequence[Line]) -> list[dict[str, Any]]:
             }
         )
     return shown
+
+
+def _grouped_by(line: Line) -> str:
+    """Return the column that makes a subgroup, such as "age" of "age 18 to 39"."""
+    known = dict(line.model).get("knows of the target", "").split(", ")
+    fitting = [name for name in known if name and line.subgroup.startswith(f"{name} ")]
+    return max(fitting, key=len, default=line.subgroup.partition(" = ")[0])
 
 
 def _subgroup_plot(found: Sequence[Line], *, key: str, title: str) -> dict[str, Any] | None:
@@ -188,7 +206,7 @@ def _areas(found: Sequence[Line]) -> dict[str, Any] | None:
             name = clean(figure.get("name", ""))
             told_as = _figure(figure)
             by_name[name] = f"{by_name[name]}; {told_as}" if name in by_name else told_as
-            if name in _AREAS and is_number(figure.get("value")) and not figure.get("group"):
+            if name == lines.AREA and is_number(figure.get("value")) and not figure.get("group"):
                 areas.append(reach.Area(name=line.attack, area=_span(figure), failed=_bad(line)))
         rows.append((line.title, [by_name.get(name, "–") for name in names]))
     plot = None
@@ -231,15 +249,15 @@ def _plants(found: Sequence[Any]) -> dict[str, Any] | None:
         size = f"{100 * float(plant['share']):g}{_PLAIN}"
         seen, decides = plant.get("found") is True, abs(plant["share"] - 0.01) < 1e-9
         dots.append((size, seen, decides))
-        by = plant.get("by")
+        line = lines.line_of(mapping(plant.get("line")))
         rows.append(
             {
                 "share": size,
                 "planted": f"{plant['planted']:,}" if is_number(plant.get("planted")) else "–",
                 "seen": seen,
                 "decides": decides,
-                "by": lines.line_of({"name": by}).title if by else "no attack",
-                "p_value": lines.p_value(plant.get("p") if is_number(plant.get("p")) else None),
+                "by": line.title,
+                "p_value": lines.p_value(line.p_value),
             }
         )
     return {
@@ -249,14 +267,14 @@ def _plants(found: Sequence[Any]) -> dict[str, Any] | None:
     }
 
 
-def _shift(given: Any, *, split: str) -> dict[str, Any]:
-    found = mapping(given)
-    comparable = found.get("comparable")
+def _shift(audit: Mapping[str, Any]) -> dict[str, Any]:
+    """Return whether members and controls were seen to differ without the release."""
+    found, comparable = audit.get("shift_p_value"), audit.get("comparable")
     return {
-        "stated": bool(found),
+        "stated": is_number(found),
         "comparable": comparable if isinstance(comparable, bool) else None,
-        "p_value": lines.p_value(found.get("p") if is_number(found.get("p")) else None),
-        "split": split,
+        "p_value": lines.p_value(found if is_number(found) else None),
+        "split": "random" if audit.get("split") == "random" else "unknown",
     }
 
 
@@ -279,7 +297,9 @@ def _bounds(found: Sequence[Any], *, claimed: float | None) -> dict[str, Any] | 
             "epsilon": f"{shown.epsilon:.2f}",
             "ceiling": "not stated" if shown.ceiling is None else f"{shown.ceiling:.2f}",
             "confidence": share(bound["confidence"]) if is_number(bound.get("confidence")) else "–",
-            "assumptions": _assumptions(bound.get("assumptions")),
+            "delta": f"{bound['delta']:.0e}" if is_number(bound.get("delta")) else "–",
+            "persons": f"{bound['persons']:,}" if is_number(bound.get("persons")) else "–",
+            "assumptions": [clean(line) for line in sequence(bound.get("assumptions"))],
             "over": claimed is not None and shown.epsilon > claimed,
         }
         for bound, shown in zip(told, drawn, strict=True)
@@ -295,29 +315,23 @@ def _bounds(found: Sequence[Any], *, claimed: float | None) -> dict[str, Any] | 
     }
 
 
-def _assumptions(given: Any) -> list[str]:
-    return [clean(line) for line in (sequence(given) or [given]) if line]
-
-
-def _witness(given: Any) -> dict[str, Any]:
-    record = mapping(given)
-    if not record:
-        return {"name": clean(given), "facts": []}
-    name = humanize(record.get("name") or record.get("kind") or "witness")
-    rest = {key: value for key, value in record.items() if key not in ("name", "kind")}
-    return {"name": name, "facts": page.facts(rest)}
+def _witness(found: Mapping[str, Any]) -> dict[str, Any]:
+    cells = found.get("cells")
+    return {
+        "kind": humanize(found.get("kind", "witness")),
+        "column": clean(found.get("column", "")),
+        "cells": f"{cells:,}" if is_number(cells) else "–",
+        "decides": found.get("decides") is True,
+        "sentence": clean(found.get("sentence", "")),
+    }
 
 
 def _convention(found: Mapping[str, Any]) -> dict[str, Any]:
-    limit = found.get("limit", found.get("threshold", 0.09))
-    value = found.get("value")
-    shown = _span(found) if is_number(value) else None
+    shown = _span(found) if is_number(found.get("value")) else None
     return {
-        "name": humanize(found.get("name", "identity risk")),
+        "name": clean(found.get("name", "identity risk")),
         "value": "not measured" if shown is None else f"{shown.value:.3f}",
         "interval": "" if shown is None else f"{shown.low:.3f} to {shown.high:.3f}",
-        "group": clean(found.get("group") or ""),
-        "limit": f"{limit:.2f}" if is_number(limit) else "0.09",
-        "below": shown is not None and is_number(limit) and shown.high <= limit,
-        "notes": [clean(note) for note in sequence(found.get("notes"))],
+        "group": clean(found.get("group") or "all"),
+        "below": shown is not None and shown.high <= CONVENTION,
     }

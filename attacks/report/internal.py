@@ -70,7 +70,8 @@ def _verdict(dossier: dict[str, Any], audit: dict[str, Any]) -> dict[str, Any]:
     # The word stands above the sentence already.
     sentence = rest[:1].upper() + rest[1:] if head == found["word"] else sentence
     found["sentence"] = sentence or _VERDICTS.get(found["word"], _VERDICTS["INCONCLUSIVE"])
-    found["reasons"] += [clean(line) for line in sequence(dossier.get("reasons"))]
+    said = [*sequence(dossier.get("reasons")), *sequence(audit.get("reasons"))]
+    found["reasons"] += list(dict.fromkeys(clean(line) for line in said))
     return found
 
 

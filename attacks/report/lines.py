@@ -10,6 +10,7 @@ from attacks.report.families import Family, family_of
 from attacks.report.wording import clean, humanize, mapping, sequence, share
 
 _PERCENT = "\N{NO-BREAK SPACE}%"
+AREA = "area under the curve"
 _EVERYBODY = "all targets"
 _MINUS = "\N{MINUS SIGN}"
 # What a result is called where the name in the file is not what a reader would say.
@@ -23,10 +24,11 @@ MODEL_WORDS = {
         "ATTRIBUTE": "guess a column of a person's record from the others",
         "SINGLING_OUT": "name a condition that exactly one person meets",
         "LINKAGE": "match two partial records of one person",
-        "IDENTITY": "tell whose record a released row is",
+        "IDENTITY": "put a name to a released record, and learn something new from it",
     },
     "generator": {
         "NO_BOX": "sees the released table only",
+        "CALIBRATED": "sees the released table, beside a sample to compare it with",
         "BLACK_BOX": "can also run the synthesizer on tables of their own",
         "WHITE_BOX": "can also read the fitted model",
     },
@@ -128,22 +130,24 @@ def lines_of(results: Sequence[Any]) -> list[Line]:
 
 def line_of(result: Mapping[str, Any]) -> Line:
     """Read one result."""
-    attack, column, point = attack_parts(result.get("name", "unnamed attack"))
+    subgroup = clean(result.get("subgroup") or "")
+    name = clean(result.get("name", "unnamed attack"))
+    attack, column, point = attack_parts(name.removesuffix(f", {subgroup}") if subgroup else name)
     asked, others = result.get("members_n") or 0, result.get("controls_n") or 0
     figures = [mapping(found) for found in sequence(result.get("figures"))]
     area = result.get("auc")
     if is_number(area):  # as documents of rule 1 hold it
         low, high = [*sequence(result.get("auc_interval")), area, area][:2]
-        figures.append({"name": "AUC", "value": area, "low": low, "high": high, "group": ""})
+        figures.append({"name": AREA, "value": area, "low": low, "high": high, "group": ""})
     adjusted = result.get("adjusted_p_value")
     p_value = result.get("p_value") if adjusted is None else adjusted
     return Line(
-        name=clean(result.get("name", "unnamed attack")),
+        name=name,
         family=family_of(result),
         attack=attack,
         column=column,
         point=point,
-        subgroup=clean(result.get("subgroup") or ""),
+        subgroup=subgroup,
         status=page.status_of(result.get("status", "error")),
         members=span_of(result, "rate_members") if asked else None,
         controls=span_of(result, "rate_controls") if others else None,

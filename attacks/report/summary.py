@@ -69,7 +69,8 @@ def internal(view: dict[str, Any]) -> str:
         *([""] if verdict["reasons"] else []),
     ]
     attack = view["attack"]
-    lines += [f"- Found without statistics: {md(found['name'])}" for found in attack["witnesses"]]
+    lines += [f"- Found without statistics: {md(w['sentence'])}" for w in attack["witnesses"]]
+    lines += [""] if attack["witnesses"] else []
     if attack["headlines"]:
         lines += [
             "| attack | outcome | members | controls | guessing | difference |",
