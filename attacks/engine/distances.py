@@ -154,6 +154,25 @@ def closest_without_each(targets: Codes, release: Codes, space: Space) -> Neighb
     return Neighbors(distance=distance[:, back], index=index[:, back])
 
 
+def between(
+    targets: Codes, release: Codes, space: Space, *, rows: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return the distance of every target from chosen released rows, as ``closest`` gives it.
+
+    Args:
+        targets: shape ``(targets, columns)``.
+        release: shape ``(rows, columns)``.
+        space: of these columns.
+        rows: shape ``(targets, chosen)``, numbers of released rows; -1 is at infinite distance.
+    """
+    distance = np.full(rows.shape, np.inf, dtype=np.float32)
+    target, place = np.nonzero(rows >= 0)
+    if target.size:
+        apart = _Fine(targets, release, space).total(target, rows[target, place])
+        distance[target, place] = apart / UNIT
+    return distance
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Pairs:
     """Targets of a block and rows that may be among their closest, ascending by target."""
