@@ -33,7 +33,6 @@ class Entry:
         game: plays it.
         says: what is being done, for people who wait.
         tier: the smallest tier that runs it; larger ones do too.
-        required: an audit without it is inconclusive.
         plants: it is quick, and finds copied persons: it runs on the calibration plants.
         by_group: its lines are drawn for every subgroup as well.
     """
@@ -42,7 +41,6 @@ class Entry:
     game: Game
     says: str
     tier: str = STANDARD
-    required: bool = False
     plants: bool = False
     by_group: bool = False
 
@@ -75,7 +73,6 @@ SUITE: tuple[Entry, ...] = (
         game=games.membership,
         says="membership: likelihood under the marginals",
         tier=SMOKE,
-        required=True,
         plants=True,
         by_group=True,
     ),
