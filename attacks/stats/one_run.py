@@ -22,8 +22,8 @@ from scipy import special
 
 from dpsynth import _validate
 
-# Shares of the audit set that the attacker speaks about. Up to a half, the highest scores are called
-# members, where a leak of few records shows. Above, as many lowest scores are called others; not
+# Shares of the audit set that the attacker speaks about. Up to a half, the highest scores are said
+# to be members, where a leak of few records shows. Above, as many lowest are said not to be; not
 # quite everyone, since coins never fall evenly and even a perfect attack would err.
 SHARES = (0.01, 0.05, 0.25, 0.8)
 FEWEST_GUESSES = 5  # fewer right guesses than this show nothing at 95 %
