@@ -20,7 +20,7 @@ from attacks.engine.pairs import UNIT, Fine, candidates
 from attacks.engine.space import Space, space
 from attacks.engine.table import Codes
 
-__all__ = ["Neighbors", "Space", "closest", "closest_without_each", "space"]
+__all__ = ["Neighbors", "Space", "between", "closest", "closest_without_each", "space"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +107,25 @@ def closest_without_each(targets: Codes, release: Codes, space: Space) -> Neighb
             distance[place, answered] = best // first.size / UNIT
             index[place, answered] = first[best % first.size]
     return Neighbors(distance=distance[:, back], index=index[:, back])
+
+
+def between(
+    targets: Codes, release: Codes, space: Space, *, rows: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return the distance of every target from chosen released rows, as ``closest`` gives it.
+
+    Args:
+        targets: shape ``(targets, columns)``.
+        release: shape ``(rows, columns)``.
+        space: of these columns.
+        rows: shape ``(targets, chosen)``, numbers of released rows; -1 is at infinite distance.
+    """
+    distance = np.full(rows.shape, np.inf, dtype=np.float32)
+    target, place = np.nonzero(rows >= 0)
+    if target.size:
+        apart = Fine(targets, release, space).total(target, rows[target, place])
+        distance[target, place] = apart / UNIT
+    return distance
 
 
 class _Rows:
