@@ -6,7 +6,10 @@ from time import monotonic
 from typing import Any
 
 from attacks import games
+from attacks.attribute import nearest
+from attacks.attribute.boosting import Boosting
 from attacks.attribute.inference import NearestVote
+from attacks.attribute.nearest import Nearest
 from attacks.base import Evidence, NotApplicable, TooLittle
 from attacks.membership.marginal import Marginal
 from attacks.observed import Observed, Stage
@@ -79,6 +82,13 @@ SUITE: tuple[Entry, ...] = (
         says="attributes: vote of the nearest records",
         tier=SMOKE,
         by_group=True,
+    ),
+    Entry(attack=Boosting(), game=games.attribute, says="attributes: gradient boosting"),
+    Entry(
+        attack=Nearest(),
+        game=nearest.play,
+        says="attributes: closest record by all columns but one",
+        tier=SMOKE,
     ),
 )
 
