@@ -41,7 +41,7 @@ class Marginal:
     name: ClassVar[str] = "membership/marginal"
     threat_model: ClassVar[ThreatModel] = ThreatModel(
         goal=Goal.MEMBERSHIP,
-        generator=GeneratorAccess.NO_BOX,
+        generator=GeneratorAccess.CALIBRATED,
         data=DataKnowledge.POPULATION_SAMPLE,
     )
 

@@ -22,9 +22,11 @@ _MODEL_WORDS = {
         "ATTRIBUTE": "guess a column of a person's record from the others",
         "SINGLING_OUT": "name a condition that exactly one person meets",
         "LINKAGE": "match two partial records of one person",
+        "IDENTITY": "put a name to a released record, and learn something new from it",
     },
     "generator": {
         "NO_BOX": "sees the released table only",
+        "CALIBRATED": "sees the released table, beside a sample to compare it with",
         "BLACK_BOX": "can also run the synthesizer on tables of their own",
         "WHITE_BOX": "can also read the fitted model",
     },

@@ -28,7 +28,7 @@ def several_rows_each(rows, persons, *, seed):
 
 def random_predicates(count, conditions, *, seed):
     rng = np.random.default_rng(seed)
-    columns = np.array([rng.permutation(len(COLUMNS))[:conditions] for _ in range(count)])
+    columns = rng.permuted(np.tile(np.arange(len(COLUMNS)), (count, 1)), axis=1)[:, :conditions]
     ends = rng.integers(0, np.array(SIZES)[columns], size=(2, count, conditions))
     return Predicates(
         columns=columns.astype(np.int32),

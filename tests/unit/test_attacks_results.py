@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from attacks import rules
-from attacks.results import AttackResult, AuditReport
+from attacks.audit_report import AuditReport
+from attacks.results import AttackResult
 from attacks.threat_model import DataKnowledge, GeneratorAccess, Goal, ThreatModel
 
 MODEL = ThreatModel(

@@ -11,7 +11,8 @@ import pytest
 
 import dpsynth
 from attacks import certificate, dossier, keys
-from attacks.results import AttackResult, AuditReport
+from attacks.audit_report import AuditReport
+from attacks.results import AttackResult
 from dpsynth.domain import PrivacyUnit
 from dpsynth.privacy.accounting import rho_from_epsilon, zcdp_rho
 from dpsynth.privacy.events import DiscreteGaussianEvent, event_to_dict

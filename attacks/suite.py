@@ -1,0 +1,145 @@
+"""Which attacks there are, in which tiers they run, and running them within a time limit."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from attacks import games
+from attacks.attribute.inference import NearestVote
+from attacks.base import Evidence, NotApplicable, TooLittle
+from attacks.membership.marginal import Marginal
+from attacks.observed import Observed, Stage
+from attacks.threat_model import ThreatModel
+
+SMOKE, STANDARD, FULL = "smoke", "standard", "full"
+TIERS = (SMOKE, STANDARD, FULL)
+# What a broken attack may raise; anything else is a fault of the machine or of the caller.
+_FAULTS = (ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
+
+Game = Callable[[Any, Evidence, Stage], list[Observed]]
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One attack of the suite.
+
+    Args:
+        attack: has a ``name`` and a ``threat_model``, and what its game asks for.
+        game: plays it.
+        says: what is being done, for people who wait.
+        tier: the smallest tier that runs it; larger ones do too.
+        required: an audit without it is inconclusive.
+        plants: it is quick, and finds copied persons: it runs on the calibration plants.
+        by_group: its lines are drawn for every subgroup as well.
+    """
+
+    attack: Any
+    game: Game
+    says: str
+    tier: str = STANDARD
+    required: bool = False
+    plants: bool = False
+    by_group: bool = False
+
+    @property
+    def name(self) -> str:
+        """The attack's name."""
+        return str(self.attack.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotRun:
+    """An attack without lines.
+
+    Args:
+        name: of the attack.
+        threat_model: of the attack.
+        status: "not applicable", "inconclusive", "skipped" or "error".
+        note: why, in a sentence.
+    """
+
+    name: str
+    threat_model: ThreatModel
+    status: str
+    note: str
+
+
+SUITE: tuple[Entry, ...] = (
+    Entry(
+        attack=Marginal(),
+        game=games.membership,
+        says="membership: likelihood under the marginals",
+        tier=SMOKE,
+        required=True,
+        plants=True,
+        by_group=True,
+    ),
+    Entry(
+        attack=NearestVote(),
+        game=games.attribute,
+        says="attributes: vote of the nearest records",
+        tier=SMOKE,
+        by_group=True,
+    ),
+)
+
+
+def of_tier(tier: str, *, entries: Sequence[Entry] = SUITE) -> tuple[Entry, ...]:
+    """Return the attacks that a tier runs, in order."""
+    reach = TIERS.index(tier)
+    return tuple(entry for entry in entries if TIERS.index(entry.tier) <= reach)
+
+
+def run(
+    entries: Sequence[Entry],
+    evidence: Evidence,
+    stage: Stage,
+    *,
+    progress: Progress,
+) -> tuple[list[Observed], list[NotRun]]:
+    """Play each game in turn; an attack that cannot run, or breaks, is said, never passed over.
+
+    Args:
+        entries: the attacks.
+        evidence: what attackers hold; no attack starts after its deadline.
+        stage: who is attacked.
+        progress: told what is being done.
+    """
+    lines: list[Observed] = []
+    others: list[NotRun] = []
+    for entry in entries:
+        if evidence.deadline is not None and monotonic() >= evidence.deadline:
+            others.append(_not_run(entry, "skipped", "the time limit was reached before it"))
+            continue
+        progress(entry.says)
+        try:
+            played = entry.game(entry.attack, evidence, stage)
+        except NotApplicable as reason:
+            others.append(_not_run(entry, "not applicable", str(reason)))
+        except TooLittle as reason:
+            others.append(_not_run(entry, "inconclusive", str(reason)))
+        except _FAULTS as error:
+            # Its kind alone: a message may quote a row.
+            kind = type(error).__name__
+            others.append(
+                _not_run(
+                    entry, "error", f"the attack stopped with {kind}; it is evidence of nothing"
+                )
+            )
+        else:
+            lines += played
+            if not played:
+                others.append(
+                    _not_run(
+                        entry,
+                        "not applicable",
+                        "the schema names no sensitive column, or no quasi-identifier beside it",
+                    )
+                )
+    return lines, others
+
+
+def _not_run(entry: Entry, status: str, note: str) -> NotRun:
+    return NotRun(name=entry.name, threat_model=entry.attack.threat_model, status=status, note=note)
