@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from attacks.report import internal, marginals, public, render_internal, render_public, summary
+from attacks.report import lines, marginals, public, render_internal, render_public, summary
 from attacks.report.canvas import Canvas
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
@@ -405,12 +405,21 @@ def test_a_table_of_another_tool_has_no_claim(tmp_path):
 
 
 def test_operating_points_share_one_attacker_and_columns_keep_their_names():
-    assert internal.attack_parts("attribute/inference(marital-status@home)@all targets") == (
-        "Attribute: inference (marital-status@home)",
+    assert lines.attack_parts("attribute/inference(marital-status@home)@all targets") == (
+        "Vote of the nearest records",
+        "marital-status@home",
         "all targets",
     )
-    assert internal.attack_name("membership/marginal") == "Membership: marginal"
-    assert internal.attack_name("attribute/inference(a@b)") == "Attribute: inference (a@b)"
+    assert lines.attack_parts("membership/gen_lra") == ("Gen lra", "", "")
+    assert lines.attack_parts("attribute/cap(a@b)") == ("Cap", "a@b", "")
+    point = lines.attack_parts("membership/marginal@1.0% false alarms")[2]
+    assert point == "at 1\N{NO-BREAK SPACE}% false alarms"
+    assert lines.attack_parts("membership/x@10% false alarms")[2].startswith(
+        "at 10\N{NO-BREAK SPACE}%"
+    )
+    assert lines.attack_parts("membership/x@0.1% false alarms")[2].startswith(
+        "at 0.1\N{NO-BREAK SPACE}%"
+    )
 
 
 def test_same_input_same_bytes_in_another_process(tmp_path):
