@@ -82,6 +82,7 @@ SUITE: tuple[Entry, ...] = (
         game=games.membership,
         says="membership: likelihood under the marginals that were learned",
         tier=SMOKE,
+        plants=True,
         by_group=True,
     ),
     Entry(
