@@ -15,6 +15,7 @@ from attacks.linkage.closest import ClosestRows
 from attacks.linkage.game import linkage
 from attacks.membership.marginal import Marginal
 from attacks.observed import Observed, Stage
+from attacks.scan.copies import Copies, NearCopies, scan
 from attacks.singling_out.game import singling_out
 from attacks.singling_out.multivariate import Multivariate
 from attacks.singling_out.univariate import Univariate
@@ -96,6 +97,14 @@ SUITE: tuple[Entry, ...] = (
         says="attributes: closest record by all columns but one",
         tier=SMOKE,
     ),
+    Entry(
+        attack=Copies(),
+        game=scan,
+        says="scan: copied records",
+        tier=SMOKE,
+        plants=True,
+    ),
+    Entry(attack=NearCopies(), game=scan, says="scan: nearly copied records", tier=SMOKE),
     Entry(
         attack=Univariate(),
         game=singling_out,
