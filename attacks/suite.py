@@ -13,6 +13,7 @@ from attacks.attribute.nearest import Nearest
 from attacks.base import Evidence, NotApplicable, TooLittle
 from attacks.linkage.closest import ClosestRows
 from attacks.linkage.game import linkage
+from attacks.membership.cliques import Cliques
 from attacks.membership.marginal import Marginal
 from attacks.observed import Observed, Stage
 from attacks.scan.copies import Copies, NearCopies, scan
@@ -79,6 +80,14 @@ SUITE: tuple[Entry, ...] = (
         attack=Marginal(),
         game=games.membership,
         says="membership: likelihood under the marginals",
+        tier=SMOKE,
+        plants=True,
+        by_group=True,
+    ),
+    Entry(
+        attack=Cliques(),
+        game=games.membership,
+        says="membership: likelihood under the marginals that were learned",
         tier=SMOKE,
         plants=True,
         by_group=True,
