@@ -113,6 +113,8 @@ def report(results, **changed):
         "lower_bounds": (
             LowerBound(
                 method="one run",
+                guesses=300,
+                correct=190,
                 epsilon=0.62,
                 ceiling=6.41,
                 delta=1e-5,
