@@ -7,36 +7,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.base import Evidence, NotApplicable, Scores, TooLittle
-from attacks.engine.table import CodedTable, Codes, grouped, grouping
+from attacks.engine.table import CodedTable, Codes
 from attacks.membership.distance import NO_POPULATION
 from attacks.threat_model import DataKnowledge, GeneratorAccess, Goal, ThreatModel
 
 FOLDS = 3
 ROWS = 20_000  # rows of the release, and of the population, that a model learns from, at most
 FEWEST = 30  # persons of the population, and released rows, below which nothing is learnt
+_AT_ONCE = 10  # trees held in memory
 
 
 @dataclass(frozen=True, kw_only=True)
 class Classifier:
     """Suspect a target whom a classifier takes for a released record.
 
-    Gradient-boosted trees learn to tell released records from the population sample's; a person's
-    score is the log odds of "released". The population is cut into folds by person, and a model
-    never saw whom it scores. A target is scored by the model of one fold, drawn at random, as
-    every person of the population is: so the two are alike unless the release knew the target.
+    Randomized trees learn to tell released records from the population sample's; a person's score
+    is the log odds of "released". The trees grow until every leaf is pure: a model that learns
+    the release by heart knows a member whom the release repeats. Each split is on one column drawn
+    at random, so that a stranger seldom ends among released records in every tree.
 
-    It finds where the release has too many records of a kind, and is blind to single copies: a
-    leaf of a tree holds at least a score of records.
+    The population is cut into folds by person, and a model never saw whom it scores. A target is
+    scored by the model of one fold, drawn at random, as every person of the population is: so
+    targets and population are alike unless the release knew the targets.
+
+    Args:
+        trees: of a model.
 
     Source:
-        LOGAN (Hayes et al. 2019, arXiv:1705.07663), black box, without a generator's
-        discriminator: the attacker trains one.
+        LOGAN (Hayes et al. 2019, arXiv:1705.07663), which takes a generator's discriminator or
+        trains one; extremely randomized trees of Geurts, Ernst and Wehenkel (2006), as in
+        scikit-learn.
     """
+
+    trees: int = 50
 
     name: ClassVar[str] = "membership/classifier"
     threat_model: ClassVar[ThreatModel] = ThreatModel(
         goal=Goal.MEMBERSHIP,
-        generator=GeneratorAccess.NO_BOX,
+        generator=GeneratorAccess.CALIBRATED,
         data=DataKnowledge.POPULATION_SAMPLE,
     )
 
@@ -55,59 +63,48 @@ class Classifier:
                 "population sample"
             )
         rng = evidence.rng(self.name)
-        groupings = {
-            name: grouping(
-                release.codes[:, place], size=evidence.sizes[name], ordered=evidence.ordered[name]
-            )
-            for place, name in enumerate(release.columns)
-        }
-        released, sample, sought = (
-            grouped(table, groupings).codes for table in (release, population, targets)
-        )
-        unordered = np.array([not evidence.ordered[name] for name in release.columns])
         fold = rng.permutation(population.size) % FOLDS
         fold_of_target = rng.integers(0, FOLDS, targets.size)
         of_population, of_targets = np.empty(len(population)), np.empty(len(targets))
         for number in range(FOLDS):
             mine = fold[population.persons] == number
-            model = _Model(
-                _some(released, rng), _some(sample[~mine], rng), unordered, seed=evidence.seed
+            theirs = fold_of_target[targets.persons] == number
+            odds = self._log_odds(
+                _some(release.codes, rng),
+                _some(population.codes[~mine], rng),
+                asked=np.concatenate([population.codes[mine], targets.codes[theirs]]),
+                seed=int(rng.integers(2**31)),
             )
-            of_population[mine] = model.log_odds(sample[mine])
-            asked = fold_of_target[targets.persons] == number
-            of_targets[asked] = model.log_odds(sought[asked])
+            of_population[mine], of_targets[theirs] = np.split(odds, [int(mine.sum())])
         return Scores(
             targets=targets.mean_by_person(of_targets),
             population=population.mean_by_person(of_population),
         )
 
+    def _log_odds(
+        self, released: Codes, others: Codes, *, asked: Codes, seed: int
+    ) -> NDArray[np.float64]:
+        """Train, and return the log odds of "released" of each row that is asked about."""
+        from sklearn.ensemble import ExtraTreesClassifier
 
-class _Model:
-    """Gradient-boosted trees, both sides weighing the same."""
-
-    def __init__(
-        self, released: Codes, others: Codes, unordered: NDArray[np.bool_], *, seed: int
-    ) -> None:
-        from sklearn.ensemble import HistGradientBoostingClassifier
-
-        self._model = HistGradientBoostingClassifier(
-            max_iter=100,
-            learning_rate=0.1,
-            categorical_features=unordered,
-            early_stopping=False,
-            class_weight="balanced",
-            random_state=seed,
-        )
-        self._model.fit(
-            np.concatenate([released, others]),
-            np.repeat([True, False], [len(released), len(others)]),
-        )
-
-    def log_odds(self, codes: Codes) -> NDArray[np.float64]:
-        """Return the log odds of "released" of each row."""
-        if not len(codes):
-            return np.empty(0)
-        odds: NDArray[np.float64] = self._model.decision_function(codes)
+        rows = np.concatenate([released, others]).astype(np.float32)
+        is_released = np.arange(len(rows)) < len(released)
+        asked = asked.astype(np.float32)
+        votes = np.zeros(len(asked))
+        for start in range(0, self.trees, _AT_ONCE):
+            batch = min(_AT_ONCE, self.trees - start)
+            # Both sides weigh the same, however many rows they have.
+            model = ExtraTreesClassifier(
+                n_estimators=batch,
+                max_features=1,
+                class_weight="balanced",
+                random_state=seed + start,
+            )
+            model.fit(rows, is_released)
+            if len(asked):
+                votes += model.predict_proba(asked)[:, 1] * batch
+        # Half a vote on either side: a sure forest is not infinitely sure.
+        odds: NDArray[np.float64] = np.log(votes + 0.5) - np.log(self.trees - votes + 0.5)
         return odds
 
 

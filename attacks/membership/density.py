@@ -29,7 +29,7 @@ class Density:
     name: ClassVar[str] = "membership/density"
     threat_model: ClassVar[ThreatModel] = ThreatModel(
         goal=Goal.MEMBERSHIP,
-        generator=GeneratorAccess.NO_BOX,
+        generator=GeneratorAccess.CALIBRATED,
         data=DataKnowledge.POPULATION_SAMPLE,
     )
 

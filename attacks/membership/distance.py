@@ -52,17 +52,20 @@ class CalibratedDistance:
     """Suspect a target to whom the release is closer than other people are.
 
     The score of a row is its distance to the closest record of the population sample, less that to
-    the closest released record, in columns. The first says how unusual the person is.
+    the closest released record, in parts of their sum: from -1 to 1, and 1 for a copy of a record
+    that nobody else has, however usual. Without the division a usual member scores below an unusual
+    stranger. Of a person with several rows, the mean.
 
     Source:
         The calibrated attack of GAN-Leaks (Chen et al. 2020, arXiv:1909.03935), with other
-        people's records in place of a second generator's.
+        people's records in place of a second generator's; the plain difference is the DCR-diff of
+        Synth-MIA (Ward et al. 2025, arXiv:2509.18014).
     """
 
     name: ClassVar[str] = "membership/calibrated-distance"
     threat_model: ClassVar[ThreatModel] = ThreatModel(
         goal=Goal.MEMBERSHIP,
-        generator=GeneratorAccess.NO_BOX,
+        generator=GeneratorAccess.CALIBRATED,
         data=DataKnowledge.POPULATION_SAMPLE,
     )
 
@@ -71,16 +74,21 @@ class CalibratedDistance:
         population = evidence.population
         if not len(population):
             raise NotApplicable(NO_POPULATION)
-        released = close.in_release(evidence, targets)
-        others = close.in_population(evidence, targets)
+        in_release = close.in_release(evidence, targets)
+        in_population = close.in_population(evidence, targets)
         columns = len(evidence.release.columns)
 
         def nearer(mine: Neighbors, theirs: Neighbors) -> NDArray[np.float64]:
-            return _closest(theirs, columns) - _closest(mine, columns)
+            others, released = _closest(theirs, columns), _closest(mine, columns)
+            total = others + released
+            share: NDArray[np.float64] = (others - released) / np.where(total > 0, total, 1.0)
+            return share
 
         return Scores(
-            targets=targets.mean_by_person(nearer(released.targets, others.targets)),
-            population=population.mean_by_person(nearer(released.population, others.population)),
+            targets=targets.mean_by_person(nearer(in_release.targets, in_population.targets)),
+            population=population.mean_by_person(
+                nearer(in_release.population, in_population.population)
+            ),
         )
 
 

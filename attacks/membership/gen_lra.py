@@ -33,7 +33,7 @@ class GenLra:
     name: ClassVar[str] = "membership/gen-lra"
     threat_model: ClassVar[ThreatModel] = ThreatModel(
         goal=Goal.MEMBERSHIP,
-        generator=GeneratorAccess.NO_BOX,
+        generator=GeneratorAccess.CALIBRATED,
         data=DataKnowledge.POPULATION_SAMPLE,
     )
 

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from attacks.base import Evidence, MembershipAttack
 from attacks.engine.distances import Space, closest, space
-from attacks.engine.table import by_row
+from attacks.engine.table import CodedTable, by_row
 from attacks.membership.classifier import Classifier
 from attacks.membership.density import Density
 from attacks.membership.distance import CalibratedDistance, Distance
@@ -78,7 +78,7 @@ def trees(members: Codes, within: Space, rng: np.random.Generator) -> Codes:
     """Return rows drawn column by column from the leaves of decision trees."""
     from sklearn.tree import DecisionTreeRegressor
 
-    rows, columns = members.shape
+    rows, columns = len(members), len(within.columns)
     order = np.argsort([np.unique(members[:, place]).size for place in range(columns)])
     released = np.empty_like(members)
     released[:, order[0]] = rng.choice(members[:, order[0]], rows)
@@ -129,7 +129,13 @@ def played(table: str, generator: str, *, seed: int, rows: int) -> dict[str, dic
     }
 
 
-def _figures(attack, evidence, targets, *, is_member):  # type: ignore[no-untyped-def]
+def _figures(
+    attack: MembershipAttack,
+    evidence: Evidence,
+    targets: CodedTable,
+    *,
+    is_member: NDArray[np.bool_],
+) -> dict[str, float]:
     started = time.process_time()
     scores = attack.score(evidence, targets).targets
     seconds = time.process_time() - started
