@@ -8,6 +8,7 @@ and writes down, for each person, whether it was right. A trial is a person, nev
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from attacks.base import AttributeAttack, Evidence, Guesses, MembershipAttack
 from attacks.engine.table import Codes, by_row, grouping
 from attacks.observed import Observed, Stage, View
 from attacks.stats.ranking import ranks
+from attacks.threat_model import ThreatModel
 
 # Share of persons who are not members that the attacker may suspect wrongly: hardly any and few,
 # where a leak of whole records shows.
@@ -59,6 +61,20 @@ def membership(attack: MembershipAttack, evidence: Evidence, stage: Stage) -> li
     ]
 
 
+class AnyAttack(Protocol):
+    """What a line says of the attack that it comes from."""
+
+    @property
+    def name(self) -> str:
+        """The attack's name."""
+        ...
+
+    @property
+    def threat_model(self) -> ThreatModel:
+        """What it wanted and was given."""
+        ...
+
+
 def attribute(attack: AttributeAttack, evidence: Evidence, stage: Stage) -> list[Observed]:
     """Play the attribute game for every view of the targets.
 
@@ -76,7 +92,7 @@ def attribute(attack: AttributeAttack, evidence: Evidence, stage: Stage) -> list
         handed = stage.one_row.only(view.known).codes
         said = attack.guess(grouped, handed, view.known, view.secrets)
         for secret in view.secrets:
-            lines += _judged(
+            lines += judged(
                 attack,
                 view,
                 secret,
@@ -92,8 +108,8 @@ def secret_name(attack: str, secret: str, *, view: View) -> str:
     return f"{attack}({secret})" if not view.name else f"{attack}({secret} by {view.name})"
 
 
-def _judged(
-    attack: AttributeAttack,
+def judged(
+    attack: AnyAttack,
     view: View,
     secret: str,
     guesses: Guesses,
@@ -101,6 +117,16 @@ def _judged(
     truth: Codes,
     released: Codes,
 ) -> list[Observed]:
+    """Return the lines of the guesses of one secret: over everybody, and over the confident ones.
+
+    Args:
+        attack: made the guesses.
+        view: what it knew.
+        secret: what it guessed.
+        guesses: one a person.
+        truth: shape ``(persons,)``, the group of each person's own code.
+        released: shape ``(rows,)``, the groups that the release holds.
+    """
     right = guesses.values == truth
     # Most common in the release, for everyone: what is known without looking at the target.
     naive = truth == (np.argmax(np.bincount(released)) if released.size else 0)
@@ -128,21 +154,38 @@ def _rate(hits: NDArray[np.bool_]) -> float | None:
     return float(hits.mean()) if hits.size else None
 
 
+def secret_groups(evidence: Evidence, secret: str) -> Codes:
+    """Return the group of every code of ``secret``, within which a guess is right.
+
+    Codes of an ordered column with many of them are grouped with their neighbors; others stand for
+    themselves. A missing value is like no other.
+    """
+    size = evidence.sizes[secret]
+    if not evidence.ordered[secret]:
+        return np.arange(size, dtype=np.int32)
+    released = evidence.release.codes[:, evidence.release.columns.index(secret)]
+    missing = evidence.missing.get(secret, size)
+    made = grouping(released[released < missing], size=min(size, missing), ordered=True)
+    alone = np.full(size - made.groups.size, made.size, dtype=np.int32)
+    return np.concatenate([made.groups, alone])
+
+
 def _with_grouped(
     evidence: Evidence, secrets: Sequence[str]
 ) -> tuple[Evidence, Mapping[str, Codes]]:
     """Return the evidence with ordered secrets in groups, and the group of every code."""
     release = evidence.release
     codes = release.codes.copy()
-    sizes, groups = dict(evidence.sizes), {}
+    sizes, missing, groups = dict(evidence.sizes), dict(evidence.missing), {}
     for secret in secrets:
         place = release.columns.index(secret)
-        groups[secret] = np.arange(sizes[secret], dtype=np.int32)
-        if evidence.ordered[secret]:
-            made = grouping(codes[:, place], size=sizes[secret], ordered=True)
-            groups[secret], sizes[secret] = made.groups, made.size
+        groups[secret] = secret_groups(evidence, secret)
+        sizes[secret] = int(groups[secret].max()) + 1
+        if secret in missing:
+            missing[secret] = sizes[secret] - 1
         codes[:, place] = groups[secret][codes[:, place]]
-    return replace(evidence, release=by_row(release.columns, codes), sizes=sizes), groups
+    grouped = by_row(release.columns, codes)
+    return replace(evidence, release=grouped, sizes=sizes, missing=missing), groups
 
 
 def _threshold(population: NDArray[np.float64], *, share: float) -> float:

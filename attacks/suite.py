@@ -6,8 +6,12 @@ from time import monotonic
 from typing import Any
 
 from attacks import games
+from attacks.attribute import nearest
+from attacks.attribute.boosting import Boosting
 from attacks.attribute.inference import NearestVote
+from attacks.attribute.nearest import Nearest
 from attacks.base import Evidence, NotApplicable, TooLittle
+from attacks.membership.cliques import Cliques
 from attacks.membership.marginal import Marginal
 from attacks.observed import Observed, Stage
 from attacks.threat_model import ThreatModel
@@ -30,7 +34,6 @@ class Entry:
         game: plays it.
         says: what is being done, for people who wait.
         tier: the smallest tier that runs it; larger ones do too.
-        required: an audit without it is inconclusive.
         plants: it is quick, and finds copied persons: it runs on the calibration plants.
         by_group: its lines are drawn for every subgroup as well.
     """
@@ -39,7 +42,6 @@ class Entry:
     game: Game
     says: str
     tier: str = STANDARD
-    required: bool = False
     plants: bool = False
     by_group: bool = False
 
@@ -72,7 +74,14 @@ SUITE: tuple[Entry, ...] = (
         game=games.membership,
         says="membership: likelihood under the marginals",
         tier=SMOKE,
-        required=True,
+        plants=True,
+        by_group=True,
+    ),
+    Entry(
+        attack=Cliques(),
+        game=games.membership,
+        says="membership: likelihood under the marginals that were learned",
+        tier=SMOKE,
         plants=True,
         by_group=True,
     ),
@@ -82,6 +91,13 @@ SUITE: tuple[Entry, ...] = (
         says="attributes: vote of the nearest records",
         tier=SMOKE,
         by_group=True,
+    ),
+    Entry(attack=Boosting(), game=games.attribute, says="attributes: gradient boosting"),
+    Entry(
+        attack=Nearest(),
+        game=nearest.play,
+        says="attributes: closest record by all columns but one",
+        tier=SMOKE,
     ),
 )
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from attacks.engine import predicates as engine
 from attacks.engine.counts import record_words
 from attacks.engine.predicates import NOBODY, SEVERAL, Predicates, isolated
 from attacks.engine.table import CodedTable, by_row
@@ -77,3 +78,19 @@ def test_nobody_and_nothing():
     empty = by_row(COLUMNS, codes_of(0, seed=0))
     assert isolated(random_predicates(5, 2, seed=1), empty).tolist() == [NOBODY] * 5
     assert not isolated(random_predicates(0, 2, seed=1), by_row(COLUMNS, codes_of(9, seed=0))).size
+
+
+@pytest.mark.parametrize("rows", [1, 63, 64, 65, 200])
+def test_rows_in_any_number_of_words(rows):
+    table = by_row(COLUMNS, codes_of(rows, seed=rows))
+    predicates = random_predicates(300, 2, seed=4)
+    assert isolated(predicates, table).tolist() == slowly(predicates, table)
+
+
+def test_conditions_that_have_no_room_together(monkeypatch):
+    table = several_rows_each(150, 70, seed=5)
+    predicates = random_predicates(400, 3, seed=6)
+    expected = slowly(predicates, table)
+    monkeypatch.setattr(engine, "_BYTES", 40 * 24)
+    monkeypatch.setattr(engine, "_CELLS", 400)
+    assert isolated(predicates, table).tolist() == expected
