@@ -1,21 +1,21 @@
 """``audit``: attack a synthetic table and say what was found."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attacks import judging, plants, rules, subgroups, suite
+from attacks import judging, plants, rules, subgroups, suite, views
 from attacks.audit_report import AuditReport
 from attacks.audit_set import assemble
 from attacks.base import Evidence, Generator
-from attacks.engine.encode import check_columns, encode, missing, ordered, sizes
-from attacks.observed import View
+from attacks.engine.encode import missing, ordered, sizes
 from attacks.stats.permutation import PERMUTATIONS
-from dpsynth.encoding.table import seen
-from dpsynth.errors import DataError, UsageError
+from attacks.tables import read
+from dpsynth.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +42,8 @@ def audit(
     time_limit: float | None = None,
     limits: rules.Limits | None = None,
     subgroups_of: Sequence[str] | None = None,
+    attackers: Sequence[str] = (),
+    knows: Mapping[str, Sequence[str]] | None = None,
     synthesizer: str | None = None,
     generator: Generator | None = None,
     progress: Progress | None = None,
@@ -63,6 +65,9 @@ def audit(
         limits: what the verdict is measured by; the usual limits if not given.
         subgroups_of: columns whose groups get lines of their own; the quasi-identifiers if not
             given.
+        attackers: presets of attackers, beside the one who knows the quasi-identifiers:
+            "neighbor", "insurer", "registry holder".
+        knows: by name of a part of a preset, such as "zip", the columns that hold it.
         synthesizer: the kind of synthesizer, such as "mst", where it is known.
         generator: runs the synthesizer, for attackers who can.
         progress: called with a sentence as each attack starts.
@@ -78,25 +83,19 @@ def audit(
     say = progress or (lambda _: None)
     start = monotonic()
     say("reading and coding the tables")
-    declared = _schema(schema)
-    insiders, outsiders = _frame(members, declared), _frame(controls, declared)
-    released = _frame(synthetic, declared)
-    check_columns(released, [column.name for column in declared.modeled], name="synthetic")
-    declared = seen(released, declared)
-    release = encode(released, declared, name="synthetic", persons=False)
-    inside = encode(insiders, declared, name="members", persons=True)
-    outside = encode(outsiders, declared, name="controls", persons=True)
-    _check_apart(insiders, outsiders, declared)
+    tables = read(synthetic, members, controls, schema)
+    declared = tables.schema
+    groups = views.subgroup_columns(declared, subgroups_of)
     persons = assemble(
-        inside,
-        outside,
-        views=_views(declared, release.columns),
+        tables.members,
+        tables.controls,
+        views=views.views(declared, attackers=attackers, knows=knows),
         most=MOST[tier],
         control_share=control_share,
         rng=np.random.default_rng(seed),
     )
     evidence = Evidence(
-        release=release,
+        release=tables.release,
         population=persons.reference,
         sizes=sizes(declared),
         ordered=ordered(declared),
@@ -110,30 +109,16 @@ def audit(
     entries = suite.of_tier(tier)
     lines, others = suite.run(entries, evidence, persons.stage, progress=say)
     lines += subgroups.of_lines(
-        lines,
-        entries,
-        evidence,
-        persons.stage,
-        columns=_grouping(declared, subgroups_of),
-        schema=declared,
+        lines, entries, evidence, persons.stage, columns=groups, schema=declared
     )
     calibrated = split == "random"
     say("testing all lines together")
+    test = partial(judging.with_p_values, is_member=persons.is_member, seed=seed)
     results = (
-        judging.tested(lines, persons.is_member, permutations=PERMUTATIONS, seed=seed)
-        if calibrated
-        else [judging.counted(line, persons.is_member) for line in lines]
+        test(lines) if calibrated else [judging.counted(line, persons.is_member) for line in lines]
     )
     calibration = (
-        plants.planted(
-            evidence,
-            persons,
-            lines,
-            entries,
-            permutations=PERMUTATIONS,
-            seed=seed,
-            progress=say,
-        )
+        plants.planted(evidence, persons, lines, entries, test=test, seed=seed, progress=say)
         if calibrated
         else ()
     )
@@ -163,30 +148,6 @@ def _plan(
     }
 
 
-def _views(schema: "Schema", columns: Sequence[str]) -> tuple[View, ...]:
-    """Return what attackers of columns know: one view for all secrets that share known columns."""
-    quasi = [name for name in schema.quasi_identifiers if name in columns]
-    by_known: dict[tuple[str, ...], list[str]] = {}
-    for secret in (name for name in schema.sensitive if name in columns):
-        known = tuple(name for name in quasi if name != secret)
-        by_known.setdefault(known, []).append(secret)
-    return tuple(
-        View(name="", known=known, secrets=tuple(secrets)) for known, secrets in by_known.items()
-    )
-
-
-def _grouping(schema: "Schema", asked: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the columns that subgroups are made of; refuse one that is not modeled."""
-    modeled = [column.name for column in schema.modeled]
-    for name in asked or ():
-        if name not in modeled:
-            raise UsageError(
-                f"subgroups of {name!r} cannot be drawn: it is not a modeled column of the schema"
-            )
-    wanted = schema.quasi_identifiers if asked is None else asked
-    return tuple(name for name in wanted if name in modeled)
-
-
 def _check_arguments(
     split: str,
     control_share: float | None,
@@ -208,34 +169,3 @@ def _check_arguments(
         raise UsageError("control_share must lie between 0 and 1")
     if split != "random":
         raise UsageError("control_share is the chance of a coin: it needs split to be random")
-
-
-def _schema(schema: "Schema | Path | str") -> "Schema":
-    from dpsynth.schema import Schema
-
-    return Schema.read(schema) if isinstance(schema, Path | str) else schema
-
-
-def _check_apart(members: "pd.DataFrame", controls: "pd.DataFrame", schema: "Schema") -> None:
-    """Refuse controls who are members: against them, no leak could ever show."""
-    person = schema.unit.column
-    if person is not None and person in members and person in controls:
-        ids = [set(table[person].dropna().astype(str)) - {""} for table in (members, controls)]
-        apart = ids[0].isdisjoint(ids[1])
-    else:
-        same = members.reset_index(drop=True).equals(controls.reset_index(drop=True))
-        apart = not len(controls) or not same
-    if not apart:
-        raise DataError(
-            "the controls hold persons who are among the members: give persons who were not in "
-            "the table that the synthetic one was made from"
-        )
-
-
-def _frame(table: Any, schema: "Schema") -> "pd.DataFrame":
-    if isinstance(table, Path | str):
-        import dpsynth
-
-        table = dpsynth.read_table(Path(table), schema)
-    frame: pd.DataFrame = table
-    return frame

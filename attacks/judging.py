@@ -10,7 +10,7 @@ from attacks import rules
 from attacks.observed import Figure, Observed
 from attacks.results import AttackResult
 from attacks.stats import ranking
-from attacks.stats.permutation import max_t
+from attacks.stats.permutation import PERMUTATIONS, max_t
 from attacks.suite import NotRun
 
 Mask = NDArray[np.bool_]
@@ -41,12 +41,12 @@ def counted(line: Observed, is_member: Mask) -> AttackResult:
     )
 
 
-def tested(
+def with_p_values(
     lines: Sequence[Observed],
     is_member: Mask,
     *,
-    permutations: int,
     seed: int,
+    permutations: int = PERMUTATIONS,
 ) -> list[AttackResult]:
     """Return the counts of all lines with the p-values of one permutation test of them together."""
     results = [counted(line, is_member) for line in lines]

@@ -5,17 +5,19 @@ run again. All lines of the audit are then tested as before, with the lines of t
 replaced: what comes out is what the audit would have said, had the leak been there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from attacks import judging, suite
+from attacks import suite
 from attacks.audit_set import AuditSet
 from attacks.base import Evidence
 from attacks.engine.table import CodedTable
 from attacks.observed import Observed
 from attacks.results import AttackResult, Plant
+
+Test = Callable[[Sequence[Observed]], list[AttackResult]]
 
 SHARES = (0.001, 0.01, 0.1)
 
@@ -26,7 +28,7 @@ def planted(
     lines: Sequence[Observed],
     entries: Sequence[suite.Entry],
     *,
-    permutations: int,
+    test: Test,
     seed: int,
     progress: suite.Progress,
 ) -> tuple[Plant, ...]:
@@ -37,8 +39,8 @@ def planted(
         persons: who is attacked.
         lines: of the audit as it is.
         entries: the attacks of the audit; those that find copies run again.
-        permutations: of the test.
-        seed: of the choice of whom to copy, and of the test.
+        test: tests lines together.
+        seed: of the choice of whom to copy.
         progress: told what is being done.
     """
     quick = [entry for entry in entries if entry.plants]
@@ -58,9 +60,7 @@ def planted(
         )
         if not again:
             continue
-        results = judging.tested(
-            [*again, *rest], persons.is_member, permutations=permutations, seed=seed
-        )
+        results = test([*again, *rest])
         best = min(results[: len(again)], key=_doubt)
         found.append(Plant(share=share, planted=int(copied.size), line=best))
     return tuple(found)

@@ -111,7 +111,7 @@ _BY_PREFIX = {
     "attribute": INFERENCE,
     "membership": MEMBERSHIP,
     "identity": IDENTITY,
-    "copies": IDENTITY,
+    "scan": IDENTITY,
 }
 
 

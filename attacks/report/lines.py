@@ -218,15 +218,19 @@ def rate(found: Span | None) -> str:
 
 def points(value: float | None, *, sign: str = "+") -> str:
     """Show a difference of rates in percentage points."""
-    return "none" if value is None else f"{100 * value:{sign}.1f}".replace("-", _MINUS) + " points"
+    return "none" if value is None else f"{_in_points(value, sign)} points"
+
+
+def _in_points(value: float, sign: str = "+") -> str:
+    """Show a share times a hundred; what rounds to nothing has no minus sign."""
+    return f"{round(100 * value, 1) + 0.0:{sign}.1f}".replace("-", _MINUS)
 
 
 def difference(found: Span | None) -> str:
     """Show a difference with its interval."""
     if found is None:
         return "not stated"
-    low, high = (f"{100 * end:+.1f}".replace("-", _MINUS) for end in (found.low, found.high))
-    return f"{points(found.value)} ({low} to {high})"
+    return f"{points(found.value)} ({_in_points(found.low)} to {_in_points(found.high)})"
 
 
 def p_value(found: float | None) -> str:
@@ -234,10 +238,20 @@ def p_value(found: float | None) -> str:
     return "not given" if found is None else f"{found:.3g}"
 
 
-def headlines(lines: Sequence[Line]) -> list[Line]:
-    """Return what must be read: all that did not pass, and of each attack its worst line."""
-    worst: dict[str, Line] = {}
+def told(line: Line) -> bool:
+    """Whether a line must be read whatever stands beside it: it failed, broke or was too blind."""
+    return line.status["tone"] in ("bad", "open")
+
+
+def headlines(lines: Sequence[Line], *, by_column: bool = True) -> list[Line]:
+    """Return what must be read: all that did not pass, and of each attack its worst line.
+
+    Args:
+        lines: in the order in which they are returned.
+        by_column: an attack on another column counts as another attack.
+    """
+    worst: dict[tuple[str, str], Line] = {}
     for line in sorted(lines, key=lambda line: line.rank):
-        worst.setdefault(f"{line.attack}({line.column}", line)
+        worst.setdefault((line.attack, line.column if by_column else ""), line)
     kept = {id(line) for line in worst.values()}
-    return [line for line in lines if id(line) in kept or line.status["tone"] in ("bad", "open")]
+    return [line for line in lines if id(line) in kept or told(line)]

@@ -70,7 +70,7 @@ def play(release, members, controls, rng, *, sizes=SIZES):
         progress=lambda _: None,
     )
     assert not others
-    results = judging.tested(
+    results = judging.with_p_values(
         lines, persons.is_member, permutations=999, seed=int(rng.integers(1 << 30))
     )
     return judging.judged(

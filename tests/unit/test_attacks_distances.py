@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from attacks.engine import distances
+from attacks.engine import pairs as engine
 from attacks.engine.distances import closest, closest_without_each, space
 
 
@@ -68,8 +68,9 @@ def test_blocks_and_groups_change_nothing(monkeypatch):
     rng = np.random.default_rng(4)
     targets, release = mixed(rng, 30), mixed(rng, 400)
     expected = ranked(plain(targets, release, SPACE), 4)
-    monkeypatch.setattr(distances, "_PAIRS", 1000)
-    monkeypatch.setattr(distances, "_GROUPS", 16)
+    monkeypatch.setattr(engine, "_PAIRS", 1000)
+    monkeypatch.setattr(engine, "_TOGETHER", 4)
+    monkeypatch.setattr(engine, "_GROUPS", 16)
     same(closest(targets, release, SPACE, k=4), expected)
 
 
