@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attacks import judging, plants, rules, subgroups, suite, views
+from attacks import judging, memorization, plants, rules, subgroups, suite, views
+from attacks import lower_bounds as bounds
 from attacks.audit_report import AuditReport
 from attacks.audit_set import assemble
 from attacks.base import Evidence, Generator
@@ -46,6 +47,7 @@ def audit(
     knows: Mapping[str, Sequence[str]] | None = None,
     synthesizer: str | None = None,
     generator: Generator | None = None,
+    delta: float = bounds.DELTA,
     progress: Progress | None = None,
 ) -> AuditReport:
     """Attack ``synthetic`` and report how much better the attacks do on members than on controls.
@@ -70,6 +72,7 @@ def audit(
         knows: by name of a part of a preset, such as "zip", the columns that hold it.
         synthesizer: the kind of synthesizer, such as "mst", where it is known.
         generator: runs the synthesizer, for attackers who can.
+        delta: at which lower bounds on epsilon are stated.
         progress: called with a sentence as each attack starts.
 
     Returns:
@@ -79,7 +82,7 @@ def audit(
         UsageError: an argument is unknown or out of range.
         DataError: a table lacks a declared column, or members and controls are not apart.
     """
-    _check_arguments(split, control_share, tier, seed, time_limit)
+    _check_arguments(split, control_share, tier, seed, time_limit, delta)
     say = progress or (lambda _: None)
     start = monotonic()
     say("reading and coding the tables")
@@ -133,6 +136,8 @@ def audit(
         limits=limits,
         plan=_plan(entries, tier=tier, control_share=control_share),
         plants=calibration,
+        lower_bounds=bounds.lower_bounds(lines, persons, delta=delta),
+        smoke_test=memorization.distances(evidence, persons),
     )
 
 
@@ -154,6 +159,7 @@ def _check_arguments(
     tier: str,
     seed: int,
     time_limit: float | None,
+    delta: float,
 ) -> None:
     if split not in SPLITS:
         raise UsageError(f"split must be one of: {', '.join(SPLITS)}")
@@ -161,6 +167,8 @@ def _check_arguments(
         raise UsageError(f"tier must be one of: {', '.join(suite.TIERS)}")
     if seed < 0:
         raise UsageError("seed must be at least 0")
+    if not 0 < delta < 1:
+        raise UsageError("delta must lie between 0 and 1")
     if time_limit is not None and not time_limit > 0:
         raise UsageError("time_limit must be a number of seconds above 0")
     if control_share is None:

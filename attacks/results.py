@@ -171,6 +171,8 @@ class LowerBound:
         delta: at which delta.
         confidence: chance that the bound holds.
         persons: in the audit set, each a fair coin.
+        guesses: made among them, at the number that showed most.
+        correct: of these.
         assumptions: what it rests on, one sentence each.
     """
 
@@ -180,6 +182,8 @@ class LowerBound:
     delta: float
     confidence: float
     persons: int
+    guesses: int
+    correct: int
     assumptions: tuple[str, ...] = ()
 
 

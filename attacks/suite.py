@@ -12,6 +12,7 @@ from attacks.attribute.boosting import Boosting
 from attacks.attribute.inference import NearestVote
 from attacks.attribute.nearest import Nearest
 from attacks.base import Evidence, NotApplicable, TooLittle
+from attacks.membership.cliques import Cliques
 from attacks.membership.marginal import Marginal
 from attacks.observed import Observed, Stage
 from attacks.threat_model import ThreatModel
@@ -73,6 +74,14 @@ SUITE: tuple[Entry, ...] = (
         attack=Marginal(),
         game=games.membership,
         says="membership: likelihood under the marginals",
+        tier=SMOKE,
+        plants=True,
+        by_group=True,
+    ),
+    Entry(
+        attack=Cliques(),
+        game=games.membership,
+        says="membership: likelihood under the marginals that were learned",
         tier=SMOKE,
         plants=True,
         by_group=True,

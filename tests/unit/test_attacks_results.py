@@ -82,6 +82,8 @@ def test_report_comes_back_exactly_through_json():
                 delta=1e-6,
                 confidence=0.95,
                 persons=100,
+                guesses=20,
+                correct=11,
                 assumptions=("fair coins",),
             ),
         ),
