@@ -6,7 +6,8 @@ from time import monotonic
 from typing import Any
 
 from attacks import games
-from attacks.attribute import nearest
+from attacks.attribute import attribution, nearest
+from attacks.attribute.attribution import Attribution
 from attacks.attribute.boosting import Boosting
 from attacks.attribute.inference import NearestVote
 from attacks.attribute.nearest import Nearest
@@ -131,6 +132,12 @@ SUITE: tuple[Entry, ...] = (
         attack=ClosestRows(),
         game=linkage,
         says="linkage: closest released rows of two halves of a record",
+        tier=SMOKE,
+    ),
+    Entry(
+        attack=Attribution(),
+        game=attribution.play,
+        says="attributes: correct attribution (DiSCO, DCAP, TCAP, repU)",
         tier=SMOKE,
     ),
 )
