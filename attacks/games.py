@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from attacks.base import AttributeAttack, Evidence, Guesses, MembershipAttack
 from attacks.engine.table import Codes, by_row, grouping
+from attacks.membership.vulnerable import among_the_most_isolated
 from attacks.observed import Observed, Stage, View
 from attacks.stats.ranking import ranks
 from attacks.threat_model import ThreatModel
@@ -30,7 +31,8 @@ def membership(attack: MembershipAttack, evidence: Evidence, stage: Stage) -> li
     The attacker suspects a target whose score is above that of all but a share of the population
     sample: the threshold is set on persons who are neither attacked nor members, so both rates
     are honest. Where a leak moves every member's score a little, the ranking as a whole shows it:
-    its line shows who scores above the population's median, and its test sums ranks.
+    its line shows who scores above the population's median, and its test sums ranks. Beside it
+    stands, for people, what the attack finds among the most isolated tenth of the targets.
 
     Args:
         attack: scores persons.
@@ -57,6 +59,13 @@ def membership(attack: MembershipAttack, evidence: Evidence, stage: Stage) -> li
             values=ranks(said.targets),
             scores=said.targets,
             baseline_rate=0.5,
+            describe=partial(
+                among_the_most_isolated,
+                evidence,
+                stage.targets,
+                said.targets,
+                _threshold(said.population, share=0.01),
+            ),
         ),
     ]
 
@@ -154,17 +163,17 @@ def _rate(hits: NDArray[np.bool_]) -> float | None:
     return float(hits.mean()) if hits.size else None
 
 
-def secret_groups(evidence: Evidence, secret: str) -> Codes:
-    """Return the group of every code of ``secret``, within which a guess is right.
+def code_groups(evidence: Evidence, column: str) -> Codes:
+    """Return the group of every code of ``column``; within it a guess is right.
 
     Codes of an ordered column with many of them are grouped with their neighbors; others stand for
     themselves. A missing value is like no other.
     """
-    size = evidence.sizes[secret]
-    if not evidence.ordered[secret]:
+    size = evidence.sizes[column]
+    if not evidence.ordered[column]:
         return np.arange(size, dtype=np.int32)
-    released = evidence.release.codes[:, evidence.release.columns.index(secret)]
-    missing = evidence.missing.get(secret, size)
+    released = evidence.release.codes[:, evidence.release.columns.index(column)]
+    missing = evidence.missing.get(column, size)
     made = grouping(released[released < missing], size=min(size, missing), ordered=True)
     alone = np.full(size - made.groups.size, made.size, dtype=np.int32)
     return np.concatenate([made.groups, alone])
@@ -179,7 +188,7 @@ def _with_grouped(
     sizes, missing, groups = dict(evidence.sizes), dict(evidence.missing), {}
     for secret in secrets:
         place = release.columns.index(secret)
-        groups[secret] = secret_groups(evidence, secret)
+        groups[secret] = code_groups(evidence, secret)
         sizes[secret] = int(groups[secret].max()) + 1
         if secret in missing:
             missing[secret] = sizes[secret] - 1
