@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from attacks.audit import audit
+    from attacks.audit_report import AuditReport
     from attacks.certificate import certify
-    from attacks.results import AttackResult, AuditReport
+    from attacks.results import AttackResult
     from attacks.threat_model import DataKnowledge, GeneratorAccess, Goal, ThreatModel
     from attacks.verify import verify
 
 _HOMES = {
     "AttackResult": "attacks.results",
-    "AuditReport": "attacks.results",
+    "AuditReport": "attacks.audit_report",
     "DataKnowledge": "attacks.threat_model",
     "GeneratorAccess": "attacks.threat_model",
     "Goal": "attacks.threat_model",

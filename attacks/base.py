@@ -4,9 +4,11 @@ The harness (``attacks.games``) decides who is attacked, in which order, keeps t
 member and what the secret is, and measures.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any, ClassVar, Protocol, TypeVar, cast
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +16,26 @@ from numpy.typing import NDArray
 from attacks.engine.table import CodedTable, Codes
 from attacks.threat_model import ThreatModel
 
+T = TypeVar("T")
 
-@dataclass(frozen=True, kw_only=True)
+
+class NotApplicable(Exception):  # noqa: N818  # it says that there is nothing to attack
+    """This evidence gives the attack nothing to work on; the message says what is missing."""
+
+
+class TooLittle(Exception):  # noqa: N818  # likewise: not a fault
+    """The attack could be made, but not on so little data; the message says what is too small."""
+
+
+class Generator(Protocol):
+    """The synthesizer as a black box: what an attacker can run on tables of their own."""
+
+    def __call__(self, table: Codes, *, rows: int, seed: int) -> Codes:
+        """Return ``rows`` synthetic rows, fitted on ``table``; both in the audit's columns."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Evidence:
     """What an attacker holds.
 
@@ -24,12 +44,44 @@ class Evidence:
         population: records of other persons; empty where the threat model gives none.
         sizes: number of declared codes by column.
         ordered: by column, whether neighboring codes are alike.
+        missing: by column that has one, the code of the missing level, which is like no other.
+        seed: of all random choices of the attacks.
+        synthesizer: the kind of synthesizer, such as "mst", where it is known.
+        generator: runs the synthesizer, where the attacker can.
+        deadline: on the monotonic clock, when an attack should have ended; None for never.
     """
 
     release: CodedTable
     population: CodedTable
     sizes: Mapping[str, int]
     ordered: Mapping[str, bool]
+    missing: Mapping[str, int] = field(default_factory=dict)
+    seed: int = 0
+    synthesizer: str | None = None
+    generator: Generator | None = None
+    deadline: float | None = None
+    _made: dict[Hashable, Any] = field(init=False, default_factory=dict, repr=False)
+
+    def rng(self, name: str) -> np.random.Generator:
+        """Return the random source of the attack ``name``: the same whichever others run."""
+        return np.random.default_rng([self.seed, crc32(name.encode())])
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what ``make`` gives, made the first time only: attacks share what they count.
+
+        Args:
+            key: names what is made, and everything that it depends on beside this evidence, such as
+                the table of targets itself.
+            make: makes it.
+        """
+        if key not in self._made:
+            self._made[key] = make()
+        return cast("T", self._made[key])
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until the deadline, not below 0; infinite without one."""
+        return float("inf") if self.deadline is None else max(0.0, self.deadline - monotonic())
 
 
 @dataclass(frozen=True, kw_only=True)

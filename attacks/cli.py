@@ -5,7 +5,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -103,6 +103,59 @@ def audit(
     tier: Annotated[
         Tier, typer.Option("--tier", help="How many persons to attack.")
     ] = Tier.standard,
+    control_share: Annotated[
+        float | None,
+        typer.Option(
+            "--control-share",
+            metavar="SHARE",
+            help="Chance of the coin that made a person a control: adds bounds on epsilon.",
+        ),
+    ] = None,
+    time_limit: Annotated[
+        float | None,
+        typer.Option("--time-limit", metavar="SECONDS", help="No attack starts after so long."),
+    ] = None,
+    attacker: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--attacker",
+            metavar="NAME",
+            help="Also guess as: neighbor, insurer, 'registry holder'. Repeatable.",
+        ),
+    ] = None,
+    knows: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--knows",
+            metavar="PART=COLUMN[,COLUMN]",
+            help="Columns that hold a part of what an attacker knows, as zip=postcode. Repeatable.",
+        ),
+    ] = None,
+    subgroup: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--subgroup",
+            metavar="COLUMN",
+            help="Lines for each group of this column, in place of the quasi-identifiers.",
+        ),
+    ] = None,
+    synthesizer: Annotated[
+        str | None,
+        typer.Option("--synthesizer", metavar="NAME", help="The kind of synthesizer, if known."),
+    ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option("--policy", metavar="FILE", help="Limits of the verdict, as TOML."),
+    ] = None,
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fail-on",
+            metavar="WHAT",
+            help="Exit 1 on: fail (usual), inconclusive, never, or a failed attack of a family, "
+            "such as membership. Repeatable.",
+        ),
+    ] = None,
     ledger: Annotated[
         Path | None,
         typer.Option("--ledger", metavar="FILE", help="Register this look at real rows here."),
@@ -119,11 +172,15 @@ def audit(
     console.refuse_existing(out)
 
     import dpsynth
-    from attacks import dossier
+    from attacks import demands, dossier
     from attacks import keys as signing
     from attacks.audit import audit as attack
+    from attacks.report import terminal
     from dpsynth.release import atomic, bundle
 
+    demanded = demands.demanded([*(fail_on or []), *(["inconclusive"] if strict else [])])
+    limits = demands.limits(policy)
+    parts = demands.knows(knows or [])
     signer = signing.signing_key(key)
     with console.Steps() as step:
         step("reading the tables")
@@ -142,8 +199,15 @@ def audit(
             outside,
             declared,
             split=split.value,
+            control_share=control_share,
             tier=tier.value,
             seed=seed,
+            time_limit=time_limit,
+            limits=limits,
+            subgroups_of=subgroup,
+            attackers=attacker or (),
+            knows=parts,
+            synthesizer=synthesizer,
             progress=step,
         )
         step("writing the internal report")
@@ -159,7 +223,7 @@ def audit(
         as_json=json,
         text=lambda: "\n".join(
             [
-                _attack_table(found.to_dict()),
+                terminal.attack_text(found.to_dict(), table=console.table),
                 "",
                 found.sentence,
                 "claim: no claim; this says what these attacks found, and proves no guarantee",
@@ -167,26 +231,9 @@ def audit(
             ]
         ),
     )
-    raise _finish(found.verdict, strict=strict)
-
-
-def _attack_table(document: dict[str, Any]) -> str:
-    def percent(value: object) -> str:
-        return f"{100 * value:.1f} %" if isinstance(value, int | float) else "-"
-
-    rows = [
-        [
-            result["name"],
-            percent(result.get("rate_members")),
-            percent(result.get("rate_controls")),
-            percent(result.get("baseline_rate")),
-            percent(result.get("detectable_effect")),
-            result["status"],
-        ]
-        for result in document["results"]
-    ]
-    header = ["attack", "on members", "on controls", "baseline", "detectable", "status"]
-    return console.table(header, rows, right=(1, 2, 3, 4))
+    if found.verdict == "INCONCLUSIVE":
+        console.warn("INCONCLUSIVE: nothing failed, and not everything required could be shown")
+    raise typer.Exit(FAIL if demands.failed(found, demanded) else DONE)
 
 
 def certify(

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from attacks import keys, rules, statement
+from attacks.audit_report import AuditReport
 from attacks.limitations import LIMITATIONS
-from attacks.results import AuditReport
 from dpsynth.errors import IntegrityError, UsageError
 from dpsynth.release import atomic, bundle, canonical, manifest
 
@@ -116,7 +116,7 @@ def audit_of(internal: Path, predicate: Mapping[str, Any]) -> AuditReport:
         raise IntegrityError(f"{bundle.AUDIT} was judged by another rule than {rules.RULE}")
     try:
         report = AuditReport.from_dict(document)
-        judged = rules.judge([rules.Tally.from_dict(found.to_dict()) for found in report.results])
+        judged = report.judgments
     except (AttributeError, KeyError, TypeError, ValueError):
         raise malformed from None
     statuses = [{"name": found.name, "status": found.status} for found in judged]

@@ -1,170 +1,182 @@
-"""The games: who is attacked, what the attacker is told, and how often the attacker was right.
+"""The games: what the attacker is told, and how often the attacker is right, person by person.
 
-A game alone knows who was a member. It puts members and controls into one shuffled table, hands
-that to the attack without labels, and sorts the answers afterwards. A trial is a person, never a
-row: a person's rows are either all on one side or all on the other.
+Nothing here knows who was a member. The harness (``attacks.audit_set``) puts members and controls
+into one shuffled table and keeps the labels; a game hands the attack what its threat model allows
+and writes down, for each person, whether it was right. A trial is a person, never a row.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attacks.base import AttributeAttack, Evidence, Guesses, MembershipAttack
-from attacks.engine.table import CodedTable, Codes, by_row, grouping, joined
+from attacks.engine.table import Codes, by_row, grouping
+from attacks.membership.vulnerable import among_the_most_isolated
+from attacks.observed import Observed, Stage, View
+from attacks.stats.ranking import ranks
+from attacks.threat_model import ThreatModel
 
-# Share of persons who are not members that the attacker may suspect wrongly: few, where a leak of
-# whole records shows, and half, where one that moves every member a little does.
-FALSE_ALARMS = (0.05, 0.5)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Count:
-    """How often an attack was right, at one operating point.
-
-    Args:
-        point: name of the operating point.
-        members_hits: of ``members_n``.
-        members_n: members attacked.
-        controls_hits: of ``controls_n``.
-        controls_n: controls attacked.
-        baseline_rate: how often a guess that ignores the target would have been right.
-    """
-
-    point: str
-    members_hits: int
-    members_n: int
-    controls_hits: int
-    controls_n: int
-    baseline_rate: float | None
+# Share of persons who are not members that the attacker may suspect wrongly: hardly any and few,
+# where a leak of whole records shows.
+FALSE_ALARMS = (0.001, 0.01)
 
 
-@dataclass(frozen=True, kw_only=True)
-class MembershipOutcome:
-    """What a membership game saw.
-
-    Args:
-        counts: one an operating point.
-        members: score of each member.
-        controls: score of each control.
-    """
-
-    counts: tuple[Count, ...]
-    members: NDArray[np.float64]
-    controls: NDArray[np.float64]
-
-
-def halves(
-    table: CodedTable, *, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return a random half of the person numbers, and the others."""
-    shuffled = rng.permutation(table.size)
-    return np.sort(shuffled[: table.size // 2]), np.sort(shuffled[table.size // 2 :])
-
-
-def membership(
-    attack: MembershipAttack,
-    *,
-    evidence: Evidence,
-    members: CodedTable,
-    controls: CodedTable,
-    rng: np.random.Generator,
-) -> MembershipOutcome:
+def membership(attack: MembershipAttack, evidence: Evidence, stage: Stage) -> list[Observed]:
     """Play the membership game.
 
     The attacker suspects a target whose score is above that of all but a share of the population
     sample: the threshold is set on persons who are neither attacked nor members, so both rates
-    are honest.
+    are honest. Where a leak moves every member's score a little, the ranking as a whole shows it:
+    its line shows who scores above the population's median, and its test sums ranks. Beside it
+    stands, for people, what the attack finds among the most isolated tenth of the targets.
 
     Args:
         attack: scores persons.
         evidence: the release, and a population sample that holds none of the targets.
-        members: persons who were in the training table.
-        controls: persons who were not, and are not in the population sample.
-        rng: draws the order of targets.
+        stage: who is attacked.
     """
-    targets, order = _shuffled(members, controls, rng=rng)
-    said = attack.score(evidence, targets)
-    scores = np.empty(order.size)
-    scores[order] = said.targets
-    mine, others = scores[: members.size], scores[members.size :]
-    counts = []
-    for share in FALSE_ALARMS:
-        threshold = _threshold(said.population, share=share)
-        counts.append(
-            Count(
-                point=f"{share:.0%} false alarms",
-                members_hits=int((mine > threshold).sum()),
-                members_n=members.size,
-                controls_hits=int((others > threshold).sum()),
-                controls_n=controls.size,
-                baseline_rate=share,
+    said = attack.score(evidence, stage.targets)
+    model = attack.threat_model.knowing(*evidence.release.columns)
+    lines = [
+        Observed(
+            name=f"{attack.name}@{share:.1%} false alarms",
+            threat_model=model,
+            hits=said.targets > _threshold(said.population, share=share),
+            baseline_rate=share,
+        )
+        for share in FALSE_ALARMS
+    ]
+    return [
+        *lines,
+        Observed(
+            name=f"{attack.name}@ranking",
+            threat_model=model,
+            hits=said.targets > _threshold(said.population, share=0.5),
+            values=ranks(said.targets),
+            scores=said.targets,
+            baseline_rate=0.5,
+            describe=partial(
+                among_the_most_isolated,
+                evidence,
+                stage.targets,
+                said.targets,
+                _threshold(said.population, share=0.01),
+            ),
+        ),
+    ]
+
+
+class AnyAttack(Protocol):
+    """What a line says of the attack that it comes from."""
+
+    @property
+    def name(self) -> str:
+        """The attack's name."""
+        ...
+
+    @property
+    def threat_model(self) -> ThreatModel:
+        """What it wanted and was given."""
+        ...
+
+
+def attribute(attack: AttributeAttack, evidence: Evidence, stage: Stage) -> list[Observed]:
+    """Play the attribute game for every view of the targets.
+
+    One row of each person is attacked, so that a trial is a person. A guess of an ordered column
+    with many codes is right where it falls into the same group of neighboring codes.
+    """
+    lines: list[Observed] = []
+    for view in stage.views:
+        if not view.known or not view.secrets:
+            continue
+        secrets = view.secrets
+        grouped, groups = evidence.once(
+            ("grouped", secrets), partial(_with_grouped, evidence, secrets)
+        )
+        handed = stage.one_row.only(view.known).codes
+        said = attack.guess(grouped, handed, view.known, view.secrets)
+        for secret in view.secrets:
+            lines += judged(
+                attack,
+                view,
+                secret,
+                said[secret],
+                truth=groups[secret][stage.one_row.only([secret]).codes[:, 0]],
+                released=grouped.release.only([secret]).codes[:, 0],
             )
-        )
-    return MembershipOutcome(counts=tuple(counts), members=mine, controls=others)
+    return lines
 
 
-def attribute(
-    attack: AttributeAttack,
-    *,
-    evidence: Evidence,
-    members: CodedTable,
-    controls: CodedTable,
-    known: Sequence[str],
-    secrets: Sequence[str],
-    rng: np.random.Generator,
-) -> dict[str, tuple[Count, ...]]:
-    """Play the attribute game for columns that are guessed from the same known ones.
-
-    One row of each person is drawn, so that a trial is a person. A guess of an ordered column with
-    many codes is right where it falls into the same group of neighboring codes.
-
-    Returns:
-        By secret: over all targets, and over the confident guesses.
-    """
-    evidence, targets_of = _with_grouped(evidence, secrets)
-    one_each = (members.one_row_each(rng), controls.one_row_each(rng))
-    targets, order = _shuffled(*one_each, rng=rng)
-    handed = targets.only(known).codes
-    said = attack.guess(evidence, handed, tuple(known), tuple(secrets))
-    is_member = order < members.size
-    return {
-        secret: _judged(
-            said[secret],
-            truth=targets_of[secret][targets.only([secret]).codes[:, 0]],
-            released=evidence.release.only([secret]).codes[:, 0],
-            is_member=is_member,
-        )
-        for secret in secrets
-    }
+def secret_name(attack: str, secret: str, *, view: View) -> str:
+    """Return what a guess of ``secret`` is called, without its operating point."""
+    return f"{attack}({secret})" if not view.name else f"{attack}({secret} by {view.name})"
 
 
-def _judged(
+def judged(
+    attack: AnyAttack,
+    view: View,
+    secret: str,
     guesses: Guesses,
     *,
     truth: Codes,
     released: Codes,
-    is_member: NDArray[np.bool_],
-) -> tuple[Count, ...]:
+) -> list[Observed]:
+    """Return the lines of the guesses of one secret: over everybody, and over the confident ones.
+
+    Args:
+        attack: made the guesses.
+        view: what it knew.
+        secret: what it guessed.
+        guesses: one a person.
+        truth: shape ``(persons,)``, the group of each person's own code.
+        released: shape ``(rows,)``, the groups that the release holds.
+    """
     right = guesses.values == truth
     # Most common in the release, for everyone: what is known without looking at the target.
     naive = truth == (np.argmax(np.bincount(released)) if released.size else 0)
-    everyone = np.ones(truth.size, dtype=bool)
-    counts = []
-    for point, asked in (("all targets", everyone), ("confident guesses", guesses.confident)):
-        mine, others = asked & is_member, asked & ~is_member
-        counts.append(
-            Count(
-                point=point,
-                members_hits=int((right & mine).sum()),
-                members_n=int(mine.sum()),
-                controls_hits=int((right & others).sum()),
-                controls_n=int(others.sum()),
-                baseline_rate=float(naive[asked].mean()) if asked.any() else None,
-            )
-        )
-    return tuple(counts)
+    name = secret_name(attack.name, secret, view=view)
+    model = attack.threat_model.knowing(*view.known, secret=secret)
+    confident = guesses.confident.astype(bool)
+    return [
+        Observed(
+            name=f"{name}@all targets",
+            threat_model=model,
+            hits=right,
+            baseline_rate=_rate(naive),
+        ),
+        Observed(
+            name=f"{name}@confident guesses",
+            threat_model=model,
+            hits=right,
+            asked=confident,
+            baseline_rate=_rate(naive[confident]),
+        ),
+    ]
+
+
+def _rate(hits: NDArray[np.bool_]) -> float | None:
+    return float(hits.mean()) if hits.size else None
+
+
+def code_groups(evidence: Evidence, column: str) -> Codes:
+    """Return the group of every code of ``column``; within it a guess is right.
+
+    Codes of an ordered column with many of them are grouped with their neighbors; others stand for
+    themselves. A missing value is like no other.
+    """
+    size = evidence.sizes[column]
+    if not evidence.ordered[column]:
+        return np.arange(size, dtype=np.int32)
+    released = evidence.release.codes[:, evidence.release.columns.index(column)]
+    missing = evidence.missing.get(column, size)
+    made = grouping(released[released < missing], size=min(size, missing), ordered=True)
+    alone = np.full(size - made.groups.size, made.size, dtype=np.int32)
+    return np.concatenate([made.groups, alone])
 
 
 def _with_grouped(
@@ -173,27 +185,16 @@ def _with_grouped(
     """Return the evidence with ordered secrets in groups, and the group of every code."""
     release = evidence.release
     codes = release.codes.copy()
-    sizes, groups = dict(evidence.sizes), {}
+    sizes, missing, groups = dict(evidence.sizes), dict(evidence.missing), {}
     for secret in secrets:
         place = release.columns.index(secret)
-        groups[secret] = np.arange(sizes[secret], dtype=np.int32)
-        if evidence.ordered[secret]:
-            made = grouping(codes[:, place], size=sizes[secret], ordered=True)
-            groups[secret], sizes[secret] = made.groups, made.size
+        groups[secret] = code_groups(evidence, secret)
+        sizes[secret] = int(groups[secret].max()) + 1
+        if secret in missing:
+            missing[secret] = sizes[secret] - 1
         codes[:, place] = groups[secret][codes[:, place]]
-    return replace(evidence, release=by_row(release.columns, codes), sizes=sizes), groups
-
-
-def _shuffled(
-    members: CodedTable, controls: CodedTable, *, rng: np.random.Generator
-) -> tuple[CodedTable, NDArray[np.int64]]:
-    """Return all targets in random order of persons, and the number of each in the true order.
-
-    Rows are put in the order of the new numbers too: neither says who was a member.
-    """
-    together = joined(members, controls)
-    order = rng.permutation(together.size)
-    return together.take(order).in_person_order(), order
+    grouped = by_row(release.columns, codes)
+    return replace(evidence, release=grouped, sizes=sizes, missing=missing), groups
 
 
 def _threshold(population: NDArray[np.float64], *, share: float) -> float:

@@ -92,7 +92,9 @@ class Gate:
         controls: "pd.DataFrame",
         schema: "Schema",
         split: str = "random",
-        tier: str = "standard",
+        control_share: float | None = None,
+        synthesizer: str | None = None,
+        tier: str = "smoke",
         seed: int = 0,
         key: Path | None = None,
     ) -> dossier.Dossier:
@@ -105,14 +107,26 @@ class Gate:
             controls: raw rows of the persons who were set aside.
             schema: declared columns, unit and roles.
             split: "random" where members and controls were told apart by an independent coin.
-            tier: how many persons to attack: "smoke", "standard" or "full".
+            control_share: chance of that coin, where it is known.
+            synthesizer: the kind of synthesizer.
+            tier: which attacks run, on how many persons: "smoke", "standard" or "full".
             seed: of the audit's own choices.
             key: private signing key; without it the user's own.
         """
         from attacks.audit import audit
         from dpsynth.utility.fidelity import fidelity
 
-        report = audit(synthetic, members, controls, schema, split=split, tier=tier, seed=seed)
+        report = audit(
+            synthetic,
+            members,
+            controls,
+            schema,
+            split=split,
+            control_share=control_share,
+            synthesizer=synthesizer,
+            tier=tier,
+            seed=seed,
+        )
         measured = fidelity(synthetic, members, schema, seed=seed)
         with atomic.folder(directory / bundle.INTERNAL, mode=bundle.PRIVATE_MODE) as building:
             return dossier.certify_internal(

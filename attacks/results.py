@@ -1,39 +1,40 @@
-"""What an audit found: counts, and everything that follows from them."""
+"""What an attack found: counts, and everything that follows from them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from attacks import rules
+from attacks.observed import Figure
 from attacks.stats import binomial, difference
 
-FORMAT = "dpsynth-audit/1"
 _DIGITS = 6  # derived figures are for reading; the rule works on the counts
 Interval = tuple[float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
 class AttackResult:
-    """One attack at one operating point: how often it was right, on members and on controls.
+    """One line of an audit: how often an attack was right, on members and on controls.
 
     Args:
-        name: ``attack`` or ``attack@operating point``.
+        name: ``attack@operating point``, or ``attack`` where it did not run.
         goal: name of the attacker's goal, as in ``Goal``.
         threat_model: what the attacker wanted and was given, as text.
-        status: "passed", "failed", "inconclusive", "not applicable", "skipped" or "error".
+        status: "passed", "failed", "inconclusive", "uncalibrated", "not applicable", "skipped" or
+            "error".
         members_hits: members on whom the attack was right, of ``members_n``.
         members_n: members attacked; persons, not rows.
         controls_hits: controls on whom the same attack was right, of ``controls_n``.
         controls_n: controls attacked.
         baseline_rate: how often a guess that ignores the target's record would have been right;
             None where nobody was attacked.
-        p_value: of the exact test that members are hit no more often; given only where persons
-            were split at random, since it has no meaning otherwise.
-        adjusted_p_value: the same, adjusted for all results of the audit (Holm).
+        p_value: that other draws of the labels would have favored members as much, this line
+            alone; None where no coin told members from controls.
+        adjusted_p_value: the same for any line of the audit (max-T).
         detectable_effect: smallest difference of rates that this many persons were sure to show
             (95 % power at the level used); None where none was.
-        auc: chance that a member scores above a control, for attacks that score.
-        auc_interval: 95 % interval of it, person-level, valid at every sample size.
+        subgroup: such as "sex = F"; empty for everybody.
+        figures: for people; they decide nothing.
         notes: sentences for people, from declared names only.
     """
 
@@ -49,12 +50,12 @@ class AttackResult:
     p_value: float | None = None
     adjusted_p_value: float | None = None
     detectable_effect: float | None = None
-    auc: float | None = None
-    auc_interval: Interval | None = None
+    subgroup: str = ""
+    figures: tuple[Figure, ...] = ()
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.status not in rules.RAN | rules.NOT_RUN:
+        if self.status not in rules.STATUSES:
             raise ValueError(f"no result has the status {self.status!r}")
         binomial.check_counts(hits=self.members_hits, trials=self.members_n)
         binomial.check_counts(hits=self.controls_hits, trials=self.controls_n)
@@ -100,7 +101,7 @@ class AttackResult:
         stored = {field.name: getattr(self, field.name) for field in fields(self)}
         stored["threat_model"] = dict(self.threat_model)
         stored["notes"] = list(self.notes)
-        stored["auc_interval"] = None if self.auc_interval is None else list(self.auc_interval)
+        stored["figures"] = [asdict(figure) for figure in self.figures]
         return {
             **stored,
             "rate_members": _rounded(self.rate_members),
@@ -117,80 +118,73 @@ class AttackResult:
         stored = {field.name: document[field.name] for field in fields(cls)}
         stored["notes"] = tuple(stored["notes"])
         stored["threat_model"] = dict(stored["threat_model"])
-        if stored["auc_interval"] is not None:
-            low, high = stored["auc_interval"]
-            stored["auc_interval"] = (low, high)
+        stored["figures"] = tuple(Figure(**figure) for figure in stored["figures"])
         return cls(**stored)
 
 
 @dataclass(frozen=True, kw_only=True)
-class AuditReport:
-    """All attacks of one audit, and the verdict that their counts give.
+class Plant:
+    """Copies of some members, put into the release to see whether the audit finds them.
 
     Args:
-        split: "random" where every person was put among members or controls by an independent
-            coin, else "unknown".
-        tier: "smoke", "standard" or "full": how many persons were attacked.
-        seed: of the audit's own choices (which persons, which halves); no privacy noise.
-        unit: "row" or "person": what one trial is.
-        results: one an attack and operating point.
+        share: of the members who were copied.
+        planted: persons copied.
+        line: the line of the audit that saw them best, with its counts.
     """
 
-    split: str
-    tier: str
-    seed: int
-    unit: str
-    results: tuple[AttackResult, ...]
+    share: float
+    planted: int
+    line: AttackResult
 
-    @property
-    def verdict(self) -> str:
-        """Return "PASS", "FAIL" or "INCONCLUSIVE", from the stored counts alone."""
-        return rules.audit_verdict([result.to_dict() for result in self.results])
-
-    @property
-    def sentence(self) -> str:
-        """The verdict for a person, in one sentence."""
-        if self.verdict == "FAIL":
-            names = ", ".join(_attacks(self.results, "failed"))
-            return f"FAIL: the release says more about its members than about others ({names})."
-        if self.verdict == "INCONCLUSIVE":
-            return "INCONCLUSIVE: no leak was found, but too few persons to rule out a large one."
-        return "PASS: no attack did better on members than on persons who were not in the table."
-
-    def to_dict(self) -> dict[str, Any]:
-        """Write as one JSON-ready document."""
-        return {
-            "format": FORMAT,
-            "rule": rules.RULE,
-            "verdict": self.verdict,
-            "split": self.split,
-            "tier": self.tier,
-            "seed": self.seed,
-            "unit": self.unit,
-            "results": [result.to_dict() for result in self.results],
-        }
-
-    @classmethod
-    def from_dict(cls, document: Mapping[str, Any]) -> "AuditReport":
-        """Read what ``to_dict`` wrote; the verdict is worked out again, not believed.
-
-        Raises:
-            ValueError: the document is of another format.
-        """
-        if document.get("format") != FORMAT:
-            raise ValueError(f"an audit report has the format {FORMAT!r}")
-        return cls(
-            split=document["split"],
-            tier=document["tier"],
-            seed=document["seed"],
-            unit=document["unit"],
-            results=tuple(AttackResult.from_dict(result) for result in document["results"]),
-        )
+    def found(self, limits: rules.Limits) -> bool:
+        """Whether a calibrated audit would have failed on this line."""
+        return rules.found(rules.Tally.from_dict(self.line.to_dict()), limits)
 
 
-def _attacks(results: Sequence[AttackResult], status: str) -> list[str]:
-    names = [result.name.partition("@")[0] for result in results if result.status == status]
-    return list(dict.fromkeys(names))
+@dataclass(frozen=True, kw_only=True)
+class Witness:
+    """Something in the release that needs no statistics.
+
+    Args:
+        kind: "identifier" or "outside the domain".
+        column: of the release, where it stands.
+        cells: how many cells hold it.
+        decides: whether it fails the audit.
+        sentence: for people; never a value.
+    """
+
+    kind: str
+    column: str
+    cells: int
+    decides: bool
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LowerBound:
+    """What epsilon this very release must have had at least, with a stated confidence.
+
+    Args:
+        method: how it was computed.
+        epsilon: the bound; 0 where nothing follows.
+        ceiling: the largest bound that this many persons could have given.
+        delta: at which delta.
+        confidence: chance that the bound holds.
+        persons: in the audit set, each a fair coin.
+        guesses: made among them, at the number that showed most.
+        correct: of these.
+        assumptions: what it rests on, one sentence each.
+    """
+
+    method: str
+    epsilon: float
+    ceiling: float
+    delta: float
+    confidence: float
+    persons: int
+    guesses: int
+    correct: int
+    assumptions: tuple[str, ...] = ()
 
 
 def _rounded(value: float | None) -> float | None:

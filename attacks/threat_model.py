@@ -12,12 +12,18 @@ class Goal(Enum):
     ATTRIBUTE = "guess a column of a person's record from the others"
     SINGLING_OUT = "name a condition that exactly one person meets"
     LINKAGE = "match two partial records of one person"
+    IDENTITY = "put a name to a released record, and learn something new from it"
 
 
 class GeneratorAccess(Enum):
-    """What the attacker can do with the synthesizer."""
+    """What the attacker can do with the synthesizer.
+
+    Each level includes those before it. A calibrated attacker has the file alone too, and a sample
+    of other people's records to say what is usual; which records those are says ``DataKnowledge``.
+    """
 
     NO_BOX = "sees the released table only"
+    CALIBRATED = "sees the released table, beside a sample to compare it with"
     BLACK_BOX = "can also run the synthesizer, settings included, on tables of their own"
     WHITE_BOX = "can also read the fitted model"
 
@@ -36,7 +42,8 @@ class ThreatModel:
 
     Args:
         goal: what the attacker wants.
-        generator: what the attacker can do with the synthesizer.
+        generator: what the attacker can do with the synthesizer. ``NO_BOX`` with records of other
+            people, as older dossiers say, is read as ``CALIBRATED``.
         data: what the attacker knows of other people's records.
         auxiliary: columns of the target's own record that the attacker knows; empty until a
             schema names them.
@@ -48,6 +55,13 @@ class ThreatModel:
     data: DataKnowledge
     auxiliary: tuple[str, ...] = ()
     secret: str = ""
+
+    def __post_init__(self) -> None:
+        alone = self.data is DataKnowledge.NOTHING
+        if self.generator is GeneratorAccess.CALIBRATED and alone:
+            raise ValueError("a calibrated attacker holds records of other people: say which")
+        if self.generator is GeneratorAccess.NO_BOX and not alone:
+            object.__setattr__(self, "generator", GeneratorAccess.CALIBRATED)
 
     def knowing(self, *columns: str, secret: str = "") -> "ThreatModel":
         """Return the same attacker with the columns of one schema filled in."""

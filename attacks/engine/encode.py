@@ -58,6 +58,11 @@ def ordered(schema: "Schema") -> dict[str, bool]:
     return {column.name: column.kind not in UNORDERED for column in schema.modeled}
 
 
+def missing(schema: "Schema") -> dict[str, int]:
+    """Return the code of the missing level, by column that has one."""
+    return {name: codec.size - 1 for name, codec in codecs(schema).items() if codec.has_missing}
+
+
 def check_columns(frame: "pd.DataFrame", columns: Sequence[str], *, name: str) -> None:
     """Raise DataError unless ``frame`` holds each of ``columns`` exactly once."""
     present = [str(column) for column in frame.columns]

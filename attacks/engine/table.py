@@ -13,9 +13,9 @@ GROUPS = 32  # ordered codes are put into at most so many groups where whole pai
 CATEGORIES = 64  # unordered codes likewise: the rarest in the release become one group
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class CodedTable:
-    """Rows as codes, and whose they are.
+    """Rows as codes, and whose they are. Equal to itself alone, so that it can be a key.
 
     Args:
         columns: names, in the schema's order.

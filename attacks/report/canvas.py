@@ -24,6 +24,29 @@ SOFT = "#d6e6e7"
 PALE = "#8fb9bd"
 WARM = "#a65a1f"
 BEFORE = "#93a1ac"
+TRACK = "#f1f4f5"
+PAPER = "#ffffff"
+GOOD = "#23694a"
+BAD = "#a3271f"
+OPEN = "#83540d"
+
+# The page names each of these colors, once for light and once for dark screens.
+_NAMED = {
+    INK: "ink",
+    MUTED: "muted",
+    FAINT: "faint",
+    HAIR: "hair",
+    ACCENT: "accent",
+    SOFT: "soft",
+    PALE: "pale",
+    WARM: "warm",
+    BEFORE: "before",
+    TRACK: "track",
+    PAPER: "paper",
+    GOOD: "good",
+    BAD: "bad",
+    OPEN: "open",
+}
 
 _LETTER = 0.56  # width of an average letter over its size, in the fonts that the page asks for
 
@@ -108,7 +131,12 @@ class Canvas:
         """Draw a filled circle with a light rim."""
         from matplotlib.patches import Circle
 
-        self._add(Circle((x, y), radius, facecolor=color, edgecolor="#ffffff", linewidth=1))
+        self._add(Circle((x, y), radius, facecolor=color, edgecolor=PAPER, linewidth=1))
+
+    def diamond(self, x: float, y: float, *, color: str = ACCENT, radius: float = 4.5) -> None:
+        """Draw a filled square on its corner with a light rim."""
+        corners = [(x, y - radius), (x + radius, y), (x, y + radius), (x - radius, y)]
+        self.polygon(corners, fill=color, line=PAPER)
 
     def text(
         self,
@@ -189,6 +217,12 @@ _TIDY = (
 )
 
 
+def _by_name(found: re.Match[str]) -> str:
+    """Let the page choose the color, where it has a name there."""
+    name = _NAMED.get(found.group())
+    return f"var(--{name})" if name else found.group()
+
+
 def _inline(drawn: str, sheet: Canvas, ident: str, title: str, description: str) -> str:
     """Keep what is inside the drawing, and name it."""
     body = drawn[drawn.index(">", drawn.index("<svg")) + 1 : drawn.rindex("</svg>")]
@@ -202,6 +236,7 @@ def _inline(drawn: str, sheet: Canvas, ident: str, title: str, description: str)
     body = re.sub(r"(<text\b[^>]*>)([^<]*)</text>", aside, body)
     for pattern, instead in _TIDY:
         body = re.sub(pattern, instead, body, flags=re.DOTALL)
+    body = re.sub(r"#[0-9a-f]{6}", _by_name, body)
     body = re.sub(r">@(\d+)@<", lambda found: f">{words[int(found.group(1))]}<", body)
     label = escape(title, quote=True)
     return (

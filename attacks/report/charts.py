@@ -17,6 +17,7 @@ from attacks.report.canvas import (
     MUTED,
     PALE,
     SOFT,
+    TRACK,
     WARM,
     Canvas,
 )
@@ -52,7 +53,7 @@ def gauge(before: Part, release: Part, left: Part, *, width: int, ident: str) ->
     """Draw how much of the table's cap is gone, what this release took, and what is left."""
     sheet = Canvas(width, 74)
     top, high = 8, 26
-    sheet.rect(0, top, width, high, fill="#f1f4f5", line=FAINT)
+    sheet.rect(0, top, width, high, fill=TRACK, line=FAINT)
     edge = width * min(1.0, max(0.0, before.value))
     mine = width * min(1.0, max(0.0, release.value))
     sheet.rect(0, top, edge, high, fill=BEFORE)
@@ -81,7 +82,7 @@ def bill(parts: Sequence[Part], *, width: int, ident: str) -> "Markup":
     for index, part in enumerate(parts):
         y = step * index + 4
         sheet.text(0, y + 15, part.label, size=12.5, room=names - 8)
-        sheet.rect(names, y, room, 20, fill="#f1f4f5")
+        sheet.rect(names, y, room, 20, fill=TRACK)
         sheet.rect(names, y, max(room * part.value / largest, 1), 20, fill=ACCENT)
         sheet.text(width, y + 15, share(part.value), size=12.5, anchor="right", color=MUTED)
     return sheet.svg(
@@ -265,73 +266,6 @@ def paired_bars(
 def _apart(real: Sequence[float], synthetic: Sequence[float]) -> str:
     apart = sum(abs(a - b) for a, b in zip(real, synthetic, strict=True)) / 2
     return f"{len(real)} values; real and synthetic differ by {share(apart)} of the rows."
-
-
-@dataclass(frozen=True, kw_only=True)
-class Interval:
-    """A rate with its interval, all in [0, 1]."""
-
-    rate: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trial:
-    """One attack for the forest plot: persons who were in, persons who were not, and guessing."""
-
-    name: str
-    point: str
-    members: Interval | None
-    controls: Interval | None
-    baseline: float | None
-
-
-def forest(trials: Sequence[Trial], *, width: int, ident: str) -> "Markup":
-    """Draw each attack's success on members and on controls, with a tick at the naive baseline."""
-    step = 58
-    sheet = Canvas(width, step * max(len(trials), 1) + 40)
-    narrow = width <= NARROW
-    left = 8 if narrow else 246
-    right = width - 14
-    bottom = step * max(len(trials), 1) + 4
-
-    def x(rate: float) -> float:
-        return left + min(1.0, max(0.0, rate)) * (right - left)
-
-    for mark in (0.0, 0.25, 0.5, 0.75, 1.0):
-        sheet.line([(x(mark), 4), (x(mark), bottom)], color=HAIR)
-        anchor = "left" if mark == 0 else "right" if mark == 1 else "center"
-        sheet.text(x(mark), bottom + 17, f"{mark:.0%}", size=11.5, color=MUTED, anchor=anchor)
-    for index, trial in enumerate(trials):
-        y = step * index + 12
-        if narrow:
-            whole = f"{trial.name}, {trial.point}" if trial.point else trial.name
-            sheet.text(left, y + 4, whole, size=12, room=right - left)
-        else:
-            sheet.text(0, y + 14, trial.name, size=12.5, room=left - 14)
-            sheet.text(0, y + 30, trial.point, size=11.5, color=MUTED, room=left - 14)
-        if trial.baseline is not None:
-            place = x(trial.baseline)
-            start = y + (8 if narrow else 1)
-            sheet.line([(place, start), (place, start + 34)], color=INK, width=1.5, dashed=True)
-        for row, (found, color) in enumerate(((trial.members, WARM), (trial.controls, ACCENT))):
-            if found is None:
-                continue
-            line = y + 16 + 15 * row - (0 if narrow else 6)
-            sheet.line([(x(found.low), line), (x(found.high), line)], color=color, width=3)
-            sheet.dot(x(found.rate), line, color=color, radius=4)
-    said = "; ".join(
-        f"{clean(trial.name)}: members {share(trial.members.rate)}, "
-        f"controls {share(trial.controls.rate)}"
-        for trial in trials
-        if trial.members and trial.controls
-    )
-    return sheet.svg(
-        ident=ident,
-        title="Success of each attack, with 95 % intervals",
-        description=said or "No attack gave a rate.",
-    )
 
 
 def between(value: float, floor: float, ceiling: float, *, ident: str, title: str) -> "Markup":

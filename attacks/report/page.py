@@ -20,6 +20,7 @@ _MARKS = {
     "failed": ("bad", "✕"),
     "error": ("bad", "!"),
     "inconclusive": ("open", "?"),
+    "uncalibrated": ("rest", "≈"),
     "skipped": ("open", "–"),
     "not applicable": ("rest", "–"),
 }

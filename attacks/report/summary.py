@@ -68,16 +68,22 @@ def internal(view: dict[str, Any]) -> str:
         *(f"- {md(reason)}" for reason in verdict["reasons"]),
         *([""] if verdict["reasons"] else []),
     ]
-    if view["attacks"]:
+    attack = view["attack"]
+    lines += [f"- Found without statistics: {md(w['sentence'])}" for w in attack["witnesses"]]
+    lines += [""] if attack["witnesses"] else []
+    if attack["headlines"]:
         lines += [
-            "| attack | outcome | members | controls | guessing |",
-            "| --- | --- | --- | --- | --- |",
+            "| attack | outcome | members | controls | guessing | difference |",
+            "| --- | --- | --- | --- | --- | --- |",
         ]
         lines += [
-            f"| {md(a['name'])} | {md(a['status']['word'])} | {md(a['members'])} "
-            f"| {md(a['controls'])} | {md(a['baseline'])} |"
-            for a in view["attacks"]
+            f"| {md(row['name'])} | {md(row['status']['word'])} | {md(row['members'])} "
+            f"| {md(row['controls'])} | {md(row['baseline'])} | {md(row['difference'])} |"
+            for row in attack["headlines"]
         ]
+        rest = attack["lines"] - len(attack["headlines"])
+        if rest:
+            lines += ["", f"and {plural(rest, 'line')} more in report.html."]
     else:
         lines.append("No attack was run.")
     if view["measures"]:

@@ -77,6 +77,8 @@ class Gate(Protocol):
         controls: "pd.DataFrame",
         schema: "Schema",
         split: str,
+        control_share: float | None,
+        synthesizer: str,
         key: Path | None,
     ) -> Verdict:
         """Attack the release on the custodian's copy."""
@@ -209,6 +211,8 @@ def make_release(
                 controls=prepared.controls,
                 schema=declared,
                 split="random",
+                control_share=float(share) or None,
+                synthesizer=chosen.name,
                 key=key,
             ).verdict
         except Exception as error:  # noqa: BLE001  # the rows may not decide how a release ends

@@ -7,11 +7,11 @@ or excluded is not released, so only columns to learn are looked at.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 from dpsynth.schema.columns import DateColumn, LevelsColumn, ModeledColumn, NumericColumn
 from dpsynth.schema.document import Schema
 from dpsynth.schema.values import is_number, key
+from dpsynth.schema.wording import words_in
 
 OLDEST = 89
 _NUMBERS = "identifying numbers"
@@ -42,7 +42,6 @@ _BY_WORD = {word: named for named, words in _WORDS for word in words.split()}
 _TEXT = "comment comments description freetext history narrative note notes reason remark remarks"
 _TEXT_WORDS = frozenset([*_TEXT.split(), "text", "title"])
 _AGE_WORDS = frozenset({"age", "ages", "alter"})
-_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +68,7 @@ def findings(schema: Schema) -> tuple[Finding, ...]:
 
 
 def _of_column(column: ModeledColumn) -> Iterator[Finding]:
-    parts = [part.lower() for part in _PART.findall(column.name)]
-    # Neighboring parts may be one word: "zip_code", "firstName", "zip3".
-    joined = [first + second for first, second in pairwise(parts)]
-    words = [*joined, *parts]
+    words = words_in(column.name)
     if isinstance(column, DateColumn):
         yield Finding(
             column=column.name,
@@ -80,7 +76,7 @@ def _of_column(column: ModeledColumn) -> Iterator[Finding]:
             why="its kind is date; learn the year as an integer, or a duration, instead",
         )
         return
-    if _AGE_WORDS & set(parts) and _passes(column):
+    if _AGE_WORDS & {*words} and _passes(column):
         yield Finding(
             column=column.name,
             identifier=f"ages over {OLDEST}",

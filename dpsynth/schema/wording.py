@@ -1,6 +1,8 @@
 """One plain sentence for what pydantic found wrong in a schema document."""
 
+import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from pydantic import ValidationError
@@ -8,6 +10,16 @@ from pydantic import ValidationError
 from dpsynth.schema.columns import KINDS
 
 _SHOWN = 60
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+
+
+def words_in(name: str) -> list[str]:
+    """Return the words of a column's name in lower case, two neighbors as one word first.
+
+    What is written apart may be one word: "zip_code", "firstName", "zip3".
+    """
+    parts = [part.lower() for part in _PART.findall(name)]
+    return [*(first + second for first, second in pairwise(parts)), *parts]
 
 
 def shown(name: object) -> str:

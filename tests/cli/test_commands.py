@@ -377,7 +377,7 @@ def test_audit_of_a_copy_fails_and_says_no_claim(world):
     shown = world.run("ledger", "show", world.ledger, "--json").json
     assert [look["subject"] for look in shown["looks"]] == ["in.csv"]
     unknown = world.run("audit", *words, "--out", world.folder / "b", "--json")
-    assert unknown.code == 1, "a leak found fails under either split"
+    assert unknown.code == 1, "a large leak fails under either split"
     assert {found["p_value"] for found in unknown.json["results"]} == {None}
 
 

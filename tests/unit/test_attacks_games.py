@@ -7,11 +7,14 @@ import pytest
 
 from attacks import games
 from attacks.attribute.inference import NearestVote
+from attacks.audit_set import assemble
 from attacks.base import Evidence, Guesses, Scores
 from attacks.engine.counts import occurrences, own_occurrences, record_words
 from attacks.engine.nearest import nearest
 from attacks.engine.table import CodedTable, by_row, grouped, grouping, joined
 from attacks.membership.marginal import Marginal
+from attacks.observed import Observed, View
+from attacks.stats import ranking
 
 COLUMNS = ("a", "b", "c")
 SIZES = {"a": 40, "b": 5, "c": 3}
@@ -55,69 +58,116 @@ class Spy:
         return {s: Guesses(values=blank, confident=blank == 0) for s in secrets}
 
 
-def test_a_score_is_given_no_label_and_the_order_tells_none():
-    spy, members, controls = Spy(), table(3000, seed=1), table(1000, seed=2)
-    outcome = games.membership(
-        spy,
-        evidence=evidence(table(10, seed=3), table(50, seed=4)),
-        members=members,
-        controls=controls,
-        rng=np.random.default_rng(5),
+def attacked(members, controls, *, known=("a", "c"), secrets=("b",), seed=5):
+    return assemble(
+        members,
+        controls,
+        views=(View(name="", known=known, secrets=secrets),),
+        most=None,
+        control_share=None,
+        rng=np.random.default_rng(seed),
     )
+
+
+def test_a_score_is_given_no_label_and_the_order_tells_none():
+    spy, members, controls = Spy(), table(3000, seed=1), table(2000, seed=2)
+    persons = attacked(members, controls)
+    games.membership(spy, evidence(table(10, seed=3), persons.reference), persons.stage)
     _, targets = spy.handed
     assert set(vars(targets)) == {"columns", "codes", "words", "persons", "size"}
-    assert sorted(map(tuple, targets.codes)) == sorted(
-        [*map(tuple, members.codes), *map(tuple, controls.codes)]
-    )
+    assert set(vars(persons.stage)) == {"targets", "one_row", "views"}
+    everyone = [*map(tuple, targets.codes), *map(tuple, persons.reference.codes)]
+    assert sorted(everyone) == sorted([*map(tuple, members.codes), *map(tuple, controls.codes)])
     # Places are uniform for both: their means lie within six standard errors of each other.
-    standard_error = 4000 / 12**0.5 * (1 / 3000 + 1 / 1000) ** 0.5
-    assert abs(outcome.members.mean() - outcome.controls.mean()) < 6 * standard_error
-    assert not np.array_equal(np.sort(outcome.members), np.arange(3000))
+    places, mine = np.arange(targets.size), persons.is_member
+    assert mine.sum() == 3000
+    others = int((~mine).sum())
+    standard_error = targets.size / 12**0.5 * (1 / 3000 + 1 / others) ** 0.5
+    assert abs(places[mine].mean() - places[~mine].mean()) < 6 * standard_error
 
 
-def test_scores_come_back_to_the_persons_they_are_about():
-    class Identity(Spy):
+def test_labels_belong_to_the_persons_they_are_about():
+    members, controls = table(200, seed=1), table(140, seed=2)
+    members.codes[:, 0], controls.codes[:, 0] = 1, 0
+    persons = attacked(members, controls)
+    assert (persons.stage.targets.codes[:, 0] == persons.is_member).all()
+    assert (persons.stage.one_row.codes[:, 0] == persons.is_member).all()
+    assert not persons.reference.codes[:, 0].any()
+
+
+def test_half_of_the_controls_are_the_reference_by_a_coin_each():
+    # 2,000 fair coins: more than 115 off happens less than once in three million runs.
+    persons = attacked(table(10, seed=1), table(2000, seed=2))
+    assert abs(persons.reference.size - 1000) < 115
+    assert persons.reference.size + int((~persons.is_member).sum()) == 2000
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.8])
+@pytest.mark.parametrize("most", [None, 1000])
+def test_the_labels_of_the_fair_ones_are_fair_coins(share, most):
+    rng = np.random.default_rng(7)
+    is_control = rng.random(20_000) < share
+    members, controls = (table(int(n), seed=1) for n in ((~is_control).sum(), is_control.sum()))
+    persons = assemble(members, controls, views=(), most=most, control_share=share, rng=rng)
+    labels = persons.is_member[persons.fair]
+    # Six standard deviations of so many fair coins.
+    assert abs(labels.mean() - 0.5) < 3 / labels.size**0.5
+    # Everybody of the smaller side takes part.
+    smaller = persons.is_member == (persons.is_member.mean() < 0.5)
+    assert persons.fair[smaller].mean() > 0.95
+    if most is not None:
+        assert max(persons.is_member.sum(), (~persons.is_member).sum()) < 1200
+
+
+def test_nobody_is_fair_where_the_share_of_controls_is_not_known():
+    assert not attacked(table(50, seed=1), table(50, seed=2)).fair.any()
+
+
+def test_lines_of_a_membership_game_keep_their_thresholds():
+    class Ranked(Spy):
         def score(self, evidence, targets):
             return Scores(
-                targets=targets.mean_by_person(targets.codes[:, 0].astype(np.float64)),
-                population=np.zeros(evidence.population.size),
+                targets=targets.codes[:, 0].astype(np.float64),
+                population=np.arange(1000, dtype=np.float64) / 25,
             )
 
-    members, controls = table(200, seed=1), table(70, seed=2)
-    outcome = games.membership(
-        Identity(),
-        evidence=evidence(table(10, seed=3), table(50, seed=4)),
-        members=members,
-        controls=controls,
-        rng=np.random.default_rng(5),
+    persons = attacked(table(400, seed=1), table(100, seed=2))
+    lines = games.membership(
+        Ranked(), evidence(table(10, seed=3), persons.reference), persons.stage
     )
-    assert outcome.members.tolist() == members.codes[:, 0].tolist()
-    assert outcome.controls.tolist() == controls.codes[:, 0].tolist()
+    values = persons.stage.targets.codes[:, 0]
+    assert [line.name for line in lines] == [
+        "spy@0.1% false alarms",
+        "spy@1.0% false alarms",
+        "spy@ranking",
+    ]
+    assert (lines[0].hits == (values > 39.92)).all()
+    assert (lines[1].hits == (values > 39.56)).all()
+    assert (lines[2].hits == (values > 19.96)).all()
+    assert np.array_equal(lines[2].weights, ranking.ranks(values.astype(np.float64)))
 
 
 def test_attribute_attacker_is_handed_the_known_columns_alone():
     spy = Spy()
-    counts = games.attribute(
-        spy,
-        evidence=evidence(table(30, seed=3), table(0, seed=4)),
-        members=table(40, seed=1),
-        controls=table(20, seed=2),
-        known=("a", "c"),
-        secrets=("b",),
-        rng=np.random.default_rng(5),
-    )
+    persons = attacked(table(40, seed=1), table(20, seed=2))
+    lines = games.attribute(spy, evidence(table(30, seed=3), table(0, seed=4)), persons.stage)
     targets, known = spy.handed
     assert known == ("a", "c")
-    assert targets.shape == (60, 2)
-    everyone = counts["b"][0]
-    assert everyone.members_hits == int((table(40, seed=1).codes[:, 1] == 0).sum())
-    assert everyone.controls_hits == int((table(20, seed=2).codes[:, 1] == 0).sum())
+    assert np.array_equal(targets, persons.stage.targets.codes[:, [0, 2]])
+    assert np.array_equal(lines[0].hits, persons.stage.targets.codes[:, 1] == 0)
 
 
-def test_halves_share_nobody_and_lose_nobody():
-    first, second = games.halves(table(101, seed=0), rng=np.random.default_rng(0))
-    assert sorted([*first, *second]) == list(range(101))
-    assert not set(first) & set(second)
+def test_who_was_not_asked_counts_neither_for_nor_against():
+    line = Observed(
+        name="x@y",
+        threat_model=Marginal.threat_model,
+        hits=np.array([True, True, False, False, True]),
+        asked=np.array([True, False, True, False, True]),
+    )
+    assert line.weights == pytest.approx([1 / 3, 0, -2 / 3, 0, 1 / 3])
+    fewer = line.among(np.array([True, True, True, False, False]), name="x@y, z", subgroup="z")
+    assert fewer.asked.tolist() == [True, False, True, False, False]
+    assert fewer.weights == pytest.approx([1 / 2, 0, -1 / 2, 0, 0])
 
 
 def test_population_scores_leave_the_person_out():

@@ -7,7 +7,9 @@ import sys
 import pytest
 
 from attacks import rules
-from attacks.results import AttackResult, AuditReport
+from attacks.audit_report import AuditReport
+from attacks.observed import Figure
+from attacks.results import AttackResult, LowerBound, Plant, Witness
 from attacks.threat_model import DataKnowledge, GeneratorAccess, Goal, ThreatModel
 
 MODEL = ThreatModel(
@@ -19,6 +21,7 @@ MODEL = ThreatModel(
 
 def result(name="membership/marginal@5% false alarms", status="passed", **counts):
     usual = {"members_hits": 50, "members_n": 1000, "controls_hits": 50, "controls_n": 1000}
+    usual["adjusted_p_value"] = 0.5
     return AttackResult(
         name=name,
         goal="MEMBERSHIP",
@@ -28,8 +31,24 @@ def result(name="membership/marginal@5% false alarms", status="passed", **counts
     )
 
 
-def verdict(*results):
-    return rules.audit_verdict([one.to_dict() for one in results])
+PLANT = Plant(
+    share=0.01,
+    planted=10,
+    line=result(name="scan/copies@x", members_hits=70, adjusted_p_value=0.001),
+)
+
+
+def report(*results, split="random", plants=(PLANT,), **more):
+    more = {"tier": "full", "seed": 0, "unit": "row", **more}
+    return AuditReport(split=split, results=results, plants=plants, **more)
+
+
+def verdict(*results, **more):
+    return report(*results, **more).verdict
+
+
+def tally(**counts):
+    return rules.Tally.from_dict(result(**counts).to_dict())
 
 
 def test_threat_model_prints_and_comes_back():
@@ -44,22 +63,42 @@ def test_threat_model_prints_and_comes_back():
 
 
 def test_report_comes_back_exactly_through_json():
-    report = AuditReport(
-        split="random",
-        tier="standard",
-        seed=7,
-        unit="person",
-        results=(
-            result(p_value=1 / 3, auc=0.1 + 0.2, auc_interval=(0.1, 2 / 3), notes=("one", "two")),
-            result(
-                name="attribute/inference", status="not applicable", members_n=0, members_hits=0
+    found = report(
+        result(
+            p_value=1 / 3,
+            figures=(Figure(name="area", value=0.1 + 0.2, low=0.1, high=2 / 3, group="members"),),
+            notes=("one", "two"),
+            subgroup="sex = F",
+        ),
+        result(name="attribute/inference", status="not applicable", members_n=0, members_hits=0),
+        limits=rules.Limits(name="ours", level=0.05),
+        plan={"attacks": ["membership/marginal"], "permutations": 1999},
+        shift_p_value=0.3,
+        lower_bounds=(
+            LowerBound(
+                method="one run",
+                epsilon=0.1,
+                ceiling=3.5,
+                delta=1e-6,
+                confidence=0.95,
+                persons=100,
+                guesses=20,
+                correct=11,
+                assumptions=("fair coins",),
             ),
         ),
+        witnesses=(
+            Witness(kind="identifier", column="pid", cells=2, decides=True, sentence="A name."),
+        ),
+        conventions=(Figure(name="identity", value=0.01),),
+        smoke_test=(Figure(name="distance", value=0.2),),
+        unit="person",
+        seed=7,
     )
-    document = json.loads(json.dumps(report.to_dict()))
-    assert AuditReport.from_dict(document) == report
+    document = json.loads(json.dumps(found.to_dict()))
+    assert AuditReport.from_dict(document) == found
     assert AuditReport.from_dict(document).to_dict() == document
-    assert document["verdict"] == report.verdict
+    assert document["verdict"] == found.verdict == "FAIL"
 
 
 def test_report_of_another_format_is_refused():
@@ -68,10 +107,10 @@ def test_report_of_another_format_is_refused():
 
 
 def test_derived_figures_are_not_believed():
-    document = {**result(members_hits=1000, controls_hits=0).to_dict(), "rate_members": 0.0}
-    document["status"] = "passed"
+    leak = result(members_hits=1000, controls_hits=0, adjusted_p_value=0.001)
+    document = {**leak.to_dict(), "rate_members": 0.0, "status": "passed"}
     assert AttackResult.from_dict(document).rate_members == 1.0
-    assert rules.audit_verdict([document]) == "FAIL"
+    assert verdict(AttackResult.from_dict(document)) == "FAIL"
 
 
 def test_result_refuses_what_cannot_be():
@@ -88,31 +127,73 @@ def test_malformed_results_are_refused(missing):
     document = result().to_dict()
     del document[missing]
     with pytest.raises(ValueError, match=r"a result needs|needs a whole number"):
-        rules.audit_verdict([document])
+        rules.Tally.from_dict(document)
+
+
+@pytest.mark.parametrize("wrong", ["much", 2.0, -0.1])
+def test_an_adjusted_p_value_is_a_probability(wrong):
+    with pytest.raises(ValueError, match="p-value"):
+        rules.Tally.from_dict({**result().to_dict(), "adjusted_p_value": wrong})
 
 
 def test_no_difference_passes():
     assert verdict(result()) == "PASS"
 
 
-def test_a_clear_difference_fails_whatever_status_is_written():
-    assert verdict(result(members_hits=200)) == "FAIL"
+def test_a_surprising_difference_fails_whatever_status_is_written():
+    assert verdict(result(members_hits=200, adjusted_p_value=0.001)) == "FAIL"
+    assert verdict(result(members_hits=200, adjusted_p_value=0.02)) == "PASS"
 
 
-def test_a_significant_but_tiny_difference_does_not_fail():
-    tiny = result(members_n=10**6, members_hits=61_000, controls_n=10**6, controls_hits=50_000)
-    judged = rules.judge([rules.Tally.from_dict(tiny.to_dict())])[0]
-    assert judged.adjusted is not None
-    assert judged.adjusted < 1e-9
-    assert judged.status == "passed"
+def test_a_surprising_but_tiny_difference_does_not_fail():
+    tiny = {
+        "members_n": 10**6,
+        "members_hits": 54_000,
+        "controls_n": 10**6,
+        "controls_hits": 50_000,
+    }
+    assert verdict(result(**tiny, adjusted_p_value=0.0005)) == "PASS"
+    assert verdict(result(**{**tiny, "members_hits": 56_000}, adjusted_p_value=0.0005)) == "FAIL"
 
 
-def test_many_results_are_judged_together():
-    # One result of p = 0.004 fails alone and not among nine others.
-    edge = {"members_hits": 79, "controls_hits": 50}
-    assert verdict(result(**edge)) == "FAIL"
-    others = [result(name=f"attribute/inference(c{number})@all targets") for number in range(9)]
-    assert verdict(result(**edge), *others) == "PASS"
+def test_a_witness_fails_and_one_that_only_informs_does_not():
+    said = {"kind": "identifier", "column": "pid", "cells": 1, "sentence": "A name."}
+    assert verdict(result(), witnesses=(Witness(**said, decides=True),)) == "FAIL"
+    assert verdict(result(), witnesses=(Witness(**said, decides=False),)) == "PASS"
+
+
+@pytest.mark.parametrize(
+    "plants",
+    [
+        (),
+        (Plant(share=0.1, planted=100, line=PLANT.line),),
+        (Plant(share=0.01, planted=10, line=result(members_hits=70, adjusted_p_value=0.02)),),
+        (Plant(share=0.01, planted=10, line=result(members_hits=52, adjusted_p_value=0.001)),),
+    ],
+    ids=["none", "another share", "not surprising", "too small"],
+)
+def test_an_audit_that_would_miss_one_member_in_a_hundred_is_inconclusive(plants):
+    assert verdict(result(), plants=plants) == "INCONCLUSIVE"
+    assert "would not have been found" in report(result(), plants=plants).sentence
+
+
+@pytest.mark.parametrize("uncalibrated", [{"split": "unknown"}, {"shift_p_value": 0.001}])
+def test_without_a_coin_there_is_no_pass_and_a_difference_must_be_large(uncalibrated):
+    assert verdict(result(), **uncalibrated) == "INCONCLUSIVE"
+    assert report(result(), **uncalibrated).judgments[0].status == "uncalibrated"
+    small = result(members_hits=120, adjusted_p_value=0.0005)
+    assert verdict(small, **uncalibrated) == "INCONCLUSIVE"
+
+
+def test_a_large_difference_fails_unless_the_controls_are_known_to_differ():
+    large = result(members_hits=400)
+    copied = result(name="scan/copies@whole record", members_hits=400)
+    assert verdict(large, split="unknown") == "FAIL"
+    assert verdict(large, shift_p_value=0.001) == "INCONCLUSIVE"
+    assert verdict(copied, shift_p_value=0.001) == "FAIL"
+    # Its lower bound counts, not the difference itself.
+    few = {"members_n": 20, "members_hits": 6, "controls_n": 20, "controls_hits": 2}
+    assert verdict(result(**few), split="unknown") == "INCONCLUSIVE"
 
 
 @pytest.mark.parametrize("controls", [0, 1, 5, 20])
@@ -128,7 +209,7 @@ def test_controls_nearly_always_hit_leave_no_room_for_a_large_difference():
     assert verdict(result(controls_n=200, controls_hits=195, members_hits=975)) == "PASS"
 
 
-@pytest.mark.parametrize("status", ["error", "skipped"])
+@pytest.mark.parametrize("status", ["error", "skipped", "inconclusive"])
 def test_unfinished_attacks_are_inconclusive(status):
     assert verdict(result(), result(name="attribute/inference(a)", status=status)) == "INCONCLUSIVE"
 
@@ -142,23 +223,36 @@ def test_not_applicable_attacks_do_not_count():
 
 def test_one_conclusive_operating_point_is_enough_for_an_attack_but_not_for_another():
     blind = {"controls_n": 3, "controls_hits": 1}
-    assert verdict(result(), result(name="membership/marginal@50% false alarms", **blind)) == "PASS"
+    assert verdict(result(), result(name="membership/marginal@ranking", **blind)) == "PASS"
     other = result(name="attribute/inference(a)@all targets", **blind)
     assert verdict(result(), other) == "INCONCLUSIVE"
+
+
+def test_the_smallest_effect_seen_shrinks_with_the_number_of_tests():
+    alone = rules.detectable(tally(), level=0.01)
+    among = rules.detectable(tally(), level=0.01 / 50)
+    assert 0.03 < alone < among < 0.1
+
+
+@pytest.mark.parametrize("field", ["level", "smallest_effect", "uncalibrated_effect"])
+@pytest.mark.parametrize("wrong", [0, 1, "much", True])
+def test_limits_are_numbers_between_0_and_1(field, wrong):
+    with pytest.raises(ValueError, match=field):
+        rules.Limits(**{field: wrong})
 
 
 @pytest.mark.parametrize(
     ("results", "word"),
     [
         ((result(),), "PASS"),
-        ((result(members_hits=500, status="failed"),), "FAIL"),
+        ((result(members_hits=500, adjusted_p_value=0.001),), "FAIL"),
         ((result(controls_n=2, controls_hits=0),), "INCONCLUSIVE"),
     ],
 )
 def test_report_says_its_verdict_in_a_sentence(results, word):
-    report = AuditReport(split="unknown", tier="full", seed=0, unit="row", results=results)
-    assert report.verdict == word
-    assert report.sentence.startswith(word)
+    found = report(*results)
+    assert found.verdict == word
+    assert found.sentence.startswith(word)
 
 
 def test_importing_attacks_is_light_and_its_names_stay_functions():

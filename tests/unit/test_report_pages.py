@@ -3,20 +3,21 @@
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from fractions import Fraction
 from hashlib import sha256
-from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from attacks.report import internal, marginals, public, render_internal, render_public, summary
+from attacks.report import lines, marginals, public, render_internal, render_public, summary
 from attacks.report.canvas import Canvas
 
-VOID = {"meta", "link", "br", "hr", "img", "input"}
+Page = runpy.run_path(str(Path(__file__).with_name("strict_page.py")))["Page"]
 HOSTILE = [
     "<script>alert(1)</script>",
     '"onload="alert(1)',
@@ -34,40 +35,6 @@ HOSTILE = [
     "two\nlines",
     "%s",
 ]
-
-
-class Page(HTMLParser):
-    """Reads a page strictly: every tag closed in order, every id once."""
-
-    def __init__(self, text):
-        super().__init__(convert_charrefs=True)
-        self.open, self.tags, self.ids, self.attributes = [], [], [], []
-        self.words = []
-        self.feed(text)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += attrs
-        self.ids += [value for name, value in attrs if name == "id"]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += attrs
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] != "style":
-            self.words.append(data)
-
-    @property
-    def text(self):
-        return re.sub(r"[ \n]+", " ", " ".join(self.words))
 
 
 def claim_of(names, **changed):
@@ -405,12 +372,21 @@ def test_a_table_of_another_tool_has_no_claim(tmp_path):
 
 
 def test_operating_points_share_one_attacker_and_columns_keep_their_names():
-    assert internal.attack_parts("attribute/inference(marital-status@home)@all targets") == (
-        "Attribute: inference (marital-status@home)",
+    assert lines.attack_parts("attribute/inference(marital-status@home)@all targets") == (
+        "Vote of the nearest records",
+        "marital-status@home",
         "all targets",
     )
-    assert internal.attack_name("membership/marginal") == "Membership: marginal"
-    assert internal.attack_name("attribute/inference(a@b)") == "Attribute: inference (a@b)"
+    assert lines.attack_parts("membership/gen_lra") == ("Gen lra", "", "")
+    assert lines.attack_parts("attribute/cap(a@b)") == ("Cap", "a@b", "")
+    point = lines.attack_parts("membership/marginal@1.0% false alarms")[2]
+    assert point == "at 1\N{NO-BREAK SPACE}% false alarms"
+    assert lines.attack_parts("membership/x@10% false alarms")[2].startswith(
+        "at 10\N{NO-BREAK SPACE}%"
+    )
+    assert lines.attack_parts("membership/x@0.1% false alarms")[2].startswith(
+        "at 0.1\N{NO-BREAK SPACE}%"
+    )
 
 
 def test_same_input_same_bytes_in_another_process(tmp_path):

@@ -11,7 +11,8 @@ import pytest
 
 import dpsynth
 from attacks import certificate, dossier, keys
-from attacks.results import AttackResult, AuditReport
+from attacks.audit_report import AuditReport
+from attacks.results import AttackResult
 from dpsynth.domain import PrivacyUnit
 from dpsynth.privacy.accounting import rho_from_epsilon, zcdp_rho
 from dpsynth.privacy.events import DiscreteGaussianEvent, event_to_dict
@@ -165,12 +166,14 @@ def audited(
                 name="membership/likelihood@10",
                 goal="MEMBERSHIP",
                 threat_model={"goal": "membership"},
-                status="failed" if hits > 90 else "inconclusive",
+                status="failed" if hits > 50 else "inconclusive",
                 members_hits=hits,
                 members_n=100,
                 controls_hits=50,
                 controls_n=100,
                 baseline_rate=0.5,
+                p_value=0.001,
+                adjusted_p_value=0.002,
             ),
         ),
     )

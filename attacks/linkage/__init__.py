@@ -1,0 +1,1 @@
+"""Attacks that match two partial records of one person through the release, and their game."""

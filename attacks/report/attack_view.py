@@ -1,0 +1,219 @@
+"""The attack section of the internal report: an audit document as the template shows it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attacks.report import beside, forest, lines, page, reach
+from attacks.report.families import FAMILIES, Family
+from attacks.report.lines import Line, is_number
+from attacks.report.wording import clean, mapping, plural, sequence, share
+
+DENSE = 24  # a family with more lines than this shows the telling ones, and all on request
+OPEN_TABLE = 8
+
+
+def attack_section(audit: Mapping[str, Any], *, claimed: float | None) -> dict[str, Any]:
+    """Return everything that the template of the attack section shows.
+
+    Args:
+        audit: the document that an audit report is stored as.
+        claimed: epsilon of the certificate that the attacks are held against, if there is one.
+    """
+    found = lines.lines_of(sequence(audit.get("results")))
+    whole = [line for line in found if not line.subgroup]
+    parts = [line for line in found if line.subgroup]
+    families = [
+        _family(family, [line for line in whole if line.family is family]) for family in FAMILIES
+    ]
+    return {
+        "count": len({line.name.partition("@")[0] for line in whole}),
+        "lines": len(whole),
+        "families": [family for family in families if family["lines"]],
+        "tally": _tally(whole),
+        "headlines": [_row(line) for line in lines.telling(found)],
+        "notable": [_row(line) for line in _notable(found)],
+        "bad": sum(_bad(line) for line in found),
+        "subgroups": _subgroups(parts),
+        "areas": _areas(whole),
+        "plants": beside.plants(sequence(audit.get("plants"))),
+        "shift": beside.shift(audit),
+        "bounds": beside.bounds(sequence(audit.get("lower_bounds")), claimed=claimed),
+        "witnesses": [beside.witness(mapping(w)) for w in sequence(audit.get("witnesses"))],
+        "conventions": [beside.convention(mapping(c)) for c in sequence(audit.get("conventions"))],
+        "smoke": [
+            (clean(mapping(one).get("name", "distance")), beside.figure(mapping(one)))
+            for one in sequence(audit.get("smoke_test"))
+        ],
+        "plan": page.facts(
+            {
+                **mapping(audit.get("plan")),
+                **{key: audit[key] for key in ("tier", "seed") if key in audit},
+                "limits of the verdict": audit.get("limits"),
+            }
+            if audit.get("plan")
+            else None
+        ),
+    }
+
+
+def _bad(line: Line) -> bool:
+    return line.status["tone"] == "bad"
+
+
+def _notable(found: Sequence[Line]) -> list[Line]:
+    return sorted((one for one in lines.telling(found) if _bad(one)), key=lambda line: line.rank)
+
+
+def _row(line: Line) -> dict[str, Any]:
+    return {
+        "name": line.title,
+        "subgroup": line.subgroup,
+        "family": line.family.heading,
+        "status": line.status,
+        "members": lines.rate(line.members),
+        "controls": lines.rate(line.controls),
+        "counts": line.counts,
+        "baseline": "not stated" if line.baseline is None else share(line.baseline),
+        "difference": lines.difference(line.difference),
+        "effect": lines.points(line.detectable, sign=""),
+        "p_value": lines.p_value(line.p_value),
+    }
+
+
+def _family(family: Family, found: Sequence[Line]) -> dict[str, Any]:
+    dense = len(found) > DENSE
+    shown = lines.headlines(found) if dense else list(found)
+    drawable = [line for line in shown if line.members or line.controls]
+    measured = [line for line in found if line.difference is not None]
+    most = max(measured, key=lambda line: line.apart, default=None)
+    surest = [line.detectable for line in found if line.detectable is not None]
+    return {
+        "key": family.key,
+        "heading": family.heading,
+        "question": family.question,
+        "shows": family.shows,
+        "silent": family.silent,
+        "wp29": family.wp29,
+        "lines": len(found),
+        "status": _worst(found),
+        "count": _counted(found),
+        "most": None if most is None else _row(most),
+        "surest": lines.points(min(surest, default=None), sign=""),
+        "dense": dense,
+        "plot": _plot(drawable, family=family, key=family.key),
+        "all": _plot(found, family=family, key=f"{family.key}-all") if dense else None,
+        "rows": [_row(line) for line in found],
+        "open": len(found) <= OPEN_TABLE,
+        "attackers": _attackers(found),
+    }
+
+
+def _plot(found: Sequence[Line], *, family: Family, key: str) -> dict[str, Any] | None:
+    title = f"{family.heading}: success on members and on controls, with 95 % intervals"
+    return _drawn(found, key=key, title=title, by_group=False)
+
+
+def _drawn(found: Sequence[Line], *, key: str, title: str, by_group: bool) -> dict[str, Any] | None:
+    if not found:
+        return None
+    return {
+        name: forest.forest(
+            found, width=width, ident=f"{key}-{name}", title=title, by_group=by_group
+        )
+        for name, width in (("wide", forest.WIDE), ("narrow", forest.NARROW))
+    }
+
+
+def _worst(found: Sequence[Line]) -> Mapping[str, str]:
+    return min(
+        (line.status for line in found),
+        key=lambda status: page.severity(dict(status)),
+        default=page.status_of("skipped"),
+    )
+
+
+def _tally(found: Sequence[Line]) -> list[tuple[Mapping[str, str], int]]:
+    counted: dict[str, list[Line]] = {}
+    for line in found:
+        counted.setdefault(line.status["word"], []).append(line)
+    ordered = sorted(counted.values(), key=lambda of: page.severity(dict(of[0].status)))
+    return [(of[0].status, len(of)) for of in ordered]
+
+
+def _counted(found: Sequence[Line]) -> str:
+    words = [f"{count} {status['word']}" for status, count in _tally(found)]
+    attacks = len({line.attack for line in found})
+    return f"{plural(attacks, 'attack')}, {plural(len(found), 'line')}: {', '.join(words)}"
+
+
+def _attackers(found: Sequence[Line]) -> list[dict[str, Any]]:
+    """Put attacks of the same attacker together: who they are is said once."""
+    by_model: dict[tuple[tuple[str, str], ...], list[Line]] = {}
+    for line in found:
+        by_model.setdefault(line.model, []).append(line)
+    return [
+        {
+            "names": list(dict.fromkeys(line.attack for line in of)),
+            "model": model,
+            "notes": list(dict.fromkeys(note for line in of for note in line.notes)),
+        }
+        for model, of in by_model.items()
+    ]
+
+
+def _subgroups(found: Sequence[Line]) -> list[dict[str, Any]]:
+    """Put subgroup lines together by the column that makes the groups."""
+    by_column: dict[str, list[Line]] = {}
+    for line in found:
+        by_column.setdefault(_grouped_by(line), []).append(line)
+    shown = []
+    for index, (column, of) in enumerate(by_column.items()):
+        title = f"Subgroups by {column}: success on members and on controls"
+        drawable = [line for line in of if line.members or line.controls]
+        told = lines.worst_of(drawable, key=lambda line: line.subgroup)
+        shown.append(
+            {
+                "column": column,
+                "count": _counted(of),
+                "status": _worst(of),
+                "plot": _drawn(told, key=f"subgroup-{index}", title=title, by_group=True),
+                "rows": [_row(line) for line in of],
+                "open": len(of) <= OPEN_TABLE,
+            }
+        )
+    return shown
+
+
+def _grouped_by(line: Line) -> str:
+    """Return the column that makes a subgroup, such as "age" of "age 18 to 39"."""
+    known = dict(line.model).get("knows of the target", "").split(", ")
+    fitting = [name for name in known if name and line.subgroup.startswith(f"{name} ")]
+    return max(fitting, key=len, default=line.subgroup.partition(" = ")[0])
+
+
+def _areas(found: Sequence[Line]) -> dict[str, Any] | None:
+    """Return the figures of membership attacks: areas as a plot, all of them as a table."""
+    told = [line for line in found if line.figures]
+    if not told:
+        return None
+    names = list(dict.fromkeys(clean(f.get("name", "")) for line in told for f in line.figures))
+    rows = []
+    areas = []
+    for line in told:
+        by_name: dict[str, str] = {}
+        for figure in line.figures:
+            name = clean(figure.get("name", ""))
+            told_as = beside.figure(figure)
+            by_name[name] = f"{by_name[name]}; {told_as}" if name in by_name else told_as
+            if name == lines.AREA and is_number(figure.get("value")) and not figure.get("group"):
+                areas.append(
+                    reach.Area(name=line.attack, area=beside.span(figure), failed=_bad(line))
+                )
+        rows.append((line.title, [by_name.get(name, "–") for name in names]))
+    plot = None
+    if areas:
+        plot = {
+            "wide": reach.areas(areas, width=reach.WIDE, ident="areas-wide"),
+            "narrow": reach.areas(areas, width=reach.NARROW, ident="areas-narrow"),
+        }
+    return {"names": names, "rows": rows, "plot": plot}

@@ -1,0 +1,1 @@
+"""Attacks that name a condition which one person alone meets, one file each, and their game."""

@@ -1,0 +1,77 @@
+"""Lines of their own for groups of persons: a leak in one of them may vanish in the crowd."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks.base import Evidence
+from attacks.engine.table import Codes
+from attacks.observed import Mask, Observed, Stage
+from attacks.suite import Entry
+from dpsynth.encoding import codecs
+from dpsynth.encoding.codec import Codec
+
+if TYPE_CHECKING:
+    from dpsynth.schema import Schema
+
+GROUPS = 12  # a column of more groups is left out: its lines would be too small to say anything
+BANDS = 4  # of an ordered column
+SMALLEST = 50  # attacked persons of a group, members and controls together
+
+
+def of_lines(
+    lines: Sequence[Observed],
+    entries: Sequence[Entry],
+    evidence: Evidence,
+    stage: Stage,
+    *,
+    columns: Sequence[str],
+    schema: "Schema",
+) -> list[Observed]:
+    """Return the lines of attacks that are drawn by group, once for each group of each column.
+
+    Groups follow from the schema and the release, and a person's from the one row drawn of that
+    person: never from the labels.
+    """
+    wanted = {entry.name for entry in entries if entry.by_group}
+    drawn = [line for line in lines if line.name.partition("@")[0] in wanted]
+    return [
+        line.among(mask, name=f"{line.name}, {group}", subgroup=group)
+        for group, mask in groups(evidence, stage, columns=columns, schema=schema)
+        for line in drawn
+    ]
+
+
+def groups(
+    evidence: Evidence, stage: Stage, *, columns: Sequence[str], schema: "Schema"
+) -> Iterator[tuple[str, Mask]]:
+    """Yield the name of each group, from declared values alone, and who is in it."""
+    tools = codecs(schema)
+    for column in columns:
+        place = evidence.release.columns.index(column)
+        codes = stage.one_row.codes[:, place]
+        tool = tools[column]
+        band = np.arange(tool.size)
+        if tool.size > GROUPS:
+            if not evidence.ordered[column]:
+                continue
+            band = _bands(evidence.release.codes[:, place], tool)
+        labels = tool.labels()
+        for number in range(int(band.max(initial=-1)) + 1):
+            held = np.flatnonzero(band == number)
+            mask = band[codes] == number
+            if held.size and int(np.count_nonzero(mask)) >= SMALLEST:
+                first, last = labels[held[0]], labels[held[-1]]
+                name = f"{column} = {first}" if held.size == 1 else f"{column} {first} to {last}"
+                yield name, mask
+
+
+def _bands(released: Codes, tool: Codec) -> NDArray[np.int64]:
+    """Return the band of each code: even shares of the release; missing is one of its own."""
+    values = tool.size - tool.has_missing
+    counts = np.bincount(released, minlength=tool.size)[:values]
+    middle = np.cumsum(counts) - counts / 2
+    bands = np.minimum(middle * BANDS // max(1, counts.sum()), BANDS - 1).astype(np.int64)
+    return np.append(bands, BANDS) if tool.has_missing else bands
