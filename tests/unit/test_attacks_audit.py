@@ -102,7 +102,7 @@ def test_one_member_in_a_hundred_copied_is_found_and_so_are_the_plants():
     leak = pd.concat([MEMBERS.iloc[:30], FRESH.iloc[:2970]], ignore_index=True)
     report = audit(leak, MEMBERS, CONTROLS, ROWS, split="random", subgroups_of=[])
     assert report.verdict == "FAIL"
-    assert by_name(report)["membership/marginal@0.1% false alarms"].status == "failed"
+    assert by_name(report)["scan/copies@exact record"].status == "failed"
     assert [plant.planted for plant in report.plants] == [3, 30, 300]
     assert report.plant_found
 
