@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from attacks.base import AttributeAttack, Evidence, Guesses, MembershipAttack
 from attacks.engine.table import Codes, by_row, grouping
+from attacks.membership.vulnerable import among_the_most_isolated
 from attacks.observed import Observed, Stage, View
 from attacks.stats.ranking import ranks
 from attacks.threat_model import ThreatModel
@@ -30,7 +31,8 @@ def membership(attack: MembershipAttack, evidence: Evidence, stage: Stage) -> li
     The attacker suspects a target whose score is above that of all but a share of the population
     sample: the threshold is set on persons who are neither attacked nor members, so both rates
     are honest. Where a leak moves every member's score a little, the ranking as a whole shows it:
-    its line shows who scores above the population's median, and its test sums ranks.
+    its line shows who scores above the population's median, and its test sums ranks. Beside it
+    stands, for people, what the attack finds among the most isolated tenth of the targets.
 
     Args:
         attack: scores persons.
@@ -57,6 +59,13 @@ def membership(attack: MembershipAttack, evidence: Evidence, stage: Stage) -> li
             values=ranks(said.targets),
             scores=said.targets,
             baseline_rate=0.5,
+            describe=partial(
+                among_the_most_isolated,
+                evidence,
+                stage.targets,
+                said.targets,
+                _threshold(said.population, share=0.01),
+            ),
         ),
     ]
 
