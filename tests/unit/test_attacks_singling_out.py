@@ -217,5 +217,5 @@ def test_conditions_are_counted_among_as_many_members_as_controls():
     # 120 of the 300 members are counted among, and each has a condition of their own.
     assert figures[share, "members"] == pytest.approx(0.4, abs=0.02)
     assert figures[share, "controls"] < 0.03  # by chance
-    assert figures["share of random conditions that one of 120 meets", "members"] < 0.1
+    assert figures["share of random conditions that one of 120 meets", "members"] < 0.25
     assert len(seen.describe(np.zeros(420, dtype=bool))) == 1
