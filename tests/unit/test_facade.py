@@ -376,7 +376,7 @@ def test_rows_have_the_probability_that_the_model_gives_them(ledger):
 
 
 def test_an_estimate_of_memory_counts_the_cells_of_a_model():
-    """Beside the rows, direct fits of 200,000 cells were measured to take 80 MiB, of a million 360."""
+    """Beside the rows, direct fits of 200,000 cells took 80 MiB when measured, of a million 360."""
     unit = PrivacyUnit()
 
     def mebibytes(sizes, method):
