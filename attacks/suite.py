@@ -1,7 +1,7 @@
 """Which attacks there are, in which tiers they run, and running them within a time limit."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 
@@ -16,6 +16,7 @@ from attacks.linkage.closest import ClosestRows
 from attacks.linkage.game import linkage
 from attacks.membership.cliques import Cliques
 from attacks.membership.marginal import Marginal
+from attacks.membership.shadow import Shadow
 from attacks.observed import Observed, Stage
 from attacks.scan.copies import Copies, NearCopies, scan
 from attacks.singling_out.game import singling_out
@@ -44,6 +45,7 @@ class Entry:
         tier: the smallest tier that runs it; larger ones do too.
         plants: it is quick, and finds copied persons: it runs on the calibration plants.
         by_group: its lines are drawn for every subgroup as well.
+        thorough: the same attack with more effort, for the largest tier.
     """
 
     attack: Any
@@ -52,6 +54,7 @@ class Entry:
     tier: str = STANDARD
     plants: bool = False
     by_group: bool = False
+    thorough: Any = None
 
     @property
     def name(self) -> str:
@@ -140,13 +143,22 @@ SUITE: tuple[Entry, ...] = (
         says="attributes: correct attribution (DiSCO, DCAP, TCAP, repU)",
         tier=SMOKE,
     ),
+    Entry(
+        attack=Shadow(),
+        thorough=Shadow(targets=40, runs=400),
+        game=games.membership,
+        says="membership: shadow runs of the synthesizer",
+    ),
 )
 
 
 def of_tier(tier: str, *, entries: Sequence[Entry] = SUITE) -> tuple[Entry, ...]:
     """Return the attacks that a tier runs, in order."""
     reach = TIERS.index(tier)
-    return tuple(entry for entry in entries if TIERS.index(entry.tier) <= reach)
+    chosen = tuple(entry for entry in entries if TIERS.index(entry.tier) <= reach)
+    if tier != FULL:
+        return chosen
+    return tuple(replace(entry, attack=entry.thorough or entry.attack) for entry in chosen)
 
 
 def run(
