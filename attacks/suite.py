@@ -14,7 +14,11 @@ from attacks.attribute.nearest import Nearest
 from attacks.base import Evidence, NotApplicable, TooLittle
 from attacks.linkage.closest import ClosestRows
 from attacks.linkage.game import linkage
+from attacks.membership.classifier import Classifier
 from attacks.membership.cliques import Cliques
+from attacks.membership.density import Density
+from attacks.membership.distance import CalibratedDistance, Distance
+from attacks.membership.gen_lra import GenLra
 from attacks.membership.marginal import Marginal
 from attacks.observed import Observed, Stage
 from attacks.scan.copies import Copies, NearCopies, scan
@@ -92,6 +96,36 @@ SUITE: tuple[Entry, ...] = (
         tier=SMOKE,
         plants=True,
         by_group=True,
+    ),
+    Entry(
+        attack=Distance(),
+        game=games.membership,
+        says="membership: closest released record",
+        tier=SMOKE,
+    ),
+    Entry(
+        attack=CalibratedDistance(),
+        game=games.membership,
+        says="membership: closest released record against closest other person",
+        tier=SMOKE,
+    ),
+    Entry(
+        attack=Density(),
+        game=games.membership,
+        says="membership: density of the release around a record",
+        tier=SMOKE,
+    ),
+    Entry(
+        attack=GenLra(),
+        game=games.membership,
+        says="membership: likelihood of the release, given a record",
+        tier=SMOKE,
+        by_group=True,
+    ),
+    Entry(
+        attack=Classifier(),
+        game=games.membership,
+        says="membership: released or not, by a classifier",
     ),
     Entry(
         attack=NearestVote(),
