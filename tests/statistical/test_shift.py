@@ -1,7 +1,7 @@
 """Does the comparison of members with controls find what differs, and nothing else?
 
-False alarms: 100 audits whose two groups are one population, tested at 5 %; 5 alarms on average, and
-more than 16 less than once in a hundred thousand runs. Seeds are fixed.
+False alarms: 100 audits whose two groups are one population, tested at 5 %; 5 alarms on average,
+and more than 16 less than once in a hundred thousand runs. Seeds are fixed.
 """
 
 import numpy as np
