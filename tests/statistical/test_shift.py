@@ -79,7 +79,7 @@ def test_a_shift_of_three_tenths_of_a_deviation_is_found_at_a_thousand_persons(s
     rng = np.random.default_rng(seed)
     codes = np.vstack([population(1000, rng), population(1000, rng, moved=0.3)])
     result = found(by_row(COLUMNS, codes), 1000, rng, permutations=999)
-    assert result.p_value <= 0.01
+    assert result.p_value <= 0.001  # below what 999 draws can show by themselves
     assert result.columns == ("c0",)
     assert result.classified
 
