@@ -134,6 +134,7 @@ class Line:
         """The same where room is scarce."""
         everybody = self.column and self.point == _EVERYBODY
         point = "" if everybody else self.point.removesuffix(" false alarms")
+        point = point.removesuffix(" guesses")
         head = f"{self.attack} ({self.column})" if self.column else self.attack
         return f"{head}, {point}" if point else head
 
