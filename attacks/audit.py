@@ -14,6 +14,7 @@ from attacks.audit_report import AuditReport
 from attacks.audit_set import assemble
 from attacks.base import Evidence, Generator
 from attacks.engine.encode import missing, ordered, sizes
+from attacks.scan.witnesses import witnesses
 from attacks.stats.permutation import PERMUTATIONS
 from attacks.tables import read
 from dpsynth.errors import UsageError
@@ -137,6 +138,7 @@ def audit(
         plan=_plan(entries, tier=tier, control_share=control_share),
         plants=calibration,
         lower_bounds=bounds.lower_bounds(lines, persons, delta=delta),
+        witnesses=witnesses(tables, random=calibrated),
         smoke_test=memorization.distances(evidence, persons),
     )
 
