@@ -179,6 +179,18 @@ def code_groups(evidence: Evidence, column: str) -> Codes:
     return np.concatenate([made.groups, alone])
 
 
+def grouped_codes(evidence: Evidence, codes: Codes, columns: Sequence[str]) -> Codes:
+    """Return some columns of ``codes``, which hold those of the release, by their groups."""
+    groups = [
+        evidence.once(("code groups", name), partial(code_groups, evidence, name))
+        for name in columns
+    ]
+    places = [evidence.release.columns.index(name) for name in columns]
+    return np.column_stack(
+        [group[codes[:, place]] for group, place in zip(groups, places, strict=True)]
+    )
+
+
 def _with_grouped(
     evidence: Evidence, secrets: Sequence[str]
 ) -> tuple[Evidence, Mapping[str, Codes]]:
