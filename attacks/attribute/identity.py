@@ -47,8 +47,8 @@ def conventions(
 ) -> tuple[Figure, ...]:
     """Return the mean identity risk of members and of controls, with intervals.
 
-    Whether a risk may be above the threshold, ``may_exceed`` tells by the upper end of its interval,
-    which is exact at 95 %: few persons show little.
+    Whether a risk may be above the threshold, ``may_exceed`` tells by the upper end of its exact
+    95 % interval: few persons show little.
 
     Args:
         evidence: the release.
