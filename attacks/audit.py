@@ -113,9 +113,12 @@ def audit(
     limits = limits or rules.Limits()
     entries = suite.of_tier(tier)
     lines, others = suite.run(entries, evidence, persons.stage, progress=say)
-    lines += subgroups.of_lines(
-        lines, entries, evidence, persons.stage, columns=groups, schema=declared
-    )
+    lines += [
+        *subgroups.of_lines(
+            lines, entries, evidence, persons.stage, columns=groups, schema=declared
+        ),
+        *subgroups.of_isolated(lines, evidence, persons.stage),
+    ]
     calibrated = split == "random"
     say("testing all lines together")
     test = partial(judging.with_p_values, is_member=persons.is_member, seed=seed)
