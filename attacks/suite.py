@@ -6,15 +6,20 @@ from time import monotonic
 from typing import Any
 
 from attacks import games
-from attacks.attribute import attribution, nearest
+from attacks.attribute import attribution, nearest, reconstruction
 from attacks.attribute.attribution import Attribution
 from attacks.attribute.boosting import Boosting
 from attacks.attribute.inference import NearestVote
 from attacks.attribute.nearest import Nearest
+from attacks.attribute.reconstruction import Reconstruction
 from attacks.base import Evidence, NotApplicable, TooLittle
 from attacks.linkage.closest import ClosestRows
 from attacks.linkage.game import linkage
+from attacks.membership.classifier import Classifier
 from attacks.membership.cliques import Cliques
+from attacks.membership.density import Density
+from attacks.membership.distance import CalibratedDistance, Distance
+from attacks.membership.gen_lra import GenLra
 from attacks.membership.marginal import Marginal
 from attacks.membership.shadow import Shadow
 from attacks.observed import Observed, Stage
@@ -94,7 +99,35 @@ SUITE: tuple[Entry, ...] = (
         says="membership: likelihood under the marginals that were learned",
         tier=SMOKE,
         plants=True,
-        by_group=True,
+    ),
+    Entry(
+        attack=Distance(),
+        game=games.membership,
+        says="membership: closest released record",
+        tier=SMOKE,
+    ),
+    Entry(
+        attack=CalibratedDistance(),
+        game=games.membership,
+        says="membership: closest released record against closest other person",
+        tier=SMOKE,
+    ),
+    Entry(
+        attack=Density(),
+        game=games.membership,
+        says="membership: density of the release around a record",
+        tier=SMOKE,
+    ),
+    Entry(
+        attack=GenLra(),
+        game=games.membership,
+        says="membership: likelihood of the release, given a record",
+        tier=SMOKE,
+    ),
+    Entry(
+        attack=Classifier(),
+        game=games.membership,
+        says="membership: released or not, by a classifier",
     ),
     Entry(
         attack=NearestVote(),
@@ -148,6 +181,11 @@ SUITE: tuple[Entry, ...] = (
         thorough=Shadow(targets=40, runs=400),
         game=games.membership,
         says="membership: shadow runs of the synthesizer",
+    ),
+    Entry(
+        attack=Reconstruction(),
+        game=reconstruction.play,
+        says="attributes: reconstruction from marginals",
     ),
 )
 

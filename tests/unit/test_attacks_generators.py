@@ -50,7 +50,7 @@ def test_a_plan_can_be_run_again_by_a_seed(name, schema):
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
     # At this epsilon the relation of age and score is in the release.
-    assert np.corrcoef(first[:, 0], first[:, 2])[0, 1] > 0.8
+    assert np.corrcoef(first[:, 0], first[:, 2])[0, 1] > 0.4
 
 
 def test_settings_of_the_plan_are_kept():
