@@ -16,6 +16,7 @@ from attacks.base import Evidence, Generator
 from attacks.engine.encode import missing, ordered, sizes
 from attacks.scan.witnesses import witnesses
 from attacks.stats.permutation import PERMUTATIONS
+from attacks.stats.shift import shift
 from attacks.tables import read
 from dpsynth.errors import UsageError
 
@@ -119,6 +120,14 @@ def audit(
         *subgroups.of_isolated(lines, evidence, persons.stage),
     ]
     calibrated = split == "random"
+    say("comparing members and controls without the release")
+    apart = shift(
+        persons.stage.targets,
+        persons.is_member,
+        ordered=evidence.ordered,
+        sizes=evidence.sizes,
+        rng=evidence.rng("shift"),
+    )
     say("testing all lines together")
     test = partial(judging.with_p_values, is_member=persons.is_member, seed=seed)
     results = (
@@ -135,11 +144,16 @@ def audit(
         seed=seed,
         unit=declared.unit.kind,
         results=judging.judged(
-            results, others, calibrated=calibrated, comparable=True, limits=limits
+            results,
+            others,
+            calibrated=calibrated,
+            comparable=apart.p_value > rules.SHIFT_LEVEL,
+            limits=limits,
         ),
         limits=limits,
         plan=_plan(entries, tier=tier, control_share=control_share),
         plants=calibration,
+        shift_p_value=apart.p_value,
         lower_bounds=bounds.lower_bounds(lines, persons, delta=delta),
         witnesses=witnesses(tables, random=calibrated),
         smoke_test=memorization.distances(evidence, persons),
