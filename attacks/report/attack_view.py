@@ -169,7 +169,7 @@ def _subgroups(found: Sequence[Line]) -> list[dict[str, Any]]:
     for index, (column, of) in enumerate(by_column.items()):
         title = f"Subgroups by {column}: success on members and on controls"
         drawable = [line for line in of if line.members or line.controls]
-        told = choice.worst_of(drawable, key=lambda line: line.subgroup)
+        told = choice.worst_of(choice.conclusive(drawable), key=lambda line: line.subgroup)
         shown.append(
             {
                 "column": column,
