@@ -10,6 +10,7 @@ import numpy as np
 
 from attacks import judging, memorization, plants, rules, subgroups, suite, views
 from attacks import lower_bounds as bounds
+from attacks.attribute import identity
 from attacks.audit_report import AuditReport
 from attacks.audit_set import assemble
 from attacks.base import Evidence, Generator
@@ -112,9 +113,12 @@ def audit(
     limits = limits or rules.Limits()
     entries = suite.of_tier(tier)
     lines, others = suite.run(entries, evidence, persons.stage, progress=say)
-    lines += subgroups.of_lines(
-        lines, entries, evidence, persons.stage, columns=groups, schema=declared
-    )
+    lines += [
+        *subgroups.of_lines(
+            lines, entries, evidence, persons.stage, columns=groups, schema=declared
+        ),
+        *subgroups.of_isolated(lines, evidence, persons.stage),
+    ]
     calibrated = split == "random"
     say("testing all lines together")
     test = partial(judging.with_p_values, is_member=persons.is_member, seed=seed)
@@ -139,6 +143,9 @@ def audit(
         plants=calibration,
         lower_bounds=bounds.lower_bounds(lines, persons, delta=delta),
         witnesses=witnesses(tables, random=calibrated),
+        conventions=identity.conventions(
+            evidence, tables.members, tables.controls, views=persons.stage.views
+        ),
         smoke_test=memorization.distances(evidence, persons),
     )
 
