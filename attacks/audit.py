@@ -10,6 +10,7 @@ import numpy as np
 
 from attacks import judging, memorization, plants, rules, subgroups, suite, views
 from attacks import lower_bounds as bounds
+from attacks.attribute import identity
 from attacks.audit_report import AuditReport
 from attacks.audit_set import assemble
 from attacks.base import Evidence, Generator
@@ -156,6 +157,9 @@ def audit(
         shift_p_value=apart.p_value,
         lower_bounds=bounds.lower_bounds(lines, persons, delta=delta),
         witnesses=witnesses(tables, random=calibrated),
+        conventions=identity.conventions(
+            evidence, tables.members, tables.controls, views=persons.stage.views
+        ),
         smoke_test=memorization.distances(evidence, persons),
     )
 
