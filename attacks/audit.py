@@ -12,7 +12,7 @@ from attacks import judging, memorization, plants, rules, subgroups, suite, view
 from attacks import lower_bounds as bounds
 from attacks.attribute import identity
 from attacks.audit_report import AuditReport
-from attacks.audit_set import assemble
+from attacks.audit_set import assemble, check_share
 from attacks.base import Evidence, Generator
 from attacks.engine.encode import missing, ordered, sizes
 from attacks.scan.witnesses import witnesses
@@ -83,7 +83,8 @@ def audit(
 
     Raises:
         UsageError: an argument is unknown or out of range.
-        DataError: a table lacks a declared column, or members and controls are not apart.
+        DataError: a table lacks a declared column, members and controls are not apart, or they
+            belie the share of controls.
     """
     _check_arguments(split, control_share, tier, seed, time_limit, delta)
     say = progress or (lambda _: None)
@@ -91,6 +92,8 @@ def audit(
     say("reading and coding the tables")
     tables = read(synthetic, members, controls, schema)
     declared = tables.schema
+    if control_share is not None:
+        check_share(tables.members, tables.controls, control_share=control_share)
     groups = views.subgroup_columns(declared, subgroups_of)
     persons = assemble(
         tables.members,
