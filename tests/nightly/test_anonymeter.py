@@ -1,9 +1,10 @@
-"""Singling out beside anonymeter 1.1.0: the same answers where its are right, and where they are not.
+"""Singling out beside anonymeter 1.1.0: the same answers where its own are right.
 
     DPSYNTH_ANONYMETER=/path/to/its/python pytest -m nightly tests/nightly/test_anonymeter.py
 
 anonymeter lives in an environment of its own, named by that variable. Its conditions on several
-columns, its links and its guesses are held against ours in benchmarks/attacks/against_anonymeter.py.
+columns, its links and its guesses are held against ours where they are timed, in
+benchmarks/attacks/against_anonymeter.py.
 """
 
 import json
