@@ -96,7 +96,6 @@ SUITE: tuple[Entry, ...] = (
         says="membership: likelihood under the marginals that were learned",
         tier=SMOKE,
         plants=True,
-        by_group=True,
     ),
     Entry(
         attack=Distance(),
@@ -121,7 +120,6 @@ SUITE: tuple[Entry, ...] = (
         game=games.membership,
         says="membership: likelihood of the release, given a record",
         tier=SMOKE,
-        by_group=True,
     ),
     Entry(
         attack=Classifier(),

@@ -209,9 +209,9 @@ class Marginals:
             variance = unknown + chance * (1 - chance) * theirs + _DRAWN * noise + 1 / 12
             # A cell without released rows says nothing of how many members stand in it.
             weight = np.where(size > 0, 1 / np.sqrt(variance), 0.0)
-            right.append(beyond * weight)
+            right.append(np.asarray(beyond * weight, dtype=np.float64))
             weights.append((chance * weight)[cell])
-            numbers.append(np.asarray(cell + start, dtype=np.int64))
+            numbers.append(cell + start)
             start += count
         targets = np.tile(np.arange(len(self.targets)), len(numbers))
         matrix = sparse.csr_array(
