@@ -10,6 +10,7 @@ from attacks.report.wording import clean, mapping, plural, sequence, share
 
 DENSE = 24  # a family with more lines than this shows the telling ones, and all on request
 OPEN_TABLE = 8
+COLUMNS = 8  # of a table of figures, at most
 
 
 def attack_section(audit: Mapping[str, Any], *, claimed: float | None) -> dict[str, Any]:
@@ -169,7 +170,7 @@ def _subgroups(found: Sequence[Line]) -> list[dict[str, Any]]:
     for index, (column, of) in enumerate(by_column.items()):
         title = f"Subgroups by {column}: success on members and on controls"
         drawable = [line for line in of if line.members or line.controls]
-        told = choice.worst_of(drawable, key=lambda line: line.subgroup)
+        told = choice.worst_of(choice.conclusive(drawable), key=lambda line: line.subgroup)
         shown.append(
             {
                 "column": column,
@@ -192,31 +193,42 @@ def _grouped_by(line: Line) -> str:
 
 def _areas(found: Sequence[Line], *, key: str) -> dict[str, Any] | None:
     """Return the areas under the curve of attacks that score, as a plot."""
-    areas = [
-        reach.Area(name=line.attack, area=beside.span(figure), failed=_bad(line))
-        for line in found
-        for figure in line.figures
-        if figure.get("name") == lines.AREA and is_number(figure.get("value"))
-    ]
+    areas = []
+    for line in found:
+        named = {figure.get("name"): figure for figure in line.figures if not figure.get("group")}
+        whole, isolated = named.get(lines.AREA, {}), named.get(lines.ISOLATED, {})
+        if is_number(whole.get("value")):
+            few = beside.span(isolated) if is_number(isolated.get("value")) else None
+            areas.append(
+                reach.Area(
+                    name=line.attack, area=beside.span(whole), isolated=few, failed=_bad(line)
+                )
+            )
     if not areas:
         return None
     return {
+        "isolated": any(area.isolated for area in areas),
         "wide": reach.areas(areas, width=reach.WIDE, ident=f"{key}-areas-wide"),
         "narrow": reach.areas(areas, width=reach.NARROW, ident=f"{key}-areas-narrow"),
     }
 
 
 def _figures(found: Sequence[Line]) -> dict[str, Any] | None:
-    """Return further figures: a row a line where they are of everybody, else a row a figure."""
+    """Return further figures: a row a line where they are few, else a row a figure."""
     told = [line for line in found if line.figures]
     if not told:
         return None
-    if any(figure.get("group") for line in told for figure in line.figures):
+    keys = list(dict.fromkeys(_named(figure) for line in told for figure in line.figures))
+    if len(keys) > COLUMNS:
         by_line = [(line.title, beside.by_group(line.figures)) for line in told]
         return {"names": [], "rows": [], "by_line": by_line}
-    names = list(dict.fromkeys(clean(f.get("name", "")) for line in told for f in line.figures))
     rows = []
     for line in told:
-        cells = {clean(f.get("name", "")): beside.figure(f) for f in line.figures}
-        rows.append((line.title, [cells.get(name, "–") for name in names]))
-    return {"names": names, "rows": rows, "by_line": []}
+        cells = {_named(figure): beside.figure(figure) for figure in line.figures}
+        rows.append((line.title, [cells.get(key, "–") for key in keys]))
+    return {"names": keys, "rows": rows, "by_line": []}
+
+
+def _named(figure: Mapping[str, Any]) -> str:
+    name, group = clean(figure.get("name", "")), clean(figure.get("group") or "")
+    return f"{name}: {group}" if group else name

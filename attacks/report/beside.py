@@ -6,7 +6,7 @@ from typing import Any
 from attacks import rules
 from attacks.report import lines, reach
 from attacks.report.lines import Span, is_number
-from attacks.report.wording import clean, humanize, mapping, sequence, share
+from attacks.report.wording import clean, humanize, mapping, power_of_ten, sequence, share
 
 CONVENTION = 0.09  # of Health Canada and of the European Medicines Agency's Policy 0070
 _PERCENT = "\N{NO-BREAK SPACE}%"
@@ -114,7 +114,7 @@ def bounds(found: Sequence[Any], *, claimed: float | None) -> dict[str, Any] | N
             "epsilon": f"{shown.epsilon:.2f}",
             "ceiling": "not stated" if shown.ceiling is None else f"{shown.ceiling:.2f}",
             "confidence": share(bound["confidence"]) if is_number(bound.get("confidence")) else "–",
-            "delta": f"{bound['delta']:.0e}" if is_number(bound.get("delta")) else "–",
+            "delta": power_of_ten(repr(bound["delta"])) if is_number(bound.get("delta")) else "–",
             "right": _right(bound),
             "persons": f"{bound['persons']:,}" if is_number(bound.get("persons")) else "–",
             "assumptions": [clean(line) for line in sequence(bound.get("assumptions"))],

@@ -31,12 +31,16 @@ def telling(lines: Sequence[Line]) -> list[Line]:
 
 def conclusive(lines: Sequence[Line]) -> list[Line]:
     """Leave out what was inconclusive at one operating point of an attack and not at another."""
-    found = {line.name.partition("@")[0] for line in lines if line.status["word"] in _CONCLUSIVE}
+    found = {_attack(line) for line in lines if line.status["word"] in _CONCLUSIVE}
     return [
         line
         for line in lines
-        if line.status["word"] != "inconclusive" or line.name.partition("@")[0] not in found
+        if line.status["word"] != "inconclusive" or _attack(line) not in found
     ]
+
+
+def _attack(line: Line) -> tuple[str, str]:
+    return line.name.partition("@")[0], line.subgroup
 
 
 def worst_of(lines: Sequence[Line], *, key: Callable[[Line], Hashable]) -> list[Line]:

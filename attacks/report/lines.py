@@ -11,6 +11,7 @@ from attacks.report.wording import clean, humanize, mapping, sequence, share
 
 _PERCENT = "\N{NO-BREAK SPACE}%"
 AREA = "area under the curve"
+ISOLATED = "area under the curve, most isolated tenth"
 _EVERYBODY = "all targets"
 _MINUS = "\N{MINUS SIGN}"
 # What a result is called where the name in the file is not what a reader would say.

@@ -367,15 +367,22 @@ def test_attacks_are_called_by_their_titles_in_the_verdict(tmp_path):
 
 def test_figures_of_members_and_controls_stand_side_by_side(tmp_path):
     figures = (
+        *(Figure(name=f"share {place}", value=0.5) for place in range(8)),
         Figure(name="TCAP", value=0.25, group="members"),
         Figure(name="TCAP", value=0.125, low=0.1, high=0.15, group="controls"),
     )
     line = result("attribute/attribution(diagnosis)@all targets", figures=figures)
-    area = (Figure(name=lines.AREA, value=0.61, low=0.58, high=0.64),)
+    area = (
+        Figure(name=lines.AREA, value=0.61, low=0.58, high=0.64),
+        Figure(name=lines.ISOLATED, value=0.7, low=0.6, high=0.8),
+        Figure(name="suspected", value=0.25, group="members"),
+    )
     ranked = result("membership/distance@ranking", figures=area)
     text, _ = rendered(tmp_path, report((line, ranked)))
     row = re.search(r'<tr><th scope="row">TCAP</th>(.*?)</tr>', section(text, "inference"))
-    assert row.group(1) == "<td>0.250</td><td>0.125 (0.100 to 0.150)</td>"
+    assert row.group(1) == "<td>0.250</td><td>0.125 (0.100 to 0.150)</td><td></td>"
     membership = section(text, "membership")
     assert "0.5, guessing" in membership
-    assert "0.610 (0.580 to 0.640)" in membership
+    assert "0.610 (0.580 to 0.640)</td><td>0.700 (0.600 to 0.800)</td><td>0.250" in membership
+    assert "suspected: members" in membership
+    assert "whose records are most isolated" in membership
