@@ -5,7 +5,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -175,6 +175,7 @@ def audit(
     from attacks import demands, dossier
     from attacks import keys as signing
     from attacks.audit import audit as attack
+    from attacks.report import terminal
     from dpsynth.release import atomic, bundle
 
     demanded = demands.demanded([*(fail_on or []), *(["inconclusive"] if strict else [])])
@@ -222,7 +223,7 @@ def audit(
         as_json=json,
         text=lambda: "\n".join(
             [
-                _attack_table(found.to_dict()),
+                terminal.attack_text(found.to_dict(), table=console.table),
                 "",
                 found.sentence,
                 "claim: no claim; this says what these attacks found, and proves no guarantee",
@@ -233,25 +234,6 @@ def audit(
     if found.verdict == "INCONCLUSIVE":
         console.warn("INCONCLUSIVE: nothing failed, and not everything required could be shown")
     raise typer.Exit(FAIL if demands.failed(found, demanded) else DONE)
-
-
-def _attack_table(document: dict[str, Any]) -> str:
-    def percent(value: object) -> str:
-        return f"{100 * value:.1f} %" if isinstance(value, int | float) else "-"
-
-    rows = [
-        [
-            result["name"],
-            percent(result.get("rate_members")),
-            percent(result.get("rate_controls")),
-            percent(result.get("baseline_rate")),
-            percent(result.get("detectable_effect")),
-            result["status"],
-        ]
-        for result in document["results"]
-    ]
-    header = ["attack", "on members", "on controls", "baseline", "detectable", "status"]
-    return console.table(header, rows, right=(1, 2, 3, 4))
 
 
 def certify(

@@ -154,17 +154,17 @@ def _rate(hits: NDArray[np.bool_]) -> float | None:
     return float(hits.mean()) if hits.size else None
 
 
-def secret_groups(evidence: Evidence, secret: str) -> Codes:
-    """Return the group of every code of ``secret``, within which a guess is right.
+def code_groups(evidence: Evidence, column: str) -> Codes:
+    """Return the group of every code of ``column``; within it a guess is right.
 
     Codes of an ordered column with many of them are grouped with their neighbors; others stand for
     themselves. A missing value is like no other.
     """
-    size = evidence.sizes[secret]
-    if not evidence.ordered[secret]:
+    size = evidence.sizes[column]
+    if not evidence.ordered[column]:
         return np.arange(size, dtype=np.int32)
-    released = evidence.release.codes[:, evidence.release.columns.index(secret)]
-    missing = evidence.missing.get(secret, size)
+    released = evidence.release.codes[:, evidence.release.columns.index(column)]
+    missing = evidence.missing.get(column, size)
     made = grouping(released[released < missing], size=min(size, missing), ordered=True)
     alone = np.full(size - made.groups.size, made.size, dtype=np.int32)
     return np.concatenate([made.groups, alone])
@@ -179,7 +179,7 @@ def _with_grouped(
     sizes, missing, groups = dict(evidence.sizes), dict(evidence.missing), {}
     for secret in secrets:
         place = release.columns.index(secret)
-        groups[secret] = secret_groups(evidence, secret)
+        groups[secret] = code_groups(evidence, secret)
         sizes[secret] = int(groups[secret].max()) + 1
         if secret in missing:
             missing[secret] = sizes[secret] - 1

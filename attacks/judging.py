@@ -31,7 +31,7 @@ def counted(line: Observed, is_member: Mask) -> AttackResult:
         controls_n=int(others.sum()),
         baseline_rate=line.baseline_rate,
         subgroup=line.subgroup,
-        figures=line.figures,
+        figures=line.figures + (line.describe(is_member) if line.describe else ()),
         notes=line.notes,
     )
     if line.scores is None:

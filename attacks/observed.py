@@ -5,6 +5,7 @@ looked at: a line of the audit is the sum of these numbers over members, held ag
 other draws of the labels would have given.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -51,6 +52,7 @@ class Observed:
         baseline_rate: how often a guess that ignores the target's record would be right.
         subgroup: such as "sex = F"; empty for everybody.
         figures: for people.
+        describe: more figures for people, once labels are known: the harness alone calls it.
         notes: sentences for people, from declared names only.
     """
 
@@ -63,6 +65,7 @@ class Observed:
     baseline_rate: float | None = None
     subgroup: str = ""
     figures: tuple[Figure, ...] = ()
+    describe: Callable[[Mask], tuple[Figure, ...]] | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -80,7 +83,15 @@ class Observed:
     def among(self, persons: Mask, *, name: str, subgroup: str = "") -> "Observed":
         """Return the same line for some persons only."""
         asked = persons if self.asked is None else persons & self.asked
-        return replace(self, name=name, asked=asked, values=None, subgroup=subgroup, figures=())
+        return replace(
+            self,
+            name=name,
+            asked=asked,
+            values=None,
+            subgroup=subgroup,
+            figures=(),
+            describe=None,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,13 +6,26 @@ from time import monotonic
 from typing import Any
 
 from attacks import games
-from attacks.attribute import nearest
+from attacks.attribute import attribution, nearest
+from attacks.attribute.attribution import Attribution
 from attacks.attribute.boosting import Boosting
 from attacks.attribute.inference import NearestVote
 from attacks.attribute.nearest import Nearest
 from attacks.base import Evidence, NotApplicable, TooLittle
+from attacks.linkage.closest import ClosestRows
+from attacks.linkage.game import linkage
+from attacks.membership.classifier import Classifier
+from attacks.membership.cliques import Cliques
+from attacks.membership.density import Density
+from attacks.membership.distance import CalibratedDistance, Distance
+from attacks.membership.gen_lra import GenLra
 from attacks.membership.marginal import Marginal
 from attacks.observed import Observed, Stage
+from attacks.scan.copies import Copies, NearCopies, scan
+from attacks.singling_out.game import singling_out
+from attacks.singling_out.multivariate import Multivariate
+from attacks.singling_out.univariate import Univariate
+from attacks.singling_out.whole_record import WholeRecord
 from attacks.threat_model import ThreatModel
 
 SMOKE, STANDARD, FULL = "smoke", "standard", "full"
@@ -77,6 +90,44 @@ SUITE: tuple[Entry, ...] = (
         by_group=True,
     ),
     Entry(
+        attack=Cliques(),
+        game=games.membership,
+        says="membership: likelihood under the marginals that were learned",
+        tier=SMOKE,
+        plants=True,
+        by_group=True,
+    ),
+    Entry(
+        attack=Distance(),
+        game=games.membership,
+        says="membership: closest released record",
+        tier=SMOKE,
+    ),
+    Entry(
+        attack=CalibratedDistance(),
+        game=games.membership,
+        says="membership: closest released record against closest other person",
+        tier=SMOKE,
+    ),
+    Entry(
+        attack=Density(),
+        game=games.membership,
+        says="membership: density of the release around a record",
+        tier=SMOKE,
+    ),
+    Entry(
+        attack=GenLra(),
+        game=games.membership,
+        says="membership: likelihood of the release, given a record",
+        tier=SMOKE,
+        by_group=True,
+    ),
+    Entry(
+        attack=Classifier(),
+        game=games.membership,
+        says="membership: released or not, by a classifier",
+    ),
+    Entry(
         attack=NearestVote(),
         game=games.attribute,
         says="attributes: vote of the nearest records",
@@ -88,6 +139,39 @@ SUITE: tuple[Entry, ...] = (
         attack=Nearest(),
         game=nearest.play,
         says="attributes: closest record by all columns but one",
+        tier=SMOKE,
+    ),
+    Entry(
+        attack=Copies(),
+        game=scan,
+        says="scan: copied records",
+        tier=SMOKE,
+        plants=True,
+    ),
+    Entry(attack=NearCopies(), game=scan, says="scan: nearly copied records", tier=SMOKE),
+    Entry(
+        attack=Univariate(),
+        game=singling_out,
+        says="singling out: rare and extreme values",
+        tier=SMOKE,
+    ),
+    Entry(
+        attack=Multivariate(),
+        game=singling_out,
+        says="singling out: conditions on several columns",
+        tier=SMOKE,
+    ),
+    Entry(attack=WholeRecord(), game=singling_out, says="singling out: whole released records"),
+    Entry(
+        attack=ClosestRows(),
+        game=linkage,
+        says="linkage: closest released rows of two halves of a record",
+        tier=SMOKE,
+    ),
+    Entry(
+        attack=Attribution(),
+        game=attribution.play,
+        says="attributes: correct attribution (DiSCO, DCAP, TCAP, repU)",
         tier=SMOKE,
     ),
 )

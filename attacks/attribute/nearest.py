@@ -85,7 +85,7 @@ def play(attack: Nearest, evidence: Evidence, stage: Stage) -> list[Observed]:
     said = attack.guess_each(evidence, stage, secrets)
     lines: list[Observed] = []
     for secret in secrets:
-        group = games.secret_groups(evidence, secret)
+        group = games.code_groups(evidence, secret)
         lines += games.judged(
             attack,
             View(name=BY, known=tuple(c for c in columns if c != secret), secrets=(secret,)),

@@ -102,8 +102,8 @@ def chance(released: int, reach: int) -> float:
 def _limit(misfit: NDArray[np.float32], reach: int) -> NDArray[np.float32]:
     """Return how far the ``reach``-th closest row is; the last there is in a small release."""
     near = misfit[:, :reach]
-    limit: NDArray[np.float32] = np.where(np.isfinite(near), near, -np.inf).max(axis=1)
-    return limit
+    reached = np.where(np.isfinite(near), near, np.float32(-np.inf))
+    return np.asarray(reached.max(axis=1), dtype=np.float32)
 
 
 def _listed(columns: Sequence[str]) -> str:

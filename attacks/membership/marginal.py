@@ -5,14 +5,13 @@ from itertools import combinations
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from attacks.base import Evidence, Scores
-from attacks.engine.counts import Words, occurrences, own_occurrences, record_words
-from attacks.engine.table import CodedTable, Grouping, grouped, grouping
+from attacks.engine.counts import own_occurrences
+from attacks.engine.table import CodedTable
+from attacks.membership.coarse import Coarse, coarse
+from attacks.membership.records import LowOrder, with_records
 from attacks.threat_model import DataKnowledge, GeneratorAccess, Goal, ThreatModel
-
-Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,55 +47,30 @@ class Marginal:
 
     def score(self, evidence: Evidence, targets: CodedTable) -> Scores:
         """Return one score a person; see ``attacks.base.MembershipAttack``."""
-        release, population = evidence.release, evidence.population
-        if not len(release) or not release.columns:
-            return Scores(targets=np.zeros(targets.size), population=np.zeros(population.size))
-        groupings = {
-            name: grouping(
-                release.codes[:, place], size=evidence.sizes[name], ordered=evidence.ordered[name]
+        if not len(evidence.release) or not evidence.release.columns:
+            return Scores(
+                targets=np.zeros(targets.size), population=np.zeros(evidence.population.size)
             )
-            for place, name in enumerate(release.columns)
-        }
-        coarse = (
-            grouped(release, groupings),
-            grouped(population, groupings),
-            grouped(targets, groupings),
-        )
-        pairs = _pairs(*coarse, widths=[groupings[name].size for name in release.columns])
-        rows = _mixed(
-            fine=(release, population, targets), coarse=coarse, pairs=pairs, groupings=groupings
-        )
-        return Scores(
-            targets=targets.mean_by_person(rows.targets),
-            population=population.mean_by_person(rows.population),
-        )
+        tables = coarse(evidence, targets)
+        return with_records(_pairs(tables), evidence, targets, tables)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Pairs:
-    """Composite log-likelihoods by row, under the release and under the population."""
-
-    targets_release: Values
-    targets_population: Values
-    population_release: Values
-    population_population: Values
-
-
-def _pairs(
-    release: CodedTable, population: CodedTable, targets: CodedTable, *, widths: list[int]
-) -> _Pairs:
-    columns = range(len(widths))
+def _pairs(tables: Coarse) -> LowOrder:
+    """Return composite log-likelihoods."""
+    release, population, targets = tables.release, tables.population, tables.targets
+    columns = range(len(tables.widths))
     # A table of one column has no pairs: the column itself takes their place.
     chosen: list[tuple[int, ...]] = [*combinations(columns, 2)] or [(0,)]
-    share = 1 / max(1, len(widths) - 1)
-    tables = [np.ascontiguousarray(t.codes.T) for t in (release, population, targets)]
+    share = 1 / max(1, len(columns) - 1)
     sums = [np.zeros(len(table)) for table in (targets, targets, population, population)]
     own_rows = np.bincount(population.persons, minlength=population.size)[population.persons]
     by_row = population.size == len(population)
     both = len(release) + len(population)
     for clique in chosen:
-        size = int(np.prod([widths[place] for place in clique]))
-        released, sample, sought = (_cells(table, clique, widths) for table in tables)
+        size = tables.size(clique)
+        released, sample, sought = (
+            tables.cells(table, clique) for table in (release, population, targets)
+        )
         in_release = np.bincount(released, minlength=size)
         in_both = in_release + np.bincount(sample, minlength=size)
         # One row, spread evenly, so that no cell has probability 0.
@@ -109,89 +83,9 @@ def _pairs(
         sums[1] += excess[sought]
         sums[2] += np.log(left)
         sums[3] += np.log((in_release[sample] + 1) / (len(release) * left + 1))
-    return _Pairs(
+    return LowOrder(
         targets_release=(sums[0] + sums[1]) * share,
         targets_population=sums[0] * share,
         population_release=(sums[2] + sums[3]) * share,
         population_population=sums[2] * share,
     )
-
-
-def _cells(
-    columns: NDArray[np.int32], clique: tuple[int, ...], widths: list[int]
-) -> NDArray[np.int32]:
-    cells: NDArray[np.int32] = columns[clique[0]]
-    for place in clique[1:]:
-        cells = cells * np.int32(widths[place]) + columns[place]
-    return cells
-
-
-def _mixed(
-    *,
-    fine: tuple[CodedTable, CodedTable, CodedTable],
-    coarse: tuple[CodedTable, CodedTable, CodedTable],
-    pairs: _Pairs,
-    groupings: dict[str, Grouping],
-) -> Scores:
-    """Return the score of each row of the targets and of the population."""
-    release, population, targets = (
-        (record_words(b.codes), record_words(a.codes), a.words)
-        for a, b in zip(fine, coarse, strict=True)
-    )
-    # How much likelier two released rows are to agree in codes than in content, in the logarithm:
-    # the density that a record of exact content has above its codes.
-    finer = float(np.log((1 + _agreeing(release[1])) / (1 + _agreeing(release[2]))))
-    persons = fine[1].persons
-    rows_release, rows_population = len(fine[0]), len(fine[1])
-    own_rows = np.bincount(persons, minlength=fine[1].size)[persons].astype(np.float64)
-
-    def under(
-        words: tuple[Words, Words, Words],
-        among: tuple[Words, Words, Words],
-        *,
-        rows: Values,
-        pairs: Values,
-        spread: Values,
-        own: bool,
-    ) -> Values:
-        estimates = [pairs]
-        for place, density in enumerate((np.zeros_like(spread), spread, spread + finer)):
-            seen = occurrences(words[place], among=among[place])
-            if own:
-                seen = seen - own_occurrences(words[place], persons)
-            with np.errstate(divide="ignore"):
-                estimates.append(np.log(seen / np.maximum(rows, 1)) + density)
-        mixture: Values = np.logaddexp.reduce(estimates)
-        return mixture
-
-    scores = []
-    for words, table, own in ((targets, coarse[2], False), (population, coarse[1], True)):
-        # The frequency of a code within its group is taken as even: this turns the frequency of
-        # a whole record into a density on the scale of the grouped ones.
-        spread = np.zeros(len(table))
-        for place, name in enumerate(table.columns):
-            spread += np.log(groupings[name].widths)[table.codes[:, place]]
-        log_release = under(
-            words,
-            release,
-            rows=np.full(len(table), float(rows_release)),
-            pairs=pairs.population_release if own else pairs.targets_release,
-            spread=spread,
-            own=False,
-        )
-        log_population = under(
-            words,
-            population,
-            rows=rows_population - own_rows if own else np.full(len(table), float(rows_population)),
-            pairs=pairs.population_population if own else pairs.targets_population,
-            spread=spread,
-            own=own,
-        )
-        scores.append(log_release - log_population)
-    return Scores(targets=scores[0], population=scores[1])
-
-
-def _agreeing(words: Words) -> int:
-    """Return how many pairs of rows are the same."""
-    _, counts = np.unique(words, return_counts=True)
-    return int((counts * (counts - 1) // 2).sum())

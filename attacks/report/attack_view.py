@@ -3,15 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attacks.report import forest, lines, page, reach
+from attacks.report import beside, forest, lines, page, reach
 from attacks.report.families import FAMILIES, Family
 from attacks.report.lines import Line, is_number
-from attacks.report.wording import clean, humanize, mapping, plural, sequence, share
+from attacks.report.wording import clean, mapping, plural, sequence, share
 
 DENSE = 24  # a family with more lines than this shows the telling ones, and all on request
 OPEN_TABLE = 8
-CONVENTION = 0.09  # of Health Canada and of the European Medicines Agency's Policy 0070
-_PLAIN = "\N{NO-BREAK SPACE}%"
 
 
 def attack_section(audit: Mapping[str, Any], *, claimed: float | None) -> dict[str, Any]:
@@ -32,17 +30,18 @@ def attack_section(audit: Mapping[str, Any], *, claimed: float | None) -> dict[s
         "lines": len(whole),
         "families": [family for family in families if family["lines"]],
         "tally": _tally(whole),
-        "headlines": [_row(line) for line in lines.headlines(whole)],
-        "notable": [_row(line) for line in sorted(found, key=lambda line: line.rank) if _bad(line)],
+        "headlines": [_row(line) for line in lines.telling(found)],
+        "notable": [_row(line) for line in _notable(found)],
+        "bad": sum(_bad(line) for line in found),
         "subgroups": _subgroups(parts),
         "areas": _areas(whole),
-        "plants": _plants(sequence(audit.get("plants"))),
-        "shift": _shift(audit),
-        "bounds": _bounds(sequence(audit.get("lower_bounds")), claimed=claimed),
-        "witnesses": [_witness(mapping(w)) for w in sequence(audit.get("witnesses"))],
-        "conventions": [_convention(mapping(c)) for c in sequence(audit.get("conventions"))],
+        "plants": beside.plants(sequence(audit.get("plants"))),
+        "shift": beside.shift(audit),
+        "bounds": beside.bounds(sequence(audit.get("lower_bounds")), claimed=claimed),
+        "witnesses": [beside.witness(mapping(w)) for w in sequence(audit.get("witnesses"))],
+        "conventions": [beside.convention(mapping(c)) for c in sequence(audit.get("conventions"))],
         "smoke": [
-            (clean(mapping(one).get("name", "distance")), _figure(mapping(one)))
+            (clean(mapping(one).get("name", "distance")), beside.figure(mapping(one)))
             for one in sequence(audit.get("smoke_test"))
         ],
         "plan": page.facts(
@@ -59,6 +58,10 @@ def attack_section(audit: Mapping[str, Any], *, claimed: float | None) -> dict[s
 
 def _bad(line: Line) -> bool:
     return line.status["tone"] == "bad"
+
+
+def _notable(found: Sequence[Line]) -> list[Line]:
+    return sorted((one for one in lines.telling(found) if _bad(one)), key=lambda line: line.rank)
 
 
 def _row(line: Line) -> dict[str, Any]:
@@ -106,12 +109,18 @@ def _family(family: Family, found: Sequence[Line]) -> dict[str, Any]:
 
 
 def _plot(found: Sequence[Line], *, family: Family, key: str) -> dict[str, Any] | None:
+    title = f"{family.heading}: success on members and on controls, with 95 % intervals"
+    return _drawn(found, key=key, title=title, by_group=False)
+
+
+def _drawn(found: Sequence[Line], *, key: str, title: str, by_group: bool) -> dict[str, Any] | None:
     if not found:
         return None
-    title = f"{family.heading}: success on members and on controls, with 95 % intervals"
     return {
-        "wide": forest.forest(found, width=forest.WIDE, ident=f"{key}-wide", title=title),
-        "narrow": forest.forest(found, width=forest.NARROW, ident=f"{key}-narrow", title=title),
+        name: forest.forest(
+            found, width=width, ident=f"{key}-{name}", title=title, by_group=by_group
+        )
+        for name, width in (("wide", forest.WIDE), ("narrow", forest.NARROW))
     }
 
 
@@ -161,14 +170,13 @@ def _subgroups(found: Sequence[Line]) -> list[dict[str, Any]]:
     for index, (column, of) in enumerate(by_column.items()):
         title = f"Subgroups by {column}: success on members and on controls"
         drawable = [line for line in of if line.members or line.controls]
-        told = drawable if len(drawable) <= DENSE else lines.headlines(drawable)
+        told = lines.worst_of(drawable, key=lambda line: line.subgroup)
         shown.append(
             {
                 "column": column,
                 "count": _counted(of),
                 "status": _worst(of),
-                "plot": _subgroup_plot(told, key=f"subgroup-{index}", title=title),
-                "dense": len(told) < len(drawable),
+                "plot": _drawn(told, key=f"subgroup-{index}", title=title, by_group=True),
                 "rows": [_row(line) for line in of],
                 "open": len(of) <= OPEN_TABLE,
             }
@@ -183,15 +191,6 @@ def _grouped_by(line: Line) -> str:
     return max(fitting, key=len, default=line.subgroup.partition(" = ")[0])
 
 
-def _subgroup_plot(found: Sequence[Line], *, key: str, title: str) -> dict[str, Any] | None:
-    if not found:
-        return None
-    return {
-        "wide": forest.forest(found, width=forest.WIDE, ident=f"{key}-wide", title=title),
-        "narrow": forest.forest(found, width=forest.NARROW, ident=f"{key}-narrow", title=title),
-    }
-
-
 def _areas(found: Sequence[Line]) -> dict[str, Any] | None:
     """Return the figures of membership attacks: areas as a plot, all of them as a table."""
     told = [line for line in found if line.figures]
@@ -204,10 +203,12 @@ def _areas(found: Sequence[Line]) -> dict[str, Any] | None:
         by_name: dict[str, str] = {}
         for figure in line.figures:
             name = clean(figure.get("name", ""))
-            told_as = _figure(figure)
+            told_as = beside.figure(figure)
             by_name[name] = f"{by_name[name]}; {told_as}" if name in by_name else told_as
             if name == lines.AREA and is_number(figure.get("value")) and not figure.get("group"):
-                areas.append(reach.Area(name=line.attack, area=_span(figure), failed=_bad(line)))
+                areas.append(
+                    reach.Area(name=line.attack, area=beside.span(figure), failed=_bad(line))
+                )
         rows.append((line.title, [by_name.get(name, "–") for name in names]))
     plot = None
     if areas:
@@ -216,122 +217,3 @@ def _areas(found: Sequence[Line]) -> dict[str, Any] | None:
             "narrow": reach.areas(areas, width=reach.NARROW, ident="areas-narrow"),
         }
     return {"names": names, "rows": rows, "plot": plot}
-
-
-def _span(figure: Mapping[str, Any]) -> lines.Span:
-    value = float(figure["value"])
-    low, high = figure.get("low"), figure.get("high")
-    return lines.Span(
-        value=value,
-        low=float(low) if is_number(low) else value,
-        high=float(high) if is_number(high) else value,
-    )
-
-
-def _figure(figure: Mapping[str, Any]) -> str:
-    if not is_number(figure.get("value")):
-        return "not stated"
-    found = _span(figure)
-    tail = f" ({found.low:.3f} to {found.high:.3f})" if found.low < found.high else ""
-    group = f"{clean(figure['group'])} " if figure.get("group") else ""
-    return f"{group}{found.value:.3f}{tail}"
-
-
-def _plants(found: Sequence[Any]) -> dict[str, Any] | None:
-    """Return the planted copies: which share of them was found, and by what."""
-    told = [mapping(plant) for plant in found]
-    told = [plant for plant in told if is_number(plant.get("share"))]
-    if not told:
-        return None
-    rows = []
-    dots = []
-    for plant in told:
-        size = f"{100 * float(plant['share']):g}{_PLAIN}"
-        seen, decides = plant.get("found") is True, abs(plant["share"] - 0.01) < 1e-9
-        dots.append((size, seen, decides))
-        line = lines.line_of(mapping(plant.get("line")))
-        rows.append(
-            {
-                "share": size,
-                "planted": f"{plant['planted']:,}" if is_number(plant.get("planted")) else "–",
-                "seen": seen,
-                "decides": decides,
-                "by": line.title,
-                "p_value": lines.p_value(line.p_value),
-            }
-        )
-    return {
-        "plot": reach.plants(dots, ident="plants"),
-        "rows": rows,
-        "blind": any(row["decides"] and not row["seen"] for row in rows),
-    }
-
-
-def _shift(audit: Mapping[str, Any]) -> dict[str, Any]:
-    """Return whether members and controls were seen to differ without the release."""
-    found, comparable = audit.get("shift_p_value"), audit.get("comparable")
-    return {
-        "stated": is_number(found),
-        "comparable": comparable if isinstance(comparable, bool) else None,
-        "p_value": lines.p_value(found if is_number(found) else None),
-        "split": "random" if audit.get("split") == "random" else "unknown",
-    }
-
-
-def _bounds(found: Sequence[Any], *, claimed: float | None) -> dict[str, Any] | None:
-    told = [mapping(bound) for bound in found]
-    told = [bound for bound in told if is_number(bound.get("epsilon"))]
-    if not told:
-        return None
-    drawn = [
-        reach.Bound(
-            name=humanize(bound.get("method", "one run")),
-            epsilon=float(bound["epsilon"]),
-            ceiling=float(bound["ceiling"]) if is_number(bound.get("ceiling")) else None,
-        )
-        for bound in told
-    ]
-    rows = [
-        {
-            "name": shown.name,
-            "epsilon": f"{shown.epsilon:.2f}",
-            "ceiling": "not stated" if shown.ceiling is None else f"{shown.ceiling:.2f}",
-            "confidence": share(bound["confidence"]) if is_number(bound.get("confidence")) else "–",
-            "delta": f"{bound['delta']:.0e}" if is_number(bound.get("delta")) else "–",
-            "persons": f"{bound['persons']:,}" if is_number(bound.get("persons")) else "–",
-            "assumptions": [clean(line) for line in sequence(bound.get("assumptions"))],
-            "over": claimed is not None and shown.epsilon > claimed,
-        }
-        for bound, shown in zip(told, drawn, strict=True)
-    ]
-    return {
-        "rows": rows,
-        "claimed": None if claimed is None else f"{claimed:.4g}",
-        "over": any(row["over"] for row in rows),
-        "low_ceiling": claimed is not None
-        and all(shown.ceiling is not None and shown.ceiling < claimed for shown in drawn),
-        "wide": reach.bounds(drawn, claimed=claimed, width=reach.WIDE, ident="bounds-wide"),
-        "narrow": reach.bounds(drawn, claimed=claimed, width=reach.NARROW, ident="bounds-narrow"),
-    }
-
-
-def _witness(found: Mapping[str, Any]) -> dict[str, Any]:
-    cells = found.get("cells")
-    return {
-        "kind": humanize(found.get("kind", "witness")),
-        "column": clean(found.get("column", "")),
-        "cells": f"{cells:,}" if is_number(cells) else "–",
-        "decides": found.get("decides") is True,
-        "sentence": clean(found.get("sentence", "")),
-    }
-
-
-def _convention(found: Mapping[str, Any]) -> dict[str, Any]:
-    shown = _span(found) if is_number(found.get("value")) else None
-    return {
-        "name": clean(found.get("name", "identity risk")),
-        "value": "not measured" if shown is None else f"{shown.value:.3f}",
-        "interval": "" if shown is None else f"{shown.low:.3f} to {shown.high:.3f}",
-        "group": clean(found.get("group") or "all"),
-        "below": shown is not None and shown.high <= CONVENTION,
-    }

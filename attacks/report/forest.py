@@ -46,7 +46,9 @@ class _Panels:
         return left + (place + least) / (1 + least) * (right - left)
 
 
-def forest(lines: Sequence[Line], *, width: int, ident: str, title: str) -> "Markup":
+def forest(
+    lines: Sequence[Line], *, width: int, ident: str, title: str, by_group: bool = False
+) -> "Markup":
     """Draw the lines, put together by attack, in their order.
 
     Args:
@@ -54,6 +56,7 @@ def forest(lines: Sequence[Line], *, width: int, ident: str, title: str) -> "Mar
         width: in pixels; ``NARROW`` puts the names above the scales.
         ident: unique in the page.
         title: what the lines have in common.
+        by_group: each line is the telling one of a subgroup, and names its attack below the group.
     """
     narrow = width <= NARROW
     panels = (
@@ -61,18 +64,25 @@ def forest(lines: Sequence[Line], *, width: int, ident: str, title: str) -> "Mar
         if narrow
         else _Panels(labels=244, rates=(252, 540), gaps=(580, 812))
     )
-    step = STEP + 15 if narrow else STEP
-    grouped = by_attack(lines)
+    step = STEP + (15 if narrow else 0) + (13 if by_group else 0)
+    head = 0 if by_group else HEAD
+    grouped = [("", list(lines))] if by_group else by_attack(lines)
     top = 22
-    bottom = top + sum(HEAD + step * len(of) for _, of in grouped) + 6
+    bottom = top + sum(head + step * len(of) for _, of in grouped) + 6
     sheet = Canvas(width, bottom + 24)
     _scales(sheet, panels, top=top, bottom=bottom, narrow=narrow)
     y: float = top
     for attack, of in grouped:
-        sheet.text(0, y + 18, attack, size=12.5, bold=True, room=width - 4)
-        y += HEAD
+        if attack:
+            sheet.text(0, y + 18, attack, size=12.5, bold=True, room=width - 4)
+        y += head
         for line in of:
-            _line(sheet, panels, line, y=y, narrow=narrow)
+            place = y
+            if by_group:
+                room = (width if narrow else panels.labels) - 20
+                sheet.text(18, y + 27, line.short, size=10.5, color=MUTED, room=room)
+                place += 14 if narrow else 5
+            _line(sheet, panels, line, y=place, label=y, narrow=narrow, by_group=by_group)
             y += step
     return sheet.svg(ident=ident, title=title, description=said(lines))
 
@@ -103,14 +113,23 @@ def _scales(sheet: Canvas, panels: _Panels, *, top: float, bottom: float, narrow
     sheet.text(panels.gaps[0], 12, words, size=11, color=MUTED)
 
 
-def _line(sheet: Canvas, panels: _Panels, line: Line, *, y: float, narrow: bool) -> None:
+def _line(
+    sheet: Canvas,
+    panels: _Panels,
+    line: Line,
+    *,
+    y: float,
+    label: float,
+    narrow: bool,
+    by_group: bool,
+) -> None:
     color = _TONES.get(line.status["tone"], MUTED)
-    label = line.label
+    name = line.subgroup if by_group else line.label
     worth_saying = line.status["tone"] != "good"
-    words = f"{label}: {line.status['word']}" if worth_saying else label
+    words = f"{name}: {line.status['word']}" if worth_saying else name
     room = (sheet.width if narrow else panels.labels) - 20
-    sheet.text(2, y + 13, line.status["mark"], size=11, color=color, bold=True)
-    sheet.text(18, y + 13, words, size=12, color=color if worth_saying else INK, room=room)
+    sheet.text(2, label + 13, line.status["mark"], size=11, color=color, bold=True)
+    sheet.text(18, label + 13, words, size=12, color=color if worth_saying else INK, room=room)
     middle = y + (25 if narrow else 9)
     if line.members is None and line.controls is None:
         return

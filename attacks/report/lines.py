@@ -1,7 +1,7 @@
 """One line of an audit, read from its document and put in the officer's words."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -15,8 +15,22 @@ _EVERYBODY = "all targets"
 _MINUS = "\N{MINUS SIGN}"
 # What a result is called where the name in the file is not what a reader would say.
 TITLES = {
+    "attribute/attribution": "Correct attribution",
+    "attribute/boosting": "Gradient boosting",
     "attribute/inference": "Vote of the nearest records",
+    "attribute/nearest": "Closest record",
+    "attribute/reconstruction": "Linear reconstruction",
+    "linkage/closest-rows": "Closest rows",
+    "membership/calibrated-distance": "Distance, calibrated",
+    "membership/cliques": "Marginals that the release learned",
+    "membership/density": "Density ratio (DOMIAS)",
+    "membership/distance": "Distance to the closest record",
+    "membership/gen-lra": "Likelihood ratio (Gen-LRA)",
     "membership/marginal": "Likelihood under the marginals",
+    "scan/copies": "Copies of unique records",
+    "singling-out/multivariate": "Several columns",
+    "singling-out/univariate": "One column",
+    "singling-out/whole-record": "The whole record",
 }
 MODEL_WORDS = {
     "goal": {
@@ -114,6 +128,14 @@ class Line:
         """The attack, the column that it guesses, and its operating point."""
         head = f"{self.attack} ({self.column})" if self.column else self.attack
         return f"{head}, {self.point}" if self.point else head
+
+    @property
+    def short(self) -> str:
+        """The same where room is scarce."""
+        everybody = self.column and self.point == _EVERYBODY
+        point = "" if everybody else self.point.removesuffix(" false alarms")
+        head = f"{self.attack} ({self.column})" if self.column else self.attack
+        return f"{head}, {point}" if point else head
 
     @property
     def label(self) -> str:
@@ -243,15 +265,33 @@ def told(line: Line) -> bool:
     return line.status["tone"] in ("bad", "open")
 
 
-def headlines(lines: Sequence[Line], *, by_column: bool = True) -> list[Line]:
-    """Return what must be read: all that did not pass, and of each attack its worst line.
+def telling(lines: Sequence[Line]) -> list[Line]:
+    """Return what must be read at once, in the given order.
 
-    Args:
-        lines: in the order in which they are returned.
-        by_column: an attack on another column counts as another attack.
+    Of each attack that is its worst line; and of each group its worst line among the attacks that
+    failed on the group and not on everybody: a leak that only the groups show.
     """
-    worst: dict[tuple[str, str], Line] = {}
+    whole = [line for line in lines if not line.subgroup]
+    kept = worst_of(whole, key=lambda line: (line.family.key, line.attack))
+    failed = {line.attack for line in whole if line.status["word"] == "failed"}
+    groups = [
+        line
+        for line in lines
+        if line.subgroup and line.status["tone"] == "bad" and line.attack not in failed
+    ]
+    return [*kept, *worst_of(groups, key=lambda line: line.subgroup)]
+
+
+def worst_of(lines: Sequence[Line], *, key: Callable[[Line], Hashable]) -> list[Line]:
+    """Return the worst line of each kind, in the given order."""
+    worst: dict[Hashable, Line] = {}
     for line in sorted(lines, key=lambda line: line.rank):
-        worst.setdefault((line.attack, line.column if by_column else ""), line)
+        worst.setdefault(key(line), line)
     kept = {id(line) for line in worst.values()}
+    return [line for line in lines if id(line) in kept]
+
+
+def headlines(lines: Sequence[Line]) -> list[Line]:
+    """Return all that did not pass, and the worst line of each attack on each column."""
+    kept = {id(line) for line in worst_of(lines, key=lambda line: (line.attack, line.column))}
     return [line for line in lines if id(line) in kept or told(line)]

@@ -18,7 +18,7 @@ Table = Callable[..., str]
 def attack_text(document: Mapping[str, Any], *, table: Table) -> str:
     """Return an audit document as text: witnesses, the telling lines, and what the audit saw.
 
-    Of each attack the worst line is shown, and every line that failed, broke or was too blind.
+    Of each attack the worst line is shown, and groups that fail where everybody together does not.
 
     Args:
         document: as an audit report is stored.
@@ -29,10 +29,7 @@ def attack_text(document: Mapping[str, Any], *, table: Table) -> str:
     rows: list[tuple[str, ...]] = []
     shown = 0
     for family in FAMILIES:
-        mine = [line for line in every if line.family is family]
-        whole = [line for line in mine if not line.subgroup]
-        told = lines.headlines(whole, by_column=False)
-        told += [line for line in mine if line.subgroup and lines.told(line)]
+        told = lines.telling([line for line in every if line.family is family])
         if told:
             rows += [(family.heading.upper(), *[""] * 5), *map(_row, told)]
             shown += len(told)
@@ -40,13 +37,15 @@ def attack_text(document: Mapping[str, Any], *, table: Table) -> str:
     if rows:
         said += [table(_HEADER, rows, right=(1, 2, 3, 4)), ""]
     if rest := len(every) - shown:
-        said.append(f"{plural(rest, 'more line')} that say no worse: see the report, or --json")
+        bad = sum(line.status["tone"] == "bad" for line in every)
+        failed = f"{plural(bad, 'line')} failed or broke in all; " if bad else ""
+        said.append(f"{failed}{plural(rest, 'more line')} in the report and in --json")
     return "\n".join([*said, *_beside(document)]).rstrip("\n")
 
 
 def _row(line: Line) -> tuple[str, ...]:
     # What is cut off a long name is its end: the group comes first, the operating point last.
-    name = f"{line.subgroup}: {line.title}" if line.subgroup else line.title
+    name = f"{line.subgroup}: {line.short}" if line.subgroup else line.short
     rates = [
         "-" if found is None else f"{100 * found.value:.1f} %"
         for found in (line.members, line.controls)

@@ -19,12 +19,11 @@ class Multivariate:
 
     A record and its columns are drawn at random. An unordered column is met by the record's value
     alone; an ordered one by all values that are as far out or further: "at least" above the median
-    of the release, "at most" elsewhere. A condition on the whole record needs no such width: it
-    states every value as it is.
+    of the release, "at most" elsewhere.
 
     Args:
-        conditions: columns in a condition, all where there are fewer; None for the whole record.
-        each: conditions that are tried on each record; one where they state the whole record.
+        conditions: columns in a condition; all where there are fewer.
+        each: conditions that are tried on each record; one where they hold all columns.
         most: conditions that are tried in all. Those that one released record alone meets are kept.
 
     Source:
@@ -32,7 +31,7 @@ class Multivariate:
         (anonymeter), arXiv:2211.10459, the multivariate attack.
     """
 
-    conditions: int | None = 4
+    conditions: int = 4
     each: int = 5
     most: int = 50_000
 
@@ -46,21 +45,20 @@ class Multivariate:
     @property
     def point(self) -> str:
         """Name of the operating point."""
-        return "whole record" if self.conditions is None else f"{self.conditions} columns"
+        return f"{self.conditions} columns"
 
     def predicates(self, evidence: Evidence) -> Predicates:
         """Return conditions; see ``attacks.singling_out.base.SinglingOutAttack``."""
         records = distinct_records(evidence)
         rng = evidence.rng(f"{self.name}@{self.point}")
-        whole = self.conditions is None or self.conditions >= len(records.columns)
-        attempts = min(len(records) * (1 if whole else self.each), self.most)
+        each = self.each if self.conditions < len(records.columns) else 1
+        attempts = min(len(records) * each, self.most)
         rows = drawn_rows(len(records), attempts, rng)
         tried = conditions_on(
             records,
             evidence,
             rows=rows,
             places=drawn_places(len(records.columns), self.conditions, rows.size, rng),
-            exact=self.conditions is None,
         )
         return tried.take(isolated(tried, records) >= 0)
 
@@ -71,7 +69,6 @@ def conditions_on(
     *,
     rows: NDArray[np.int64],
     places: NDArray[np.int32],
-    exact: bool = False,
 ) -> Predicates:
     """Return the condition that each row states in its columns.
 
@@ -80,13 +77,12 @@ def conditions_on(
         evidence: says which columns are ordered, and which code is the missing level.
         rows: shape ``(predicates,)``.
         places: shape ``(predicates, conditions)``.
-        exact: whether ordered columns are stated at their very values too.
     """
     last = last_codes(evidence)
     medians = np.array(
         [_median(codes[codes <= last[place]]) for place, codes in enumerate(records.codes.T)]
     )
-    ordered = np.array([evidence.ordered[name] for name in records.columns]) & (not exact)
+    ordered = np.array([evidence.ordered[name] for name in records.columns])
     codes = records.codes[rows[:, None], places]
     above = codes > medians[places]
     return stated(
@@ -105,9 +101,9 @@ def drawn_rows(records: int, count: int, rng: np.random.Generator) -> NDArray[np
 
 
 def drawn_places(
-    columns: int, conditions: int | None, count: int, rng: np.random.Generator
+    columns: int, conditions: int, count: int, rng: np.random.Generator
 ) -> NDArray[np.int32]:
-    """Return for each of ``count`` predicates some different columns; all of them for None."""
+    """Return for each of ``count`` predicates some different columns, at most all there are."""
     keys = rng.random((count, columns), dtype=np.float32)
     return np.argsort(keys, axis=1)[:, :conditions].astype(np.int32)
 

@@ -43,8 +43,12 @@ def people(count, *, seed, first=0):
 
 
 MEMBERS = people(3000, seed=1)
-CONTROLS = people(2000, seed=2, first=10_000)
+CONTROLS = people(3000, seed=2, first=10_000)
 FRESH = people(3000, seed=4, first=20_000)
+
+
+def audit(*tables, tier="smoke", **options):
+    return attacks.audit(*tables, tier=tier, **options)
 
 
 def by_name(report):
@@ -58,7 +62,7 @@ def figure(result, name):
 @pytest.mark.parametrize("split", ["random", "unknown"])
 @pytest.mark.parametrize("schema", [ROWS, PERSONS], ids=["row", "person"])
 def test_a_verbatim_copy_is_maximal(split, schema):
-    report = attacks.audit(MEMBERS, MEMBERS, CONTROLS, schema, split=split)
+    report = audit(MEMBERS, MEMBERS, CONTROLS, schema, split=split)
     found = by_name(report)
     assert report.verdict == "FAIL"
     membership = found["membership/marginal@1.0% false alarms"]
@@ -83,7 +87,7 @@ def test_a_verbatim_copy_is_maximal(split, schema):
 
 @pytest.mark.parametrize("schema", [ROWS, PERSONS], ids=["row", "person"])
 def test_a_fresh_sample_is_at_baseline(schema):
-    report = attacks.audit(FRESH, MEMBERS, CONTROLS, schema, split="random")
+    report = audit(FRESH, MEMBERS, CONTROLS, schema, split="random")
     assert report.verdict == "PASS"
     assert report.unit == schema.unit.kind
     assert {result.status for result in report.results} <= {"passed", "inconclusive"}
@@ -96,16 +100,16 @@ def test_a_fresh_sample_is_at_baseline(schema):
 
 def test_one_member_in_a_hundred_copied_is_found_and_so_are_the_plants():
     leak = pd.concat([MEMBERS.iloc[:30], FRESH.iloc[:2970]], ignore_index=True)
-    report = attacks.audit(leak, MEMBERS, CONTROLS, ROWS, split="random", subgroups_of=[])
+    report = audit(leak, MEMBERS, CONTROLS, ROWS, split="random", subgroups_of=[])
     assert report.verdict == "FAIL"
-    assert by_name(report)["membership/marginal@0.1% false alarms"].status == "failed"
+    assert by_name(report)["scan/copies@exact record"].status == "failed"
     assert [plant.planted for plant in report.plants] == [3, 30, 300]
     assert report.plant_found
 
 
 def test_p_values_are_given_under_a_random_split_alone():
     known, unknown = (
-        attacks.audit(FRESH, MEMBERS, CONTROLS, ROWS, split=split)
+        audit(FRESH, MEMBERS, CONTROLS, ROWS, split=split)
         for split in ("random", "unknown")
     )
     assert all(result.p_value is not None for result in known.results)
@@ -118,7 +122,7 @@ def test_p_values_are_given_under_a_random_split_alone():
 
 
 def test_every_group_has_lines_of_its_own():
-    report = attacks.audit(MEMBERS, MEMBERS, CONTROLS, ROWS, split="random")
+    report = audit(MEMBERS, MEMBERS, CONTROLS, ROWS, split="random")
     lines = [r for r in report.results if r.subgroup.startswith("sex")]
     assert {line.subgroup for line in lines} == {"sex = m", "sex = f"}
     whole = by_name(report)["membership/marginal@ranking"]
@@ -128,14 +132,14 @@ def test_every_group_has_lines_of_its_own():
     assert [r for r in report.results if r.subgroup == "ward = (missing)"]
     ages = {r.subgroup for r in report.results if r.subgroup.startswith("age")}
     assert len(ages) == 4
-    alone = attacks.audit(FRESH, MEMBERS, CONTROLS, ROWS, subgroups_of=["sick"])
+    alone = audit(FRESH, MEMBERS, CONTROLS, ROWS, subgroups_of=["sick"])
     assert {r.subgroup for r in alone.results} == {"", "sick = False", "sick = True"}
     with pytest.raises(UsageError, match="'pid' cannot be drawn"):
-        attacks.audit(FRESH, MEMBERS, CONTROLS, ROWS, subgroups_of=["pid"])
+        audit(FRESH, MEMBERS, CONTROLS, ROWS, subgroups_of=["pid"])
 
 
 def test_what_the_time_limit_leaves_out_is_skipped():
-    report = attacks.audit(FRESH, MEMBERS, CONTROLS, ROWS, split="random", time_limit=1e-9)
+    report = audit(FRESH, MEMBERS, CONTROLS, ROWS, split="random", time_limit=1e-9)
     assert {result.status for result in report.results} == {"skipped"}
     assert report.verdict == "INCONCLUSIVE"
     assert "skipped: membership/marginal" in report.sentence
@@ -143,7 +147,7 @@ def test_what_the_time_limit_leaves_out_is_skipped():
 
 def test_same_seed_same_bytes_and_exact_round_trip():
     first, second = (
-        json.dumps(attacks.audit(FRESH, MEMBERS, CONTROLS, ROWS, split="random", seed=4).to_dict())
+        json.dumps(audit(FRESH, MEMBERS, CONTROLS, ROWS, split="random", seed=4).to_dict())
         for _ in range(2)
     )
     assert first == second
@@ -153,28 +157,29 @@ def test_same_seed_same_bytes_and_exact_round_trip():
 @pytest.mark.parametrize("count", [0, 1, 2, 5])
 @pytest.mark.parametrize("tier", ["smoke", "standard", "full"])
 def test_few_controls_or_members_are_inconclusive(count, tier):
-    for tables in ((FRESH, MEMBERS, CONTROLS[:count]), (FRESH, MEMBERS[:count], CONTROLS)):
-        report = attacks.audit(*tables, ROWS, split="random", tier=tier)
+    fresh, members, controls = FRESH[:200], MEMBERS[:200], CONTROLS[:200]
+    for tables in ((fresh, members, controls[:count]), (fresh, members[:count], controls)):
+        report = audit(*tables, ROWS, split="random", tier=tier)
         assert report.verdict == "INCONCLUSIVE"
         assert json.loads(json.dumps(report.to_dict()))["verdict"] == "INCONCLUSIVE"
 
 
 def test_an_empty_release_is_inconclusive():
-    assert attacks.audit(FRESH[:0], MEMBERS, CONTROLS, ROWS).verdict == "INCONCLUSIVE"
+    assert audit(FRESH[:0], MEMBERS, CONTROLS, ROWS).verdict == "INCONCLUSIVE"
 
 
 def test_a_trial_is_a_person():
     twice = pd.concat([MEMBERS, MEMBERS], ignore_index=True)
-    report = attacks.audit(FRESH, twice, CONTROLS, PERSONS, tier="full")
+    report = audit(FRESH, twice, CONTROLS, PERSONS)
     assert by_name(report)["membership/marginal@ranking"].members_n == 3000
     unnamed = MEMBERS.assign(pid=[None, *MEMBERS["pid"][1:]])
-    report = attacks.audit(FRESH, unnamed, CONTROLS, PERSONS, tier="full")
+    report = audit(FRESH, unnamed, CONTROLS, PERSONS)
     assert by_name(report)["membership/marginal@ranking"].members_n == 2999
 
 
 def test_without_roles_attribute_inference_does_not_apply():
     bare = Schema.from_dict({**DECLARED, "quasi_identifiers": [], "sensitive": []})
-    report = attacks.audit(FRESH, MEMBERS, CONTROLS, bare, split="random")
+    report = audit(FRESH, MEMBERS, CONTROLS, bare, split="random")
     assert by_name(report)["attribute/inference"].status == "not applicable"
     assert report.verdict == "PASS"
 
@@ -182,19 +187,19 @@ def test_without_roles_attribute_inference_does_not_apply():
 def test_columns_of_another_tool_are_no_obstacle():
     foreign = FRESH[FRESH.columns[::-1]].drop(columns="pid").astype({"age": "float64"})
     foreign = foreign.assign(extra=1, score=foreign["score"].astype(str))
-    ours = attacks.audit(FRESH, MEMBERS, CONTROLS, ROWS)
-    theirs = attacks.audit(foreign, MEMBERS, CONTROLS, ROWS)
+    ours = audit(FRESH, MEMBERS, CONTROLS, ROWS)
+    theirs = audit(foreign, MEMBERS, CONTROLS, ROWS)
     assert theirs == ours
 
 
 def test_missing_and_repeated_columns_are_refused_in_one_sentence():
     with pytest.raises(DataError, match="the synthetic table lacks the column 'ward'"):
-        attacks.audit(FRESH.drop(columns="ward"), MEMBERS, CONTROLS, ROWS)
+        audit(FRESH.drop(columns="ward"), MEMBERS, CONTROLS, ROWS)
     with pytest.raises(DataError, match="the members table lacks the column 'pid'"):
-        attacks.audit(FRESH, MEMBERS.drop(columns="pid"), CONTROLS, PERSONS)
+        audit(FRESH, MEMBERS.drop(columns="pid"), CONTROLS, PERSONS)
     repeated = pd.concat([FRESH, FRESH[["sex"]]], axis=1)
     with pytest.raises(DataError, match="holds the column 'sex' more than once"):
-        attacks.audit(repeated, MEMBERS, CONTROLS, ROWS)
+        audit(repeated, MEMBERS, CONTROLS, ROWS)
 
 
 @pytest.mark.parametrize(
@@ -210,7 +215,7 @@ def test_missing_and_repeated_columns_are_refused_in_one_sentence():
 )
 def test_unknown_options_are_refused(wrong):
     with pytest.raises(UsageError, match=next(iter(wrong))):
-        attacks.audit(FRESH, MEMBERS, CONTROLS, ROWS, **wrong)
+        audit(FRESH, MEMBERS, CONTROLS, ROWS, **wrong)
 
 
 def test_paths_are_read_by_the_schema(tmp_path):
@@ -219,7 +224,7 @@ def test_paths_are_read_by_the_schema(tmp_path):
     MEMBERS.to_csv(tmp_path / "members.csv", index=False)
     CONTROLS.to_csv(tmp_path / "controls.csv", index=False)
     said = []
-    report = attacks.audit(
+    report = audit(
         tmp_path / "synthetic.parquet",
         str(tmp_path / "members.csv"),
         tmp_path / "controls.csv",
@@ -228,7 +233,7 @@ def test_paths_are_read_by_the_schema(tmp_path):
     )
     assert (
         report.to_dict()["results"]
-        == attacks.audit(FRESH, MEMBERS, CONTROLS, ROWS).to_dict()["results"]
+        == audit(FRESH, MEMBERS, CONTROLS, ROWS).to_dict()["results"]
     )
     assert len(said) > 2
 
@@ -238,7 +243,7 @@ def test_a_broken_attack_is_an_error_that_quotes_nothing(monkeypatch):
         raise ValueError("the person with age 47 has no ward")
 
     monkeypatch.setattr(Marginal, "score", broken)
-    report = attacks.audit(FRESH, MEMBERS, CONTROLS, ROWS, split="random")
+    report = audit(FRESH, MEMBERS, CONTROLS, ROWS, split="random")
     assert report.verdict == "INCONCLUSIVE"
     failed = by_name(report)["membership/marginal"]
     assert failed.status == "error"
@@ -250,6 +255,6 @@ def test_controls_who_are_members_are_refused():
     """Against them, even a verbatim copy would look innocent."""
     shared = pd.concat([CONTROLS, MEMBERS[:1]], ignore_index=True)
     with pytest.raises(DataError, match="persons who are among the members"):
-        attacks.audit(MEMBERS, MEMBERS, shared, PERSONS)
+        audit(MEMBERS, MEMBERS, shared, PERSONS)
     with pytest.raises(DataError, match="persons who are among the members"):
-        attacks.audit(MEMBERS, MEMBERS, MEMBERS.copy(), ROWS)
+        audit(MEMBERS, MEMBERS, MEMBERS.copy(), ROWS)

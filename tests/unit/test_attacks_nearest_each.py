@@ -105,7 +105,7 @@ def test_a_missing_value_does_not_hide_a_copied_person():
 def test_an_ordered_guess_is_right_within_its_group_and_missing_is_a_group_of_its_own():
     rng = np.random.default_rng(5)
     release = table(2000, rng)
-    groups = games.secret_groups(evidence(release), "pay")
+    groups = games.code_groups(evidence(release), "pay")
     assert groups.size == 101
     assert groups.max() + 1 <= 33
     assert (groups == groups[100]).sum() == 1

@@ -12,12 +12,13 @@ from attacks.singling_out.base import distinct_records, stated
 from attacks.singling_out.game import random_predicates, singled_out, singling_out
 from attacks.singling_out.multivariate import Multivariate
 from attacks.singling_out.univariate import Univariate
+from attacks.singling_out.whole_record import WholeRecord
 
 SIZES = {"age": 91, "site": 6, "dose": 41, "arm": 3, "constant": 1}
 ORDERED = {"age": True, "site": False, "dose": True, "arm": False, "constant": True}
 MISSING = {"dose": 40, "arm": 2}
 COLUMNS = tuple(SIZES)
-ATTACKS = (Univariate(), Multivariate(), Multivariate(conditions=None))
+ATTACKS = (Univariate(), Multivariate(), WholeRecord())
 
 
 def codes_of(rows, *, seed):
@@ -54,7 +55,7 @@ def shares(attack, release, members, controls):
 
 def test_a_copied_table_gives_every_record_away_and_no_control():
     members, controls = table(400, seed=1), table(400, seed=2)
-    mine, others = shares(Multivariate(conditions=None), members, members, controls)
+    mine, others = shares(WholeRecord(), members, members, controls)
     assert mine > 0.98
     assert others == 0  # the member whose record it is meets the condition as well
     mine, others = shares(Multivariate(), members, members, controls)
@@ -81,7 +82,7 @@ def test_each_condition_is_met_by_one_released_record():
 def test_a_record_that_is_released_twice_is_still_singled_out():
     members = table(60, seed=1)
     twice = by_row(COLUMNS, np.concatenate([members.codes, members.codes]))
-    mine, _ = shares(Multivariate(conditions=None), twice, members, table(60, seed=2))
+    mine, _ = shares(WholeRecord(), twice, members, table(60, seed=2))
     assert mine > 0.98
 
 
@@ -130,9 +131,7 @@ def test_a_person_with_several_rows_is_one_person():
         persons=persons,
         size=20,
     )
-    seen = singling_out(
-        Multivariate(conditions=None), evidence(by_row(COLUMNS, codes[:20])), stage(several)
-    )
+    seen = singling_out(WholeRecord(), evidence(by_row(COLUMNS, codes[:20])), stage(several))
     assert seen[0].hits.shape == (20,)
     assert seen[0].hits.mean() > 0.98
 
@@ -140,7 +139,7 @@ def test_a_person_with_several_rows_is_one_person():
 def test_two_persons_with_one_record_hide_each_other():
     codes = codes_of(30, seed=4)
     doubled = by_row(COLUMNS, np.concatenate([codes, codes[:1]]))
-    made = Multivariate(conditions=None).predicates(evidence(by_row(COLUMNS, codes)))
+    made = WholeRecord().predicates(evidence(by_row(COLUMNS, codes)))
     hits = singled_out(made, doubled)
     assert not hits[0]
     assert not hits[30]
@@ -188,7 +187,7 @@ def test_a_hundred_columns():
         sizes=dict.fromkeys(columns, 4),
         ordered=dict.fromkeys(columns, False),
     )
-    for attack in (Multivariate(conditions=8), Multivariate(conditions=None)):
+    for attack in (Multivariate(conditions=8), WholeRecord()):
         hits = singling_out(attack, held, stage(joined(members, controls)))[0].hits
         assert hits[:300].mean() > 0.95
         assert not hits[300:].any()
