@@ -59,13 +59,18 @@ def main() -> None:
         "--peers", type=Path, required=True, help="where anonymeter is installed"
     )
     arguments.add_argument("--out", type=Path, required=True, help="lines of JSON, one an attack")
+    arguments.add_argument("--only", nargs="+", help="attacks; else all, and the file is new")
     asked = arguments.parse_args()
+    asked.out.parent.mkdir(parents=True, exist_ok=True)
+    if not asked.only:
+        asked.out.write_text("", encoding="utf-8")
     made = tables(asked.adult, seed=SEED)
     python = peers.interpreter("anonymeter", asked.peers)
-    lines = []
     with TemporaryDirectory() as folder:
         write_schema(made.schema, Path(folder) / "schema.toml")
-        for name, parts in _jobs(made, Path(folder)).items():
+        jobs = _jobs(made, Path(folder))
+        for name in asked.only or jobs:
+            parts = jobs[name]
             ours = min(
                 (_run(None, name, parts["ours"], Path(folder)) for _ in range(REPEATS)),
                 key=lambda run: run["cpu_seconds"],
@@ -73,11 +78,9 @@ def main() -> None:
             theirs = [_run(python, name, job, Path(folder)) for job in parts["theirs"]]
             line = _line(name, ours, theirs)
             line["answers"] = _agreement(name, made, ours, theirs)
-            lines.append(line)
+            with asked.out.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
             _say(f"{name}: {line['times_faster']:.0f} times faster, {line['answers']}")
-    asked.out.parent.mkdir(parents=True, exist_ok=True)
-    text = "".join(json.dumps(line) + "\n" for line in lines)
-    asked.out.write_text(text, encoding="utf-8")
 
 
 def _jobs(made: Tables, folder: Path) -> dict[str, dict[str, Any]]:
