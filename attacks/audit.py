@@ -10,11 +10,14 @@ import numpy as np
 
 from attacks import judging, memorization, plants, rules, subgroups, suite, views
 from attacks import lower_bounds as bounds
+from attacks.attribute import identity
 from attacks.audit_report import AuditReport
-from attacks.audit_set import assemble
+from attacks.audit_set import assemble, check_share
 from attacks.base import Evidence, Generator
 from attacks.engine.encode import missing, ordered, sizes
+from attacks.scan.witnesses import witnesses
 from attacks.stats.permutation import PERMUTATIONS
+from attacks.stats.shift import shift
 from attacks.tables import read
 from dpsynth.errors import UsageError
 
@@ -80,7 +83,8 @@ def audit(
 
     Raises:
         UsageError: an argument is unknown or out of range.
-        DataError: a table lacks a declared column, or members and controls are not apart.
+        DataError: a table lacks a declared column, members and controls are not apart, or they
+            belie the share of controls.
     """
     _check_arguments(split, control_share, tier, seed, time_limit, delta)
     say = progress or (lambda _: None)
@@ -88,6 +92,8 @@ def audit(
     say("reading and coding the tables")
     tables = read(synthetic, members, controls, schema)
     declared = tables.schema
+    if control_share is not None:
+        check_share(tables.members, tables.controls, control_share=control_share)
     groups = views.subgroup_columns(declared, subgroups_of)
     persons = assemble(
         tables.members,
@@ -111,10 +117,21 @@ def audit(
     limits = limits or rules.Limits()
     entries = suite.of_tier(tier)
     lines, others = suite.run(entries, evidence, persons.stage, progress=say)
-    lines += subgroups.of_lines(
-        lines, entries, evidence, persons.stage, columns=groups, schema=declared
-    )
+    lines += [
+        *subgroups.of_lines(
+            lines, entries, evidence, persons.stage, columns=groups, schema=declared
+        ),
+        *subgroups.of_isolated(lines, evidence, persons.stage),
+    ]
     calibrated = split == "random"
+    say("comparing members and controls without the release")
+    apart = shift(
+        persons.stage.targets,
+        persons.is_member,
+        ordered=evidence.ordered,
+        sizes=evidence.sizes,
+        rng=evidence.rng("shift"),
+    )
     say("testing all lines together")
     test = partial(judging.with_p_values, is_member=persons.is_member, seed=seed)
     results = (
@@ -131,12 +148,21 @@ def audit(
         seed=seed,
         unit=declared.unit.kind,
         results=judging.judged(
-            results, others, calibrated=calibrated, comparable=True, limits=limits
+            results,
+            others,
+            calibrated=calibrated,
+            comparable=apart.p_value > rules.SHIFT_LEVEL,
+            limits=limits,
         ),
         limits=limits,
         plan=_plan(entries, tier=tier, control_share=control_share),
         plants=calibration,
+        shift_p_value=apart.p_value,
         lower_bounds=bounds.lower_bounds(lines, persons, delta=delta),
+        witnesses=witnesses(tables, random=calibrated),
+        conventions=identity.conventions(
+            evidence, tables.members, tables.controls, views=persons.stage.views
+        ),
         smoke_test=memorization.distances(evidence, persons),
     )
 

@@ -111,6 +111,10 @@ def audit(
             help="Chance of the coin that made a person a control: adds bounds on epsilon.",
         ),
     ] = None,
+    delta: Annotated[
+        float,
+        typer.Option("--delta", metavar="DELTA", help="At which bounds on epsilon are stated."),
+    ] = 1e-6,
     time_limit: Annotated[
         float | None,
         typer.Option("--time-limit", metavar="SECONDS", help="No attack starts after so long."),
@@ -202,6 +206,7 @@ def audit(
             control_share=control_share,
             tier=tier.value,
             seed=seed,
+            delta=delta,
             time_limit=time_limit,
             limits=limits,
             subgroups_of=subgroup,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from attacks.base import AttributeAttack, Evidence, Guesses, MembershipAttack
 from attacks.engine.table import Codes, by_row, grouping
+from attacks.membership.vulnerable import among_the_most_isolated
 from attacks.observed import Observed, Stage, View
 from attacks.stats.ranking import ranks
 from attacks.threat_model import ThreatModel
@@ -30,7 +31,8 @@ def membership(attack: MembershipAttack, evidence: Evidence, stage: Stage) -> li
     The attacker suspects a target whose score is above that of all but a share of the population
     sample: the threshold is set on persons who are neither attacked nor members, so both rates
     are honest. Where a leak moves every member's score a little, the ranking as a whole shows it:
-    its line shows who scores above the population's median, and its test sums ranks.
+    its line shows who scores above the population's median, and its test sums ranks. Beside it
+    stands, for people, what the attack finds among the most isolated tenth of the targets.
 
     Args:
         attack: scores persons.
@@ -57,6 +59,13 @@ def membership(attack: MembershipAttack, evidence: Evidence, stage: Stage) -> li
             values=ranks(said.targets),
             scores=said.targets,
             baseline_rate=0.5,
+            describe=partial(
+                among_the_most_isolated,
+                evidence,
+                stage.targets,
+                said.targets,
+                _threshold(said.population, share=0.01),
+            ),
         ),
     ]
 
@@ -168,6 +177,18 @@ def code_groups(evidence: Evidence, column: str) -> Codes:
     made = grouping(released[released < missing], size=min(size, missing), ordered=True)
     alone = np.full(size - made.groups.size, made.size, dtype=np.int32)
     return np.concatenate([made.groups, alone])
+
+
+def grouped_codes(evidence: Evidence, codes: Codes, columns: Sequence[str]) -> Codes:
+    """Return some columns of ``codes``, which hold those of the release, by their groups."""
+    groups = [
+        evidence.once(("code groups", name), partial(code_groups, evidence, name))
+        for name in columns
+    ]
+    places = [evidence.release.columns.index(name) for name in columns]
+    return np.column_stack(
+        [group[codes[:, place]] for group, place in zip(groups, places, strict=True)]
+    )
 
 
 def _with_grouped(

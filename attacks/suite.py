@@ -6,11 +6,12 @@ from time import monotonic
 from typing import Any
 
 from attacks import games
-from attacks.attribute import attribution, nearest
+from attacks.attribute import attribution, nearest, reconstruction
 from attacks.attribute.attribution import Attribution
 from attacks.attribute.boosting import Boosting
 from attacks.attribute.inference import NearestVote
 from attacks.attribute.nearest import Nearest
+from attacks.attribute.reconstruction import Reconstruction
 from attacks.base import Evidence, NotApplicable, TooLittle
 from attacks.linkage.closest import ClosestRows
 from attacks.linkage.game import linkage
@@ -95,7 +96,6 @@ SUITE: tuple[Entry, ...] = (
         says="membership: likelihood under the marginals that were learned",
         tier=SMOKE,
         plants=True,
-        by_group=True,
     ),
     Entry(
         attack=Distance(),
@@ -120,7 +120,6 @@ SUITE: tuple[Entry, ...] = (
         game=games.membership,
         says="membership: likelihood of the release, given a record",
         tier=SMOKE,
-        by_group=True,
     ),
     Entry(
         attack=Classifier(),
@@ -173,6 +172,11 @@ SUITE: tuple[Entry, ...] = (
         game=attribution.play,
         says="attributes: correct attribution (DiSCO, DCAP, TCAP, repU)",
         tier=SMOKE,
+    ),
+    Entry(
+        attack=Reconstruction(),
+        game=reconstruction.play,
+        says="attributes: reconstruction from marginals",
     ),
 )
 

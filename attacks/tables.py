@@ -21,6 +21,7 @@ class Tables:
 
     Args:
         schema: the declared columns, open ones closed to the values that the release shows.
+        declared: the same, as it was given.
         release: the released rows.
         members: rows of persons who were in the training table.
         controls: rows of persons who were not.
@@ -28,6 +29,7 @@ class Tables:
     """
 
     schema: "Schema"
+    declared: "Schema"
     release: CodedTable
     members: CodedTable
     controls: CodedTable
@@ -53,6 +55,7 @@ def read(synthetic: Any, members: Any, controls: Any, schema: Any) -> Tables:
     _check_apart(insiders, outsiders, closed)
     return Tables(
         schema=closed,
+        declared=declared,
         release=release,
         members=inside,
         controls=outside,

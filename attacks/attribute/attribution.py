@@ -158,16 +158,9 @@ def _lines(
 
 def held(evidence: Evidence, codes: Codes, known: tuple[str, ...], secret: str) -> Held:
     """Return rows by their keys and the hidden column, ordered columns of many codes in groups."""
-    columns = evidence.release.columns
-
-    def column(name: str) -> Codes:
-        groups = evidence.once(("code groups", name), lambda: games.code_groups(evidence, name))
-        grouped: Codes = groups[codes[:, columns.index(name)]]
-        return grouped
-
     return Held(
-        words=record_words(np.column_stack([column(name) for name in known])),
-        values=column(secret),
+        words=record_words(games.grouped_codes(evidence, codes, known)),
+        values=games.grouped_codes(evidence, codes, [secret])[:, 0],
     )
 
 

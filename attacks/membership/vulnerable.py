@@ -6,8 +6,11 @@ from numpy.typing import NDArray
 from attacks.base import Evidence
 from attacks.engine.table import CodedTable
 from attacks.membership import close
+from attacks.observed import Figure
+from attacks.stats import binomial, ranking
 
 NEIGHBORS = 5  # of Achilles' heels
+WORST = 0.1  # the most isolated tenth
 
 
 def isolation(evidence: Evidence, targets: CodedTable) -> NDArray[np.float64]:
@@ -38,6 +41,56 @@ def most_isolated(isolated: NDArray[np.float64], *, share: float) -> NDArray[np.
     count = max(1, int(share * isolated.size))
     chosen[np.argsort(-isolated, kind="stable")[:count]] = True
     return chosen
+
+
+def among_the_most_isolated(
+    evidence: Evidence,
+    targets: CodedTable,
+    scores: NDArray[np.float64],
+    threshold: float,
+    is_member: NDArray[np.bool_],
+) -> tuple[Figure, ...]:
+    """Return what an attack that scores finds among the most isolated tenth of the targets.
+
+    Args:
+        evidence: what the attacker holds.
+        targets: who was attacked.
+        scores: shape ``(persons,)``.
+        threshold: who scores above is suspected.
+        is_member: shape ``(persons,)``; the harness alone has it.
+
+    Returns:
+        The area under the curve and the share suspected on either side, each with its interval;
+        nothing where either side is empty. Whom to ask about follows
+        from no label.
+    """
+    chosen = most_isolated(isolation(evidence, targets), share=WORST)
+    mine, others = scores[chosen & is_member], scores[chosen & ~is_member]
+    area = ranking.auc(members=mine, controls=others)
+    if area is None:
+        return ()
+    low, high = ranking.auc_interval(members=mine, controls=others)
+    figures = [
+        Figure(
+            name="area under the curve, most isolated tenth",
+            value=area,
+            low=low,
+            high=high,
+        )
+    ]
+    for group, side in (("members", mine), ("controls", others)):
+        hits = int((side > threshold).sum())
+        low, high = binomial.interval(hits=hits, trials=side.size)
+        figures.append(
+            Figure(
+                name="suspected at 1 % false alarms, most isolated tenth",
+                value=hits / side.size,
+                low=low,
+                high=high,
+                group=group,
+            )
+        )
+    return tuple(figures)
 
 
 def _isolation(evidence: Evidence, targets: CodedTable) -> NDArray[np.float64]:

@@ -1,5 +1,7 @@
 """The singling-out game: does a condition made from the release fit one person, and whom?"""
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,9 @@ from attacks.singling_out.base import (
     last_codes,
     stated,
 )
+
+# Conditions that are counted one by one, beside the persons: enough for a rate.
+_COUNTED = 2_000
 
 
 def singling_out(attack: SinglingOutAttack, evidence: Evidence, stage: Stage) -> list[Observed]:
@@ -31,29 +36,65 @@ def singling_out(attack: SinglingOutAttack, evidence: Evidence, stage: Stage) ->
         TooLittle: the release has no rows.
     """
     made = attack.predicates(evidence)
-    found = isolated(made, stage.targets)
+    hits = singled_out(made, stage.targets)
     random = random_predicates(made, evidence, rng=evidence.rng(f"baseline of {attack.name}"))
     baseline = singled_out(random, stage.targets)
     return [
         Observed(
             name=f"{attack.name}@{attack.point}",
             threat_model=attack.threat_model.knowing(*evidence.release.columns),
-            hits=_persons(found, stage.targets),
+            hits=hits,
             baseline_rate=float(baseline.mean()) if baseline.size else None,
-            figures=(
-                Figure(name="conditions that one released record meets", value=len(made)),
-                Figure(name="of these, met by one person attacked", value=int((found >= 0).sum())),
-            ),
+            describe=partial(success_rates, made, random, stage.targets),
         )
     ]
 
 
+def success_rates(
+    predicates: Predicates,
+    random: Predicates,
+    targets: CodedTable,
+    is_member: NDArray[np.bool_],
+    *,
+    most: int = _COUNTED,
+) -> tuple[Figure, ...]:
+    """Return how many of the conditions exactly one member meets, and exactly one control.
+
+    Counted by condition, not by person, as anonymeter does: among members alone, among as many
+    controls, and for random conditions among members.
+
+    Args:
+        predicates: the attack's.
+        random: of the baseline.
+        targets: the persons attacked, numbered at random.
+        is_member: shape ``(persons,)``.
+        most: conditions that are counted; the first ones, which stand in random order.
+    """
+    groups = {"members": np.flatnonzero(is_member), "controls": np.flatnonzero(~is_member)}
+    many = min(persons.size for persons in groups.values())
+    figures = [
+        Figure(name="conditions that one released record meets", value=float(len(predicates)))
+    ]
+    if not many or not len(predicates):
+        return tuple(figures)
+    first = np.arange(min(most, len(predicates)))
+    for group, persons in groups.items():
+        table = targets.take(persons[:many])
+        for name, asked in (("conditions", predicates), ("random conditions", random)):
+            met = isolated(asked.take(first), table) >= 0
+            figures.append(
+                Figure(
+                    name=f"share of {name} that one of {many} meets",
+                    value=float(met.mean()),
+                    group=group,
+                )
+            )
+    return tuple(figures)
+
+
 def singled_out(predicates: Predicates, table: CodedTable) -> NDArray[np.bool_]:
     """Return for each person whether some predicate fits them and no other person."""
-    return _persons(isolated(predicates, table), table)
-
-
-def _persons(found: NDArray[np.int64], table: CodedTable) -> NDArray[np.bool_]:
+    found = isolated(predicates, table)
     hits = np.zeros(table.size, dtype=bool)
     hits[found[found >= 0]] = True
     return hits

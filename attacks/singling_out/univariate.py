@@ -57,4 +57,5 @@ class Univariate:
             downward=parts[:, 3:4] > 0,
             last=last,
         )
-        return predicates.take(isolated(predicates, records) >= 0)
+        unique = np.flatnonzero(isolated(predicates, records) >= 0)
+        return predicates.take(evidence.rng(self.name).permutation(unique))

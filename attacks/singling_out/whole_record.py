@@ -39,7 +39,7 @@ class WholeRecord:
     def predicates(self, evidence: Evidence) -> Predicates:
         """Return conditions; see ``attacks.singling_out.base.SinglingOutAttack``."""
         records = distinct_records(evidence)
-        rows = np.sort(evidence.rng(self.name).permutation(len(records))[: self.most])
+        rows = evidence.rng(self.name).permutation(len(records))[: self.most]
         codes = records.codes[rows]
         places = np.broadcast_to(np.arange(codes.shape[1], dtype=np.int32), codes.shape)
         stated = Predicates(columns=places, low=codes, high=codes)

@@ -44,7 +44,7 @@ from dpsynth.privacy.accounting import (
     rho_from_epsilon,
     split_trained,
     total_reserved_delta,
-    zcdp_rho,
+    total_rho,
 )
 from dpsynth.privacy.events import (
     Event,
@@ -223,7 +223,7 @@ class Cap:
             UnsupportedEventError: an event is unknown, or trains under too small a cap.
         """
         trained, others = split_trained(events)
-        cost = sum((zcdp_rho(event) for event in others), Fraction(0))
+        cost = total_rho(others)
         return cost + sum((cost_at(event, self.order) for event in trained), Fraction(0))
 
     def epsilon_of(self, cost: Fraction, *, trains: bool) -> Fraction:
@@ -421,11 +421,15 @@ class Ledger:
             raise IntegrityError(f"{self.name} lacks an entry")
         if not known and fresh and fresh[0].previous != self._origin:
             raise IntegrityError(f"{self.name} does not begin where it was made")
+        self._know(fresh)
+        return tuple(self._known)
+
+    def _know(self, fresh: Sequence[LedgerEntry]) -> None:
+        """Take in entries that continue the known ones and are in the file."""
         self._known.extend(fresh)
         if fresh:
             self._spent += self._cap_after(self._known[0].event).cost(*(e.event for e in fresh))
         self._spent_delta += total_reserved_delta(entry.event for entry in fresh)
-        return tuple(self._known)
 
     def __iter__(self) -> Iterator[LedgerEntry]:
         return iter(self.entries())
@@ -637,6 +641,8 @@ class Ledger:
                     "INSERT INTO entries VALUES (?, ?, ?)", (index, text, previous)
                 )
                 made.append(_entry(text, previous))
+        # On the disk now, and read back already: whoever asks next need not parse them again.
+        self._know(made)
         return tuple(made)
 
     def _refusal(

@@ -1,4 +1,4 @@
-"""The README, every tutorial and every how-to runs from top to bottom, and prints what it shows.
+"""The manual runs from top to bottom and prints what it shows: README, tutorials, how-tos, attacks.
 
 A ``python`` block runs; a ``text`` block after it is what it printed. A ``console`` block holds
 commands of the program after ``$``, each followed by what it prints, with ``...`` for anything; it
@@ -21,7 +21,12 @@ ROOT = Path(dpsynth.__file__).parent.parent
 FENCE = re.compile(
     r"^```(?P<kind>\w+)(?P<more>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
 )
-GUIDES = [ROOT / "README.md", *ROOT.glob("docs/tutorials/*.md"), *ROOT.glob("docs/how-to/*.md")]
+GUIDES = [
+    ROOT / "README.md",
+    ROOT / "docs/explanation/attacks.md",
+    *ROOT.glob("docs/tutorials/*.md"),
+    *ROOT.glob("docs/how-to/*.md"),
+]
 PAGES = sorted(str(path.relative_to(ROOT)) for path in GUIDES)
 NEEDS = {"docs/how-to/train-a-generator.md": ("torch", "safetensors")}
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE

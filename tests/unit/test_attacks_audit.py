@@ -109,8 +109,7 @@ def test_one_member_in_a_hundred_copied_is_found_and_so_are_the_plants():
 
 def test_p_values_are_given_under_a_random_split_alone():
     known, unknown = (
-        audit(FRESH, MEMBERS, CONTROLS, ROWS, split=split)
-        for split in ("random", "unknown")
+        audit(FRESH, MEMBERS, CONTROLS, ROWS, split=split) for split in ("random", "unknown")
     )
     assert all(result.p_value is not None for result in known.results)
     assert all(result.p_value is None for result in unknown.results)
@@ -231,10 +230,7 @@ def test_paths_are_read_by_the_schema(tmp_path):
         tmp_path / "people.toml",
         progress=said.append,
     )
-    assert (
-        report.to_dict()["results"]
-        == audit(FRESH, MEMBERS, CONTROLS, ROWS).to_dict()["results"]
-    )
+    assert report.to_dict()["results"] == audit(FRESH, MEMBERS, CONTROLS, ROWS).to_dict()["results"]
     assert len(said) > 2
 
 

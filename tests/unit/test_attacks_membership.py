@@ -12,7 +12,12 @@ from attacks.membership.density import Density
 from attacks.membership.distance import CalibratedDistance, Distance
 from attacks.membership.gen_lra import GenLra
 from attacks.membership.kernel import FRESH, NEAR, SAME, WIDTH, Kernel
-from attacks.membership.vulnerable import NEIGHBORS, isolation, most_isolated
+from attacks.membership.vulnerable import (
+    NEIGHBORS,
+    among_the_most_isolated,
+    isolation,
+    most_isolated,
+)
 from attacks.stats import ranking
 
 ATTACKS = (Distance(), CalibratedDistance(), Density(), GenLra(), Classifier(trees=50))
@@ -431,3 +436,22 @@ def test_a_share_of_the_most_isolated():
     assert chosen.tolist() == [False, True, False, True, False]
     assert most_isolated(np.array([1.0, 1.0]), share=0.1).tolist() == [True, False]
     assert most_isolated(np.empty(0), share=0.1).tolist() == []
+
+
+def test_what_is_found_among_the_most_isolated_tenth():
+    rng = np.random.default_rng(22)
+    codes = np.zeros((200, len(COLUMNS)), dtype=np.int32)
+    codes[:20] = people(20, rng)  # the twentieth in person numbers is the most isolated tenth
+    targets = by_row(COLUMNS, codes)
+    held = evidence(people(5, rng), by_row(COLUMNS, codes[:0]))
+    is_member = np.zeros(200, dtype=bool)
+    is_member[:8] = is_member[50:100] = True
+    scores = np.zeros(200)
+    scores[:8], scores[8] = 2.0, 3.0
+    area, mine, others = among_the_most_isolated(held, targets, scores, 1.0, is_member)
+    assert area.value == pytest.approx((8 * 11) / (8 * 12))
+    assert 0 <= area.low < area.value < area.high <= 1
+    assert (mine.value, others.value) == (1.0, pytest.approx(1 / 12))
+    assert (mine.group, others.group) == ("members", "controls")
+    assert mine.low < 0.7  # eight persons prove little
+    assert among_the_most_isolated(held, targets, scores, 1.0, is_member | True) == ()

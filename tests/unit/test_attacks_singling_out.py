@@ -204,3 +204,18 @@ def test_stated_keeps_the_missing_level_to_itself():
         last=last,
     )
     assert (made.low.item(), made.high.item()) == (10, 10)
+
+
+def test_conditions_are_counted_among_as_many_members_as_controls():
+    members, controls = table(300, seed=1), table(120, seed=2)
+    together = joined(members, controls)
+    (seen,) = singling_out(WholeRecord(), evidence(members), stage(together))
+    is_member = np.arange(420) < 300
+    figures = {(f.name, f.group): f.value for f in seen.describe(is_member)}
+    share = "share of conditions that one of 120 meets"
+    assert figures["conditions that one released record meets", ""] > 295
+    # 120 of the 300 members are counted among, and each has a condition of their own.
+    assert figures[share, "members"] == pytest.approx(0.4, abs=0.02)
+    assert figures[share, "controls"] < 0.03  # by chance
+    assert figures["share of random conditions that one of 120 meets", "members"] < 0.25
+    assert len(seen.describe(np.zeros(420, dtype=bool))) == 1

@@ -117,11 +117,11 @@ def test_a_quadratic_is_minimized():
         gradient = matrix @ (point - goal)
         return 0.5 * float((point - goal) @ gradient), gradient
 
-    found = minimize(function, np.zeros(30), precision=1e-9, most_steps=500)
+    found = minimize(function, np.zeros(30), precision=1e-9, most_steps=500, inverse=np.copy)
     assert found == pytest.approx(goal, abs=1e-6)
     start = np.ones(30)
-    assert minimize(function, start, precision=1e9, most_steps=500) is start
-    assert minimize(function, start, precision=1e-9, most_steps=0) is start
+    assert minimize(function, start, precision=1e9, most_steps=500, inverse=np.copy) is start
+    assert minimize(function, start, precision=1e-9, most_steps=0, inverse=np.copy) is start
 
 
 def test_a_function_that_cannot_be_improved_ends_the_search():
@@ -129,7 +129,7 @@ def test_a_function_that_cannot_be_improved_ends_the_search():
         return float(np.abs(point).sum()), -np.ones_like(point)
 
     start = np.ones(3)
-    assert minimize(lying, start, precision=1e-9, most_steps=50) is start
+    assert minimize(lying, start, precision=1e-9, most_steps=50, inverse=np.copy) is start
 
 
 def test_roughness_smooths_along_ordered_codes_alone():

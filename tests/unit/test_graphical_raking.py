@@ -254,3 +254,17 @@ def test_what_a_clique_holds_is_followed_whether_or_not_weights_pay(monkeypatch)
     alone = model([inside]).sample(5_000, np.random.default_rng(0))
     for name in DOMAIN.columns:
         assert (refused[name] == alone[name]).all()
+
+
+def test_rounds_end_where_less_is_moved_than_drawing_rows_moves(monkeypatch):
+    """What the tree holds already takes a round or two, however surely it is to be held."""
+    steps = []
+    made = raking._step
+    monkeypatch.setattr(raking, "_step", lambda *given: steps.append(1) or made(*given))
+    first, _ = tables()
+    held = model([Correction(clique=("a", "b"), shares=first, stddev=1e-6)])
+    held.sample(20_000, np.random.default_rng(0))
+    assert len(steps) <= 2
+    beyond = model([Correction(clique=("a", "c"), shares=outside(1.0), stddev=1e-6)])
+    beyond.sample(20_000, np.random.default_rng(0))
+    assert len(steps) > 2

@@ -17,6 +17,7 @@ from dpsynth.errors import (
     UnsupportedEventError,
     UsageError,
 )
+from dpsynth.privacy import ledger as ledger_module
 from dpsynth.privacy.events import DiscreteGaussianEvent, PartitionSelectionEvent
 from dpsynth.privacy.ledger import Cap, Charge, Identity, Ledger, check_chain, entry_from_dict
 
@@ -57,6 +58,23 @@ def test_a_charge_is_on_the_disk_when_charge_returns(ledger):
         again.verify(heads=[made[-1].digest])
     assert [entry.index for entry in made] == [0, 1]
     assert {entry.release for entry in made} == {account.release}
+
+
+def test_what_was_written_here_is_known_and_what_others_wrote_is_read(ledger, monkeypatch):
+    """Both are counted once, whoever wrote them; another's entry is not taken for one's own."""
+    read = []
+    made = ledger_module._entry
+    monkeypatch.setattr(ledger_module, "_entry", lambda *row: read.append(row) or made(*row))
+    account = ledger.open_release(rho=Fraction(1, 100), seeded=False)
+    first = account.charge([costing("1/200"), costing("1/400")])
+    assert len(read) == 2
+    assert ledger.entries() == first
+    assert ledger.spent == Fraction(3, 400)
+    assert len(read) == 2
+    with reopened(ledger) as other:
+        second = other.open_release(rho=Fraction(1, 800), seeded=False).charge([costing("1/800")])
+    assert ledger.entries() == (*first, *second)
+    assert ledger.spent == Fraction(7, 800)
 
 
 def test_the_file_is_for_its_owner_only(ledger, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from attacks.audit_report import AuditReport
 from attacks.observed import Figure
-from attacks.report import families, lines, render_internal, summary, terminal
+from attacks.report import choice, families, lines, render_internal, summary, terminal
 from attacks.report.canvas import Canvas
 from attacks.results import AttackResult, LowerBound, Plant, Witness
 from attacks.suite import SUITE
@@ -347,3 +347,42 @@ def test_old_figures_are_still_read():
     (figure,) = lines.line_of(old).figures
     assert (figure["value"], figure["low"], figure["high"]) == (0.6, 0.5, 0.7)
     assert summary.md("a|b") == "a\\|b"
+
+
+def test_an_attack_that_came_to_a_result_is_not_called_blind_for_one_operating_point():
+    known = result("attribute/inference(diagnosis)@all targets", members=900, controls=450)
+    blind = result("attribute/inference(diagnosis)@confident guesses", status="inconclusive")
+    alone = result("linkage/halves@nearest", status="inconclusive")
+    found = lines.lines_of([one.to_dict() for one in (known, blind, alone)])
+    told = choice.telling(found)
+    assert [line.name for line in told] == [known.name, alone.name]
+    assert choice.headlines(found) == found
+
+
+def test_attacks_are_called_by_their_titles_in_the_verdict(tmp_path):
+    text, _ = rendered(tmp_path, report((result("membership/gen-lra@ranking", members=999),)))
+    start = Page(text).text[:1500]
+    assert "gen-lra" not in start
+
+
+def test_figures_of_members_and_controls_stand_side_by_side(tmp_path):
+    figures = (
+        *(Figure(name=f"share {place}", value=0.5) for place in range(8)),
+        Figure(name="TCAP", value=0.25, group="members"),
+        Figure(name="TCAP", value=0.125, low=0.1, high=0.15, group="controls"),
+    )
+    line = result("attribute/attribution(diagnosis)@all targets", figures=figures)
+    area = (
+        Figure(name=lines.AREA, value=0.61, low=0.58, high=0.64),
+        Figure(name=lines.ISOLATED, value=0.7, low=0.6, high=0.8),
+        Figure(name="suspected", value=0.25, group="members"),
+    )
+    ranked = result("membership/distance@ranking", figures=area)
+    text, _ = rendered(tmp_path, report((line, ranked)))
+    row = re.search(r'<tr><th scope="row">TCAP</th>(.*?)</tr>', section(text, "inference"))
+    assert row.group(1) == "<td>0.250</td><td>0.125 (0.100 to 0.150)</td><td></td>"
+    membership = section(text, "membership")
+    assert "0.5, guessing" in membership
+    assert "0.610 (0.580 to 0.640)</td><td>0.700 (0.600 to 0.800)</td><td>0.250" in membership
+    assert "suspected: members" in membership
+    assert "whose records are most isolated" in membership

@@ -17,6 +17,7 @@ from dpsynth.models.graphical.estimation import pooled
 from dpsynth.models.graphical.minimize import minimize
 from dpsynth.models.graphical.model import GraphicalModel
 from dpsynth.models.graphical.penalties import shrinkage
+from dpsynth.models.graphical.preconditioning import Preconditioner
 from dpsynth.models.graphical.propagation import Propagation, canonical_order
 from dpsynth.models.graphical.tables import Array, NoisyTable
 from dpsynth.models.graphical.tree import Clique
@@ -134,7 +135,14 @@ def fit_cliques(
         return float(value), (total * _flat(margins) - values + pull) * scale
 
     noise = float(np.sqrt((variance * scale**2).sum()))
-    best = minimize(objective, first / scale, precision=precision * noise, most_steps=most_steps)
+    near = Preconditioner.of(measured, curvature=curvature, strength=strength, expected=expected)
+    best = minimize(
+        objective,
+        first / scale,
+        precision=precision * noise,
+        most_steps=most_steps,
+        inverse=lambda scaled: near(scaled / scale) / scale,
+    )
     fitted = parts(best * scale)
     _, beliefs, _ = tree.run([*fixed, *fitted])
     model = GraphicalModel(

@@ -1,9 +1,8 @@
 """Minimising a smooth convex function of many variables, from gradients alone."""
 
 from collections import deque
-from collections.abc import Callable
-
-import numpy as np
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from dpsynth.models.graphical.tables import Array
 
@@ -18,14 +17,16 @@ def minimize(
     *,
     precision: float,
     most_steps: int,
+    inverse: Callable[[Array], Array],
 ) -> Array:
     """Return a point whose gradient is at most ``precision`` long, or the last one in reach.
 
     Args:
-        function: value and gradient; convex, scaled so that its curvature is about 1.
+        function: value and gradient; convex.
         start: where to begin.
         precision: Euclidean length of the gradient at which to stop.
         most_steps: a limit on the work, whatever the function.
+        inverse: about that of the second derivatives: linear, symmetric, positive definite.
 
     Source:
         Liu and Nocedal (1989), limited-memory BFGS, with step lengths halved until the function
@@ -33,15 +34,14 @@ def minimize(
     """
     point = start
     value, gradient = function(point)
-    pairs: deque[tuple[Array, Array, float]] = deque(maxlen=_MEMORY)
+    eased = inverse(gradient)
+    pairs: deque[_Pair] = deque(maxlen=_MEMORY)
     for _ in range(most_steps):
         if not gradient @ gradient > precision**2:
             break
-        direction = -_times_inverse(gradient, pairs)
+        direction = -_times_inverse(gradient, eased, pairs)
         slope = float(direction @ gradient)
         length = 1.0
-        if not pairs:
-            length = min(1.0, 1.0 / float(np.sqrt(gradient @ gradient)))
         for _ in range(_HALVINGS):
             candidate = point + length * direction
             new_value, new_gradient = function(candidate)
@@ -50,25 +50,42 @@ def minimize(
             length /= 2
         else:
             break
+        new_eased = inverse(new_gradient)
         moved, turned = candidate - point, new_gradient - gradient
         curvature = float(moved @ turned)
         if curvature > 0:
-            pairs.append((moved, turned, curvature))
-        point, value, gradient = candidate, new_value, new_gradient
+            pairs.append(
+                _Pair(moved=moved, turned=turned, eased=new_eased - eased, curvature=curvature)
+            )
+        point, value, gradient, eased = candidate, new_value, new_gradient, new_eased
     return point
 
 
-def _times_inverse(gradient: Array, pairs: deque[tuple[Array, Array, float]]) -> Array:
-    """Multiply by the approximate inverse of the second derivative: the two-loop recursion."""
-    vector = gradient.copy()
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Pair:
+    """A step, what it changed in the gradient, the same times ``inverse``, and their product."""
+
+    moved: Array
+    turned: Array
+    eased: Array
+    curvature: float
+
+
+def _times_inverse(gradient: Array, eased: Array, pairs: Sequence[_Pair]) -> Array:
+    """Multiply by the approximate inverse of the second derivatives: the two-loop recursion.
+
+    Linear maps change places with sums, so ``inverse`` is applied to gradients alone, once each.
+    """
+    vector, found = gradient.copy(), eased.copy()
     weights = []
-    for moved, turned, curvature in reversed(pairs):
-        weight = float(moved @ vector) / curvature
-        vector -= weight * turned
+    for pair in reversed(pairs):
+        weight = float(pair.moved @ vector) / pair.curvature
+        vector -= weight * pair.turned
+        found -= weight * pair.eased
         weights.append(weight)
     if pairs:
-        _, turned, curvature = pairs[-1]
-        vector *= curvature / float(turned @ turned)
-    for (moved, turned, curvature), weight in zip(pairs, reversed(weights), strict=True):
-        vector += (weight - float(turned @ vector) / curvature) * moved
-    return vector
+        last = pairs[-1]
+        found *= last.curvature / float(last.turned @ last.eased)
+    for pair, weight in zip(pairs, reversed(weights), strict=True):
+        found += (weight - float(pair.turned @ found) / pair.curvature) * pair.moved
+    return found

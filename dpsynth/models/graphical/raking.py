@@ -20,7 +20,9 @@ from dpsynth.models.graphical.tables import Array
 _PENALTY = 2.0
 _ROUNDS = 10
 _LEAST_MOVE = 0.003  # of what the first round moved, in squares, in a round that is worth another
+_DRAWING = 0.01  # of what drawing rows moves by chance, likewise
 _FIRST_ROWS = 100_000  # that the factors of more than twice as many are first fitted to
+_FIRST_ROUNDS = 5
 _LAST_ROUNDS = 3  # over all of them
 _COLUMN_ROUNDS = 2
 _NEWTON_STEPS = 5
@@ -31,7 +33,7 @@ _LEAST_CANDIDATES = 10_000
 _TIMES = 4  # as many candidates as rows, where that is not too many
 _MOST_CANDIDATES = 200_000
 _OTHERS = 1  # pairs to hold where weighting leaves them, for every correction, at most
-_PART_OF_NOISE = 0.05  # that the error of drawing whole rows may be, in squares
+_PART_OF_NOISE = 0.1  # that the error of drawing whole rows may be, in squares
 _LOOKED_AT = 50  # pairs of columns, to find out what noise weights add
 _TOGETHER = 15  # of them: what each row's cells take in memory is let go again
 _COLUMN_IMPORTANCE = 0.1  # of a code of a single column; that of a cell of n rows is 1 / sqrt(n)
@@ -212,7 +214,7 @@ def rake(
     if tables.rows > 2 * _FIRST_ROWS:
         # The rows stand in random order: some of them tell most of what there is to tell.
         some = np.full(_FIRST_ROWS, total / _FIRST_ROWS)
-        _scale(tables, corrections, factors, some, total=total, rounds=rounds)
+        _scale(tables, corrections, factors, some, total=total, rounds=_FIRST_ROUNDS)
         logs = np.zeros(tables.cells)
         for part, factor in zip(tables.slices, factors, strict=False):
             logs[part] = factor
@@ -265,6 +267,8 @@ def _scale(
     """
     wanted = [total * each.shares.ravel() for each in corrections]
     growth = np.empty(weights.size)
+    # Squared steps come to this much where tables are as far off as rows drawn at random are.
+    chance = total / weights.size * sum(each.size for each in wanted)
     first = 0.0
     for _ in range(rounds):
         moved = 0.0
@@ -287,7 +291,7 @@ def _scale(
             grown.take(row_places, out=growth, mode="clip")
             weights *= growth
         first = first or moved
-        if moved <= _LEAST_MOVE * first:
+        if moved <= max(_LEAST_MOVE * first, _DRAWING * chance):
             break
 
 

@@ -15,7 +15,7 @@ from dpsynth.models.graphical.fusing import FusedTables
 from dpsynth.models.graphical.tables import Array
 
 _BLOCK = 12_000  # rows looked at in one pass, at least
-_BLOCKS = 16  # at most
+_BLOCKS = 64  # at most
 _SHARE = 20  # one row of so many is a candidate, in and out
 _LOOKED_AT = 8  # one row of so many, to find out which score a candidate must have
 _NOISE = 0.5  # in the choice of candidates, in standard deviations of the rows' scores
