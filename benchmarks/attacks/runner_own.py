@@ -13,6 +13,7 @@ import pandas as pd
 
 from attacks.attribute.nearest import Nearest
 from attacks.base import Evidence
+from attacks.engine.counts import record_words
 from attacks.engine.encode import encode, missing, ordered, sizes
 from attacks.engine.predicates import isolated
 from attacks.engine.table import CodedTable, joined
@@ -24,6 +25,7 @@ from attacks.singling_out.multivariate import Multivariate
 from dpsynth.schema import Schema
 
 PART = "_part"
+TRIED = 6  # conditions on each released record: enough for 2,000 that it alone meets
 
 
 def load(name: str) -> dict[str, str]:
@@ -74,9 +76,13 @@ def _singling_out(
     settings: Mapping[str, Any], evidence: Evidence, members: CodedTable, controls: CodedTable
 ) -> pd.DataFrame:
     """State as many conditions as are asked for, and hold each against members and controls."""
-    attack = Multivariate(conditions=settings["columns"])
-    made = attack.predicates(evidence)
-    asked = made.take(np.arange(settings["attacks"]))
+    made = Multivariate(conditions=settings["columns"], each=TRIED, most=10**9).predicates(evidence)
+    # As the peer does, each different condition once.
+    order = np.argsort(made.columns, axis=1)
+    parts = (made.columns, made.low, made.high)
+    words = record_words(np.hstack([np.take_along_axis(part, order, axis=1) for part in parts]))
+    _, first = np.unique(words, return_index=True)
+    asked = made.take(np.sort(first)[: settings["attacks"]])
     assert len(asked) == settings["attacks"], "fewer conditions than asked for"
     hits = [isolated(asked, table) >= 0 for table in (members, controls)]
     stated = [
