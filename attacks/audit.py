@@ -13,8 +13,9 @@ from attacks import lower_bounds as bounds
 from attacks.attribute import identity
 from attacks.audit_report import AuditReport
 from attacks.audit_set import assemble, check_share
-from attacks.base import Evidence, Generator
+from attacks.base import Evidence
 from attacks.engine.encode import missing, ordered, sizes
+from attacks.engine.generators import Coded, FrameGenerator
 from attacks.scan.witnesses import witnesses
 from attacks.stats.permutation import PERMUTATIONS
 from attacks.stats.shift import shift
@@ -49,7 +50,7 @@ def audit(
     attackers: Sequence[str] = (),
     knows: Mapping[str, Sequence[str]] | None = None,
     synthesizer: str | None = None,
-    generator: Generator | None = None,
+    generator: FrameGenerator | None = None,
     delta: float = bounds.DELTA,
     progress: Progress | None = None,
 ) -> AuditReport:
@@ -74,7 +75,8 @@ def audit(
             "neighbor", "insurer", "registry holder".
         knows: by name of a part of a preset, such as "zip", the columns that hold it.
         synthesizer: the kind of synthesizer, such as "mst", where it is known.
-        generator: runs the synthesizer, for attackers who can.
+        generator: runs the synthesizer on a data frame, for attackers who can: any callable, or
+            ``attacks.Planned`` for a release by dpsynth.
         delta: at which lower bounds on epsilon are stated.
         progress: called with a sentence as each attack starts.
 
@@ -111,8 +113,9 @@ def audit(
         missing=missing(declared),
         seed=seed,
         synthesizer=synthesizer,
-        generator=generator,
+        generator=None if generator is None else Coded(generator=generator, schema=declared),
         deadline=None if time_limit is None else start + time_limit,
+        say=say,
     )
     limits = limits or rules.Limits()
     entries = suite.of_tier(tier)

@@ -1,7 +1,7 @@
 """Which attacks there are, in which tiers they run, and running them within a time limit."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 
@@ -21,6 +21,7 @@ from attacks.membership.density import Density
 from attacks.membership.distance import CalibratedDistance, Distance
 from attacks.membership.gen_lra import GenLra
 from attacks.membership.marginal import Marginal
+from attacks.membership.shadow import Shadow
 from attacks.observed import Observed, Stage
 from attacks.scan.copies import Copies, NearCopies, scan
 from attacks.singling_out.game import singling_out
@@ -49,6 +50,7 @@ class Entry:
         tier: the smallest tier that runs it; larger ones do too.
         plants: it is quick, and finds copied persons: it runs on the calibration plants.
         by_group: its lines are drawn for every subgroup as well.
+        thorough: the same attack with more effort, for the largest tier.
     """
 
     attack: Any
@@ -57,6 +59,7 @@ class Entry:
     tier: str = STANDARD
     plants: bool = False
     by_group: bool = False
+    thorough: Any = None
 
     @property
     def name(self) -> str:
@@ -174,6 +177,12 @@ SUITE: tuple[Entry, ...] = (
         tier=SMOKE,
     ),
     Entry(
+        attack=Shadow(),
+        thorough=Shadow(targets=40, runs=400),
+        game=games.membership,
+        says="membership: shadow runs of the synthesizer",
+    ),
+    Entry(
         attack=Reconstruction(),
         game=reconstruction.play,
         says="attributes: reconstruction from marginals",
@@ -184,7 +193,10 @@ SUITE: tuple[Entry, ...] = (
 def of_tier(tier: str, *, entries: Sequence[Entry] = SUITE) -> tuple[Entry, ...]:
     """Return the attacks that a tier runs, in order."""
     reach = TIERS.index(tier)
-    return tuple(entry for entry in entries if TIERS.index(entry.tier) <= reach)
+    chosen = tuple(entry for entry in entries if TIERS.index(entry.tier) <= reach)
+    if tier != FULL:
+        return chosen
+    return tuple(replace(entry, attack=entry.thorough or entry.attack) for entry in chosen)
 
 
 def run(

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attacks import rules
+from attacks.attribute.identity import THRESHOLD
 from attacks.report import lines, reach
 from attacks.report.lines import Span, is_number
 from attacks.report.wording import clean, humanize, mapping, power_of_ten, sequence, share
 
-CONVENTION = 0.09  # of Health Canada and of the European Medicines Agency's Policy 0070
 _PERCENT = "\N{NO-BREAK SPACE}%"
 
 
@@ -164,5 +164,5 @@ def convention(found: Mapping[str, Any]) -> dict[str, Any]:
         "value": "not measured" if shown is None else f"{shown.value:.3f}",
         "interval": "" if shown is None else f"{shown.low:.3f} to {shown.high:.3f}",
         "group": clean(found.get("group") or "all"),
-        "below": shown is not None and shown.high <= CONVENTION,
+        "below": shown is not None and shown.high <= THRESHOLD,
     }

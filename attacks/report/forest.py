@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from math import copysign, sqrt
 from typing import TYPE_CHECKING
 
-from attacks.report.canvas import ACCENT, BAD, HAIR, INK, MUTED, OPEN, TRACK, WARM, Canvas
+from attacks.report.canvas import ACCENT, BAD, HAIR, INK, MUTED, OPEN, TRACK, WARM, Canvas, letters
 from attacks.report.lines import Line, Span, points
-from attacks.report.wording import clean, plural, share
+from attacks.report.wording import clean, plural, share, shorten
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -126,10 +126,11 @@ def _line(
     color = _TONES.get(line.status["tone"], MUTED)
     name = line.subgroup if by_group else line.label
     worth_saying = line.status["tone"] != "good"
-    words = f"{name}: {line.status['word']}" if worth_saying else name
     room = (sheet.width if narrow else panels.labels) - 20
+    tail = f": {line.status['word']}" if worth_saying else ""
+    words = shorten(clean(name), max(1, letters(room, size=12) - len(tail))) + tail
     sheet.text(2, label + 13, line.status["mark"], size=11, color=color, bold=True)
-    sheet.text(18, label + 13, words, size=12, color=color if worth_saying else INK, room=room)
+    sheet.text(18, label + 13, words, size=12, color=color if worth_saying else INK)
     middle = y + (25 if narrow else 9)
     if line.members is None and line.controls is None:
         return

@@ -19,7 +19,7 @@ _VERDICTS = {
 }
 
 
-_IN_SENTENCE = "did better on members"
+_IN_TABLE = "did better on members"
 
 
 def render_internal(directory: Path, dossier: dict[str, Any]) -> None:
@@ -77,8 +77,9 @@ def _verdict(dossier: dict[str, Any], audit: dict[str, Any]) -> dict[str, Any]:
     said = [*sequence(dossier.get("reasons")), *sequence(audit.get("reasons"))]
     if found["word"] == "INCONCLUSIVE":  # its reasons are the sentence
         found["sentence"] = _VERDICTS["INCONCLUSIVE"]
-    elif found["word"] == "FAIL":  # the attacks stand in the sentence, and in the first table
-        said = [reason for reason in said if not str(reason).endswith(_IN_SENTENCE)]
+    elif found["word"] == "FAIL":  # which attacks, the first table says
+        found["sentence"] = found["sentence"].partition(" (")[0].rstrip(".") + "."
+        said = [reason for reason in said if not str(reason).endswith(_IN_TABLE)]
     found["reasons"] += list(dict.fromkeys(lines.in_words(reason, told) for reason in said))
     return found
 

@@ -31,6 +31,7 @@ from attacks.base import Evidence, MembershipAttack
 from attacks.engine.distances import Space, closest, space
 from attacks.engine.table import CodedTable, by_row
 from attacks.membership.classifier import Classifier
+from attacks.membership.cliques import Cliques
 from attacks.membership.density import Density
 from attacks.membership.distance import CalibratedDistance, Distance
 from attacks.membership.gen_lra import GenLra
@@ -46,6 +47,7 @@ ATTACKS: tuple[MembershipAttack, ...] = (
     GenLra(),
     Classifier(),
     Marginal(),
+    Cliques(),
 )
 TABLES = ("adult", "diabetes130", "nhefs")
 ROWS = 4_000  # members; as many controls, and as many in the population sample
