@@ -28,6 +28,7 @@ TITLES = {
     "membership/distance": "Distance to the closest record",
     "membership/gen-lra": "Likelihood ratio (Gen-LRA)",
     "membership/marginal": "Likelihood under the marginals",
+    "membership/shadow": "Shadow runs of the synthesizer",
     "scan/copies": "Copies of unique records",
     "singling-out/multivariate": "Several columns",
     "singling-out/univariate": "One column",
