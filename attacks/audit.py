@@ -49,6 +49,7 @@ def audit(
     subgroups_of: Sequence[str] | None = None,
     attackers: Sequence[str] = (),
     knows: Mapping[str, Sequence[str]] | None = None,
+    every_column: bool = False,
     synthesizer: str | None = None,
     generator: FrameGenerator | None = None,
     delta: float = bounds.DELTA,
@@ -74,6 +75,8 @@ def audit(
         attackers: presets of attackers, beside the one who knows the quasi-identifiers:
             "neighbor", "insurer", "registry holder".
         knows: by name of a part of a preset, such as "zip", the columns that hold it.
+        every_column: the attacker who knows all columns but one guesses the columns that are not
+            sensitive as well; each adds tests, so that each must be clearer to be found.
         synthesizer: the kind of synthesizer, such as "mst", where it is known.
         generator: runs the synthesizer on a data frame, for attackers who can: any callable, or
             ``attacks.Planned`` for a release by dpsynth.
@@ -118,7 +121,7 @@ def audit(
         say=say,
     )
     limits = limits or rules.Limits()
-    entries = suite.of_tier(tier)
+    entries = suite.of_tier(tier, every_column=every_column)
     lines, others = suite.run(entries, evidence, persons.stage, progress=say)
     lines += [
         *subgroups.of_lines(
@@ -158,7 +161,7 @@ def audit(
             limits=limits,
         ),
         limits=limits,
-        plan=_plan(entries, tier=tier, control_share=control_share),
+        plan=_plan(entries, tier=tier, control_share=control_share, every_column=every_column),
         plants=calibration,
         shift_p_value=apart.p_value,
         lower_bounds=bounds.lower_bounds(lines, persons, delta=delta),
@@ -171,13 +174,18 @@ def audit(
 
 
 def _plan(
-    entries: Sequence[suite.Entry], *, tier: str, control_share: float | None
+    entries: Sequence[suite.Entry],
+    *,
+    tier: str,
+    control_share: float | None,
+    every_column: bool,
 ) -> dict[str, Any]:
     return {
         "attacks": [entry.name for entry in entries],
         "most_persons": MOST[tier],
         "permutations": PERMUTATIONS,
         "control_share": control_share,
+        "every_column": every_column,
         "plants": list(plants.SHARES),
     }
 

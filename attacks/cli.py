@@ -135,6 +135,13 @@ def audit(
             help="Columns that hold a part of what an attacker knows, as zip=postcode. Repeatable.",
         ),
     ] = None,
+    every_column: Annotated[
+        bool,
+        typer.Option(
+            "--every-column",
+            help="Who knows all columns but one guesses those that are not sensitive, too.",
+        ),
+    ] = False,
     subgroup: Annotated[
         list[str] | None,
         typer.Option(
@@ -212,6 +219,7 @@ def audit(
             subgroups_of=subgroup,
             attackers=attacker or (),
             knows=parts,
+            every_column=every_column,
             synthesizer=synthesizer,
             progress=step,
         )

@@ -190,10 +190,25 @@ SUITE: tuple[Entry, ...] = (
 )
 
 
-def of_tier(tier: str, *, entries: Sequence[Entry] = SUITE) -> tuple[Entry, ...]:
-    """Return the attacks that a tier runs, in order."""
+def of_tier(
+    tier: str, *, entries: Sequence[Entry] = SUITE, every_column: bool = False
+) -> tuple[Entry, ...]:
+    """Return the attacks that a tier runs, in order.
+
+    Args:
+        tier: one of ``TIERS``.
+        entries: to choose from.
+        every_column: guess the columns that are not sensitive as well, from all the others.
+    """
     reach = TIERS.index(tier)
     chosen = tuple(entry for entry in entries if TIERS.index(entry.tier) <= reach)
+    if every_column:
+        chosen = tuple(
+            replace(entry, attack=Nearest(every_column=True))
+            if isinstance(entry.attack, Nearest)
+            else entry
+            for entry in chosen
+        )
     if tier != FULL:
         return chosen
     return tuple(replace(entry, attack=entry.thorough or entry.attack) for entry in chosen)
