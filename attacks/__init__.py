@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from attacks.audit import audit
     from attacks.audit_report import AuditReport
     from attacks.certificate import certify
+    from attacks.engine.generators import Planned
     from attacks.results import AttackResult
     from attacks.threat_model import DataKnowledge, GeneratorAccess, Goal, ThreatModel
     from attacks.verify import verify
@@ -23,6 +24,7 @@ _HOMES = {
     "DataKnowledge": "attacks.threat_model",
     "GeneratorAccess": "attacks.threat_model",
     "Goal": "attacks.threat_model",
+    "Planned": "attacks.engine.generators",
     "ThreatModel": "attacks.threat_model",
     "audit": "attacks.audit",
     "certify": "attacks.certificate",
@@ -35,6 +37,7 @@ __all__ = [
     "DataKnowledge",
     "GeneratorAccess",
     "Goal",
+    "Planned",
     "ThreatModel",
     "audit",
     "certify",

@@ -10,12 +10,15 @@ import numpy as np
 
 from attacks import judging, memorization, plants, rules, subgroups, suite, views
 from attacks import lower_bounds as bounds
+from attacks.attribute import identity
 from attacks.audit_report import AuditReport
-from attacks.audit_set import assemble
-from attacks.base import Evidence, Generator
+from attacks.audit_set import assemble, check_share
+from attacks.base import Evidence
 from attacks.engine.encode import missing, ordered, sizes
+from attacks.engine.generators import Coded, FrameGenerator
 from attacks.scan.witnesses import witnesses
 from attacks.stats.permutation import PERMUTATIONS
+from attacks.stats.shift import shift
 from attacks.tables import read
 from dpsynth.errors import UsageError
 
@@ -46,8 +49,9 @@ def audit(
     subgroups_of: Sequence[str] | None = None,
     attackers: Sequence[str] = (),
     knows: Mapping[str, Sequence[str]] | None = None,
+    every_column: bool = False,
     synthesizer: str | None = None,
-    generator: Generator | None = None,
+    generator: FrameGenerator | None = None,
     delta: float = bounds.DELTA,
     progress: Progress | None = None,
 ) -> AuditReport:
@@ -71,8 +75,11 @@ def audit(
         attackers: presets of attackers, beside the one who knows the quasi-identifiers:
             "neighbor", "insurer", "registry holder".
         knows: by name of a part of a preset, such as "zip", the columns that hold it.
+        every_column: the attacker who knows all columns but one guesses the columns that are not
+            sensitive as well; each adds tests, so that each must be clearer to be found.
         synthesizer: the kind of synthesizer, such as "mst", where it is known.
-        generator: runs the synthesizer, for attackers who can.
+        generator: runs the synthesizer on a data frame, for attackers who can: any callable, or
+            ``attacks.Planned`` for a release by dpsynth.
         delta: at which lower bounds on epsilon are stated.
         progress: called with a sentence as each attack starts.
 
@@ -81,7 +88,8 @@ def audit(
 
     Raises:
         UsageError: an argument is unknown or out of range.
-        DataError: a table lacks a declared column, or members and controls are not apart.
+        DataError: a table lacks a declared column, members and controls are not apart, or they
+            belie the share of controls.
     """
     _check_arguments(split, control_share, tier, seed, time_limit, delta)
     say = progress or (lambda _: None)
@@ -89,6 +97,8 @@ def audit(
     say("reading and coding the tables")
     tables = read(synthetic, members, controls, schema)
     declared = tables.schema
+    if control_share is not None:
+        check_share(tables.members, tables.controls, control_share=control_share)
     groups = views.subgroup_columns(declared, subgroups_of)
     persons = assemble(
         tables.members,
@@ -106,16 +116,28 @@ def audit(
         missing=missing(declared),
         seed=seed,
         synthesizer=synthesizer,
-        generator=generator,
+        generator=None if generator is None else Coded(generator=generator, schema=declared),
         deadline=None if time_limit is None else start + time_limit,
+        say=say,
     )
     limits = limits or rules.Limits()
-    entries = suite.of_tier(tier)
+    entries = suite.of_tier(tier, every_column=every_column)
     lines, others = suite.run(entries, evidence, persons.stage, progress=say)
-    lines += subgroups.of_lines(
-        lines, entries, evidence, persons.stage, columns=groups, schema=declared
-    )
+    lines += [
+        *subgroups.of_lines(
+            lines, entries, evidence, persons.stage, columns=groups, schema=declared
+        ),
+        *subgroups.of_isolated(lines, evidence, persons.stage),
+    ]
     calibrated = split == "random"
+    say("comparing members and controls without the release")
+    apart = shift(
+        persons.stage.targets,
+        persons.is_member,
+        ordered=evidence.ordered,
+        sizes=evidence.sizes,
+        rng=evidence.rng("shift"),
+    )
     say("testing all lines together")
     test = partial(judging.with_p_values, is_member=persons.is_member, seed=seed)
     results = (
@@ -132,25 +154,38 @@ def audit(
         seed=seed,
         unit=declared.unit.kind,
         results=judging.judged(
-            results, others, calibrated=calibrated, comparable=True, limits=limits
+            results,
+            others,
+            calibrated=calibrated,
+            comparable=apart.p_value > rules.SHIFT_LEVEL,
+            limits=limits,
         ),
         limits=limits,
-        plan=_plan(entries, tier=tier, control_share=control_share),
+        plan=_plan(entries, tier=tier, control_share=control_share, every_column=every_column),
         plants=calibration,
+        shift_p_value=apart.p_value,
         lower_bounds=bounds.lower_bounds(lines, persons, delta=delta),
         witnesses=witnesses(tables, random=calibrated),
+        conventions=identity.conventions(
+            evidence, tables.members, tables.controls, views=persons.stage.views
+        ),
         smoke_test=memorization.distances(evidence, persons),
     )
 
 
 def _plan(
-    entries: Sequence[suite.Entry], *, tier: str, control_share: float | None
+    entries: Sequence[suite.Entry],
+    *,
+    tier: str,
+    control_share: float | None,
+    every_column: bool,
 ) -> dict[str, Any]:
     return {
         "attacks": [entry.name for entry in entries],
         "most_persons": MOST[tier],
         "permutations": PERMUTATIONS,
         "control_share": control_share,
+        "every_column": every_column,
         "plants": list(plants.SHARES),
     }
 

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from attacks.engine.table import CodedTable, joined
 from attacks.observed import Stage, View
+from dpsynth.errors import DataError
 
 Mask = NDArray[np.bool_]
+_UNLIKELY = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -77,6 +80,24 @@ def assemble(
         fair=fair[order],
         reference=controls.take(np.flatnonzero(~tested)),
     )
+
+
+def check_share(members: CodedTable, controls: CodedTable, *, control_share: float) -> None:
+    """Refuse a chance that the numbers of persons belie: bounds on epsilon would rest on it.
+
+    A true one is refused less than once in a million audits.
+
+    Raises:
+        DataError: no coin of that chance gives so many controls.
+    """
+    persons = members.size + controls.size
+    fewer = float(special.bdtr(controls.size, persons, control_share))
+    more = float(special.bdtrc(controls.size - 1, persons, control_share))
+    if persons and min(fewer, more if controls.size else 1.0) < _UNLIKELY / 2:
+        raise DataError(
+            "the control share does not fit the tables: give the chance with which a coin made "
+            "each person a control, and all persons of both sides"
+        )
 
 
 def _keep(most: int | None, expected: float) -> float:

@@ -35,6 +35,10 @@ class Generator(Protocol):
         ...
 
 
+def _nobody(sentence: str) -> None:
+    del sentence
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Evidence:
     """What an attacker holds.
@@ -49,6 +53,7 @@ class Evidence:
         synthesizer: the kind of synthesizer, such as "mst", where it is known.
         generator: runs the synthesizer, where the attacker can.
         deadline: on the monotonic clock, when an attack should have ended; None for never.
+        say: told in a sentence how far a long attack has come.
     """
 
     release: CodedTable
@@ -60,6 +65,7 @@ class Evidence:
     synthesizer: str | None = None
     generator: Generator | None = None
     deadline: float | None = None
+    say: Callable[[str], object] = _nobody
     _made: dict[Hashable, Any] = field(init=False, default_factory=dict, repr=False)
 
     def rng(self, name: str) -> np.random.Generator:
@@ -91,11 +97,14 @@ class Scores:
     Args:
         targets: shape ``(persons,)``, one score a target, higher for "was a member".
         population: shape ``(persons,)``, the score of each person of the population sample, their
-            own rows left out of it: how a person who is not a member scores.
+            own rows left out of it: how a person who is not a member scores. An attack that runs
+            the synthesizer may give such scores of other persons, as many as it has.
+        scored: shape ``(persons,)``, for which targets there is a score; all of them if not given.
     """
 
     targets: NDArray[np.float64]
     population: NDArray[np.float64]
+    scored: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

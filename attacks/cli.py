@@ -111,6 +111,10 @@ def audit(
             help="Chance of the coin that made a person a control: adds bounds on epsilon.",
         ),
     ] = None,
+    delta: Annotated[
+        float,
+        typer.Option("--delta", metavar="DELTA", help="At which bounds on epsilon are stated."),
+    ] = 1e-6,
     time_limit: Annotated[
         float | None,
         typer.Option("--time-limit", metavar="SECONDS", help="No attack starts after so long."),
@@ -131,6 +135,13 @@ def audit(
             help="Columns that hold a part of what an attacker knows, as zip=postcode. Repeatable.",
         ),
     ] = None,
+    every_column: Annotated[
+        bool,
+        typer.Option(
+            "--every-column",
+            help="Who knows all columns but one guesses those that are not sensitive, too.",
+        ),
+    ] = False,
     subgroup: Annotated[
         list[str] | None,
         typer.Option(
@@ -202,11 +213,13 @@ def audit(
             control_share=control_share,
             tier=tier.value,
             seed=seed,
+            delta=delta,
             time_limit=time_limit,
             limits=limits,
             subgroups_of=subgroup,
             attackers=attacker or (),
             knows=parts,
+            every_column=every_column,
             synthesizer=synthesizer,
             progress=step,
         )

@@ -9,7 +9,7 @@ from attacks.audit_report import AuditReport
 from attacks.rules import Limits
 from dpsynth.errors import UsageError
 
-FAMILIES = ("membership", "attribute", "singling_out", "linkage", "scan")
+FAMILIES = ("membership", "attribute", "singling-out", "linkage", "scan")
 WORDS = ("fail", "inconclusive", "never")
 
 

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.base import AttributeAttack, Evidence, Guesses, MembershipAttack
+from attacks.base import AttributeAttack, Evidence, Guesses, MembershipAttack, Scores
 from attacks.engine.table import Codes, by_row, grouping
 from attacks.membership.vulnerable import among_the_most_isolated
 from attacks.observed import Observed, Stage, View
@@ -46,6 +46,7 @@ def membership(attack: MembershipAttack, evidence: Evidence, stage: Stage) -> li
             name=f"{attack.name}@{share:.1%} false alarms",
             threat_model=model,
             hits=said.targets > _threshold(said.population, share=share),
+            asked=said.scored,
             baseline_rate=share,
         )
         for share in FALSE_ALARMS
@@ -56,7 +57,8 @@ def membership(attack: MembershipAttack, evidence: Evidence, stage: Stage) -> li
             name=f"{attack.name}@ranking",
             threat_model=model,
             hits=said.targets > _threshold(said.population, share=0.5),
-            values=ranks(said.targets),
+            asked=said.scored,
+            values=_ranked(said),
             scores=said.targets,
             baseline_rate=0.5,
             describe=partial(
@@ -82,6 +84,16 @@ class AnyAttack(Protocol):
     def threat_model(self) -> ThreatModel:
         """What it wanted and was given."""
         ...
+
+
+def _ranked(said: Scores) -> NDArray[np.float64]:
+    """Return the rank of each target; of those who were scored alone, from their mean rank."""
+    if said.scored is None:
+        return ranks(said.targets)
+    values = np.zeros(said.targets.size)
+    among = ranks(said.targets[said.scored])
+    values[said.scored] = among - (among.size + 1) / 2
+    return values
 
 
 def attribute(attack: AttributeAttack, evidence: Evidence, stage: Stage) -> list[Observed]:

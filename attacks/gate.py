@@ -94,6 +94,7 @@ class Gate:
         split: str = "random",
         control_share: float | None = None,
         synthesizer: str | None = None,
+        delta: float | None = None,
         tier: str = "smoke",
         seed: int = 0,
         key: Path | None = None,
@@ -109,11 +110,13 @@ class Gate:
             split: "random" where members and controls were told apart by an independent coin.
             control_share: chance of that coin, where it is known.
             synthesizer: the kind of synthesizer.
+            delta: of the claim; where there is none, bounds on epsilon are stated at the usual one.
             tier: which attacks run, on how many persons: "smoke", "standard" or "full".
             seed: of the audit's own choices.
             key: private signing key; without it the user's own.
         """
         from attacks.audit import audit
+        from attacks.lower_bounds import DELTA
         from dpsynth.utility.fidelity import fidelity
 
         report = audit(
@@ -124,6 +127,7 @@ class Gate:
             split=split,
             control_share=control_share,
             synthesizer=synthesizer,
+            delta=delta or DELTA,
             tier=tier,
             seed=seed,
         )

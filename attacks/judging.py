@@ -103,7 +103,7 @@ def _curve(
     area = ranking.auc(members=scores[mine], controls=scores[others])
     if area is None or result.difference is None:
         return []
-    low, high = ranking.auc_interval(area, members=int(mine.sum()), controls=int(others.sum()))
+    low, high = ranking.auc_interval(members=scores[mine], controls=scores[others])
     least, most = result.difference_interval
     return [
         Figure(name="area under the curve", value=area, low=low, high=high),

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from attacks.base import Evidence
 from attacks.engine.table import Codes
+from attacks.membership.vulnerable import isolation, most_isolated
 from attacks.observed import Mask, Observed, Stage
 from attacks.suite import Entry
 from dpsynth.encoding import codecs
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 GROUPS = 12  # a column of more groups is left out: its lines would be too small to say anything
 BANDS = 4  # of an ordered column
+ISOLATED = "most isolated tenth"
 SMALLEST = 50  # attacked persons of a group, members and controls together
 
 
@@ -42,6 +44,18 @@ def of_lines(
         for group, mask in groups(evidence, stage, columns=columns, schema=schema)
         for line in drawn
     ]
+
+
+def of_isolated(lines: Sequence[Observed], evidence: Evidence, stage: Stage) -> list[Observed]:
+    """Return the lines of membership attacks for the tenth of persons whom fewest resemble.
+
+    An attack may fail on the crowd and find those whom it can tell from everybody else.
+    """
+    drawn = [line for line in lines if line.scores is not None]
+    if not drawn or stage.size < SMALLEST:
+        return []
+    mask = most_isolated(isolation(evidence, stage.targets), share=0.1)
+    return [line.among(mask, name=f"{line.name}, {ISOLATED}", subgroup=ISOLATED) for line in drawn]
 
 
 def groups(

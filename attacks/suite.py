@@ -1,7 +1,7 @@
 """Which attacks there are, in which tiers they run, and running them within a time limit."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 
@@ -21,6 +21,7 @@ from attacks.membership.density import Density
 from attacks.membership.distance import CalibratedDistance, Distance
 from attacks.membership.gen_lra import GenLra
 from attacks.membership.marginal import Marginal
+from attacks.membership.shadow import Shadow
 from attacks.observed import Observed, Stage
 from attacks.scan.copies import Copies, NearCopies, scan
 from attacks.singling_out.game import singling_out
@@ -49,6 +50,7 @@ class Entry:
         tier: the smallest tier that runs it; larger ones do too.
         plants: it is quick, and finds copied persons: it runs on the calibration plants.
         by_group: its lines are drawn for every subgroup as well.
+        thorough: the same attack with more effort, for the largest tier.
     """
 
     attack: Any
@@ -57,6 +59,7 @@ class Entry:
     tier: str = STANDARD
     plants: bool = False
     by_group: bool = False
+    thorough: Any = None
 
     @property
     def name(self) -> str:
@@ -96,7 +99,6 @@ SUITE: tuple[Entry, ...] = (
         says="membership: likelihood under the marginals that were learned",
         tier=SMOKE,
         plants=True,
-        by_group=True,
     ),
     Entry(
         attack=Distance(),
@@ -121,7 +123,6 @@ SUITE: tuple[Entry, ...] = (
         game=games.membership,
         says="membership: likelihood of the release, given a record",
         tier=SMOKE,
-        by_group=True,
     ),
     Entry(
         attack=Classifier(),
@@ -176,6 +177,12 @@ SUITE: tuple[Entry, ...] = (
         tier=SMOKE,
     ),
     Entry(
+        attack=Shadow(),
+        thorough=Shadow(targets=40, runs=400),
+        game=games.membership,
+        says="membership: shadow runs of the synthesizer",
+    ),
+    Entry(
         attack=Reconstruction(),
         game=reconstruction.play,
         says="attributes: reconstruction from marginals",
@@ -183,10 +190,28 @@ SUITE: tuple[Entry, ...] = (
 )
 
 
-def of_tier(tier: str, *, entries: Sequence[Entry] = SUITE) -> tuple[Entry, ...]:
-    """Return the attacks that a tier runs, in order."""
+def of_tier(
+    tier: str, *, entries: Sequence[Entry] = SUITE, every_column: bool = False
+) -> tuple[Entry, ...]:
+    """Return the attacks that a tier runs, in order.
+
+    Args:
+        tier: one of ``TIERS``.
+        entries: to choose from.
+        every_column: guess the columns that are not sensitive as well, from all the others.
+    """
     reach = TIERS.index(tier)
-    return tuple(entry for entry in entries if TIERS.index(entry.tier) <= reach)
+    chosen = tuple(entry for entry in entries if TIERS.index(entry.tier) <= reach)
+    if every_column:
+        chosen = tuple(
+            replace(entry, attack=Nearest(every_column=True))
+            if isinstance(entry.attack, Nearest)
+            else entry
+            for entry in chosen
+        )
+    if tier != FULL:
+        return chosen
+    return tuple(replace(entry, attack=entry.thorough or entry.attack) for entry in chosen)
 
 
 def run(

@@ -9,6 +9,8 @@ Without it, the first page is printed. What is made stands between a line that s
     <!-- growth: FILE AXIS -->                             cost by rows, columns, values or epsilon
         with the seeds that a verdict needs at the end, where that is not 10
     <!-- figures: benchmarks/figures.toml -->              what was to be reached, and what was
+    <!-- attacks: FILE -->                                 attacks timed beside a peer's
+    <!-- audits: FILE -->                                  whole audits, by table and tier
 
 A data set whose every run failed has no plot.
 """
@@ -20,16 +22,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from dpsynth.bench import compare, growth, plots, records, table
+from dpsynth.bench import attack_times, compare, growth, plots, records, table
 from dpsynth.bench.growth import Axis
 from dpsynth.errors import UsageError
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs" / "benchmarks").glob("*.md"))
 RESULTS = ROOT / "benchmarks" / "results"
-MADE = re.compile(
-    r"(<!-- (results|plots|verdicts|growth|figures): ([^>]+) -->\n).*?(<!-- end -->)", re.DOTALL
-)
+KINDS = "results|plots|verdicts|growth|figures|attacks|audits"
+MADE = re.compile(rf"(<!-- ({KINDS}): ([^>]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _BOUNDS = {  # of figures: the sign, and whether it is for each run or for their mean
     "at_most": ("≤", False),
     "at_least": ("≥", False),
@@ -49,6 +50,10 @@ def renewed(page: str, folder: Path) -> str:
             return f"{found[1]}\n{_figures(listed)}\n{found[4]}"
         if not (RESULTS / name).exists():
             return f"{found[1]}\n{NOT_YET}\n{found[4]}"
+        if found[2] in ("attacks", "audits"):
+            timed = attack_times.read(RESULTS / name)
+            shown = attack_times.beside_peer if found[2] == "attacks" else attack_times.audits
+            return f"{found[1]}\n{shown(timed)}\n{found[4]}"
         held, prefix = records.read([RESULTS / name]), f"{Path(name).stem}-"
         if found[2] == "results":
             text = table.markdown(held)

@@ -159,14 +159,14 @@ class Marginals:
         self, released: Codes, targets: Codes, *, depth: int, rng: np.random.Generator
     ) -> None:
         self.released, self.targets = released, targets
-        self._rows: list[NDArray[np.int64]] = []
-        self._cells: list[NDArray[np.int64]] = []
+        self._rows: list[Codes] = []
+        self._cells: list[Codes] = []
         for columns in self._chosen(depth, rng):
             mine, theirs = _numbers(targets, columns), _numbers(released, columns)
             cells, place = np.unique(mine, return_inverse=True)
             row = np.minimum(np.searchsorted(cells, theirs), cells.size - 1)
-            self._rows.append(np.where(cells[row] == theirs, row, cells.size))
-            self._cells.append(place.ravel())
+            self._rows.append(np.where(cells[row] == theirs, row, cells.size).astype(np.int32))
+            self._cells.append(place.ravel().astype(np.int32))
 
     def _chosen(self, depth: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
         places = range(self.released.shape[1])
@@ -193,7 +193,7 @@ class Marginals:
         spread, spread_rows = before * (1 - before), before_rows * (1 - before_rows)
         right: list[Floats] = []
         weights: list[Floats] = []
-        numbers: list[NDArray[np.int64]] = []
+        numbers: list[Codes] = []
         start = 0
         for row, cell in zip(self._rows, self._cells, strict=True):
             count = int(cell.max()) + 1
@@ -209,9 +209,9 @@ class Marginals:
             variance = unknown + chance * (1 - chance) * theirs + _DRAWN * noise + 1 / 12
             # A cell without released rows says nothing of how many members stand in it.
             weight = np.where(size > 0, 1 / np.sqrt(variance), 0.0)
-            right.append(beyond * weight)
+            right.append(np.asarray(beyond * weight, dtype=np.float64))
             weights.append((chance * weight)[cell])
-            numbers.append(np.asarray(cell + start, dtype=np.int64))
+            numbers.append(cell + start)
             start += count
         targets = np.tile(np.arange(len(self.targets)), len(numbers))
         matrix = sparse.csr_array(
@@ -304,9 +304,13 @@ class Linear:
 
 def _indicators(codes: Codes, sizes: Sequence[int]) -> "sparse.csr_array":
     rows, columns = codes.shape
-    places = codes + np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    places = codes + np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int32)
     return sparse.csr_array(
-        (np.ones(codes.size), places.ravel(), np.arange(0, codes.size + 1, columns)),
+        (
+            np.ones(codes.size),
+            places.ravel(),
+            np.arange(0, codes.size + 1, columns, dtype=np.int32),
+        ),
         shape=(rows, int(np.sum(sizes))),
     )
 

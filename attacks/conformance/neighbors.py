@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attacks.conformance.checks import Check
+from attacks.engine.generators import planned_synthesizer
 
 if TYPE_CHECKING:
     from dpsynth.schema import Schema
@@ -28,7 +29,7 @@ def check(plan: Mapping[str, Any], schema: "Schema | None", *, seed: int) -> lis
 
     try:
         replays = replay(
-            _synthesizer(plan["synthesizer"]),
+            planned_synthesizer(plan),
             schema,
             epsilon=plan["epsilon"],
             delta=plan["delta"],
@@ -44,23 +45,6 @@ def check(plan: Mapping[str, Any], schema: "Schema | None", *, seed: int) -> lis
         ]
     planned = [step["event"] for step in plan["steps"]]
     return [_judged(found, planned=planned) for found in replays]
-
-
-def _synthesizer(named: Mapping[str, Any]) -> Any:
-    """Return the plan's synthesizer; its exact settings stand in the plan as text.
-
-    Without a public prior, of which a plan holds a summary: no charge and no question follows from
-    it but by way of the model, and that is on trial here.
-    """
-    import dpsynth
-
-    usual = dpsynth.synthesizer(named["name"])
-    settings = {
-        key: Fraction(value) if isinstance(getattr(usual, key), Fraction) else value
-        for key, value in named["settings"].items()
-        if key != "prior"
-    }
-    return dpsynth.synthesizer(named["name"], **settings)
 
 
 def _judged(found: "Replay", *, planned: Sequence[Mapping[str, str]]) -> Check:

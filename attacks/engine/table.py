@@ -129,7 +129,7 @@ class Grouping:
         return int(self.widths.size)
 
 
-def grouping(codes: Codes, *, size: int, ordered: bool) -> Grouping:
+def grouping(codes: Codes, *, size: int, ordered: bool, groups: int | None = None) -> Grouping:
     """Group the codes of one released column where it has too many to count in pairs.
 
     Args:
@@ -137,19 +137,21 @@ def grouping(codes: Codes, *, size: int, ordered: bool) -> Grouping:
         size: number of declared codes.
         ordered: neighboring codes are alike, so they may be put together; else the codes that are
             rare in the release are.
+        groups: groups made at most; ``GROUPS`` or ``CATEGORIES`` if not given.
     """
-    if size <= (GROUPS if ordered else CATEGORIES):
+    most = groups or (GROUPS if ordered else CATEGORIES)
+    if size <= most:
         return _grouping(np.arange(size, dtype=np.int32))
     counts = np.bincount(codes, minlength=size)
     if ordered:
         # A code with a large share of the rows has a group almost to itself.
         middle = np.cumsum(counts) - counts / 2
-        places = np.floor(middle / max(1, codes.size) * GROUPS).astype(np.int32)
-        return _grouping(np.minimum(places, GROUPS - 1))
-    common = np.argsort(-counts, kind="stable")[: CATEGORIES - 1]
-    groups = np.full(size, CATEGORIES - 1, dtype=np.int32)
-    groups[common] = np.arange(CATEGORIES - 1, dtype=np.int32)
-    return _grouping(groups)
+        places = np.floor(middle / max(1, codes.size) * most).astype(np.int32)
+        return _grouping(np.minimum(places, most - 1))
+    common = np.argsort(-counts, kind="stable")[: most - 1]
+    grouped_as = np.full(size, most - 1, dtype=np.int32)
+    grouped_as[common] = np.arange(most - 1, dtype=np.int32)
+    return _grouping(grouped_as)
 
 
 def _grouping(groups: Codes) -> Grouping:

@@ -60,8 +60,8 @@ def among_the_most_isolated(
         is_member: shape ``(persons,)``; the harness alone has it.
 
     Returns:
-        The area under the curve and the share suspected on either side, each with an interval that
-        holds for every sample size; nothing where either side is empty. Whom to ask about follows
+        The area under the curve and the share suspected on either side, each with its interval;
+        nothing where either side is empty. Whom to ask about follows
         from no label.
     """
     chosen = most_isolated(isolation(evidence, targets), share=WORST)
@@ -69,7 +69,7 @@ def among_the_most_isolated(
     area = ranking.auc(members=mine, controls=others)
     if area is None:
         return ()
-    low, high = ranking.auc_interval(area, members=mine.size, controls=others.size)
+    low, high = ranking.auc_interval(members=mine, controls=others)
     figures = [
         Figure(
             name="area under the curve, most isolated tenth",

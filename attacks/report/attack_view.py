@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attacks.report import beside, forest, lines, page, reach
+from attacks.report import beside, choice, forest, lines, page, reach
 from attacks.report.families import FAMILIES, Family
 from attacks.report.lines import Line, is_number
 from attacks.report.wording import clean, mapping, plural, sequence, share
 
 DENSE = 24  # a family with more lines than this shows the telling ones, and all on request
 OPEN_TABLE = 8
+COLUMNS = 8  # of a table of figures, at most
 
 
 def attack_section(audit: Mapping[str, Any], *, claimed: float | None) -> dict[str, Any]:
@@ -30,20 +31,16 @@ def attack_section(audit: Mapping[str, Any], *, claimed: float | None) -> dict[s
         "lines": len(whole),
         "families": [family for family in families if family["lines"]],
         "tally": _tally(whole),
-        "headlines": [_row(line) for line in lines.telling(found)],
+        "headlines": [_row(line) for line in choice.telling(found)],
         "notable": [_row(line) for line in _notable(found)],
         "bad": sum(_bad(line) for line in found),
         "subgroups": _subgroups(parts),
-        "areas": _areas(whole),
         "plants": beside.plants(sequence(audit.get("plants"))),
         "shift": beside.shift(audit),
         "bounds": beside.bounds(sequence(audit.get("lower_bounds")), claimed=claimed),
         "witnesses": [beside.witness(mapping(w)) for w in sequence(audit.get("witnesses"))],
         "conventions": [beside.convention(mapping(c)) for c in sequence(audit.get("conventions"))],
-        "smoke": [
-            (clean(mapping(one).get("name", "distance")), beside.figure(mapping(one)))
-            for one in sequence(audit.get("smoke_test"))
-        ],
+        "smoke": beside.by_group([mapping(f) for f in sequence(audit.get("smoke_test"))]),
         "plan": page.facts(
             {
                 **mapping(audit.get("plan")),
@@ -61,7 +58,7 @@ def _bad(line: Line) -> bool:
 
 
 def _notable(found: Sequence[Line]) -> list[Line]:
-    return sorted((one for one in lines.telling(found) if _bad(one)), key=lambda line: line.rank)
+    return sorted((one for one in choice.telling(found) if _bad(one)), key=lambda line: line.rank)
 
 
 def _row(line: Line) -> dict[str, Any]:
@@ -82,7 +79,7 @@ def _row(line: Line) -> dict[str, Any]:
 
 def _family(family: Family, found: Sequence[Line]) -> dict[str, Any]:
     dense = len(found) > DENSE
-    shown = lines.headlines(found) if dense else list(found)
+    shown = choice.headlines(found) if dense else list(found)
     drawable = [line for line in shown if line.members or line.controls]
     measured = [line for line in found if line.difference is not None]
     most = max(measured, key=lambda line: line.apart, default=None)
@@ -104,6 +101,8 @@ def _family(family: Family, found: Sequence[Line]) -> dict[str, Any]:
         "all": _plot(found, family=family, key=f"{family.key}-all") if dense else None,
         "rows": [_row(line) for line in found],
         "open": len(found) <= OPEN_TABLE,
+        "areas": _areas(found, key=family.key),
+        "figures": _figures(found),
         "attackers": _attackers(found),
     }
 
@@ -125,8 +124,9 @@ def _drawn(found: Sequence[Line], *, key: str, title: str, by_group: bool) -> di
 
 
 def _worst(found: Sequence[Line]) -> Mapping[str, str]:
+    """Return the outcome of many lines together, as the rule of the verdict sees it."""
     return min(
-        (line.status for line in found),
+        (line.status for line in choice.conclusive(found)),
         key=lambda status: page.severity(dict(status)),
         default=page.status_of("skipped"),
     )
@@ -169,16 +169,18 @@ def _subgroups(found: Sequence[Line]) -> list[dict[str, Any]]:
     shown = []
     for index, (column, of) in enumerate(by_column.items()):
         title = f"Subgroups by {column}: success on members and on controls"
-        drawable = [line for line in of if line.members or line.controls]
-        told = lines.worst_of(drawable, key=lambda line: line.subgroup)
+        drawable = choice.conclusive([line for line in of if line.members or line.controls])
+        # A group that stands alone is compared by attack, groups of a column with one another.
+        alone = len({line.subgroup for line in of}) == 1
+        told = drawable if alone else choice.worst_of(drawable, key=lambda line: line.subgroup)
         shown.append(
             {
                 "column": column,
+                "alone": alone,
                 "count": _counted(of),
                 "status": _worst(of),
-                "plot": _drawn(told, key=f"subgroup-{index}", title=title, by_group=True),
+                "plot": _drawn(told, key=f"subgroup-{index}", title=title, by_group=not alone),
                 "rows": [_row(line) for line in of],
-                "open": len(of) <= OPEN_TABLE,
             }
         )
     return shown
@@ -191,29 +193,44 @@ def _grouped_by(line: Line) -> str:
     return max(fitting, key=len, default=line.subgroup.partition(" = ")[0])
 
 
-def _areas(found: Sequence[Line]) -> dict[str, Any] | None:
-    """Return the figures of membership attacks: areas as a plot, all of them as a table."""
+def _areas(found: Sequence[Line], *, key: str) -> dict[str, Any] | None:
+    """Return the areas under the curve of attacks that score, as a plot."""
+    areas = []
+    for line in found:
+        named = {figure.get("name"): figure for figure in line.figures if not figure.get("group")}
+        whole, isolated = named.get(lines.AREA, {}), named.get(lines.ISOLATED, {})
+        if is_number(whole.get("value")):
+            few = beside.span(isolated) if is_number(isolated.get("value")) else None
+            areas.append(
+                reach.Area(
+                    name=line.attack, area=beside.span(whole), isolated=few, failed=_bad(line)
+                )
+            )
+    if not areas:
+        return None
+    return {
+        "isolated": any(area.isolated for area in areas),
+        "wide": reach.areas(areas, width=reach.WIDE, ident=f"{key}-areas-wide"),
+        "narrow": reach.areas(areas, width=reach.NARROW, ident=f"{key}-areas-narrow"),
+    }
+
+
+def _figures(found: Sequence[Line]) -> dict[str, Any] | None:
+    """Return further figures: a row a line where they are few, else a row a figure."""
     told = [line for line in found if line.figures]
     if not told:
         return None
-    names = list(dict.fromkeys(clean(f.get("name", "")) for line in told for f in line.figures))
+    keys = list(dict.fromkeys(_named(figure) for line in told for figure in line.figures))
+    if len(keys) > COLUMNS:
+        by_line = [(line.title, beside.by_group(line.figures)) for line in told]
+        return {"names": [], "rows": [], "by_line": by_line}
     rows = []
-    areas = []
     for line in told:
-        by_name: dict[str, str] = {}
-        for figure in line.figures:
-            name = clean(figure.get("name", ""))
-            told_as = beside.figure(figure)
-            by_name[name] = f"{by_name[name]}; {told_as}" if name in by_name else told_as
-            if name == lines.AREA and is_number(figure.get("value")) and not figure.get("group"):
-                areas.append(
-                    reach.Area(name=line.attack, area=beside.span(figure), failed=_bad(line))
-                )
-        rows.append((line.title, [by_name.get(name, "–") for name in names]))
-    plot = None
-    if areas:
-        plot = {
-            "wide": reach.areas(areas, width=reach.WIDE, ident="areas-wide"),
-            "narrow": reach.areas(areas, width=reach.NARROW, ident="areas-narrow"),
-        }
-    return {"names": names, "rows": rows, "plot": plot}
+        cells = {_named(figure): beside.figure(figure) for figure in line.figures}
+        rows.append((line.title, [cells.get(key, "–") for key in keys]))
+    return {"names": keys, "rows": rows, "by_line": []}
+
+
+def _named(figure: Mapping[str, Any]) -> str:
+    name, group = clean(figure.get("name", "")), clean(figure.get("group") or "")
+    return f"{name}: {group}" if group else name

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attacks import rules
+from attacks.attribute.identity import THRESHOLD
 from attacks.report import lines, reach
 from attacks.report.lines import Span, is_number
-from attacks.report.wording import clean, humanize, mapping, sequence, share
+from attacks.report.wording import clean, humanize, mapping, power_of_ten, sequence, share
 
-CONVENTION = 0.09  # of Health Canada and of the European Medicines Agency's Policy 0070
 _PERCENT = "\N{NO-BREAK SPACE}%"
 
 
@@ -24,17 +24,33 @@ def span(figure: Mapping[str, Any]) -> Span:
 
 
 def figure(stored: Mapping[str, Any]) -> str:
-    """Show a stored figure: whose it is, and its interval where it has one."""
+    """Show a stored figure, with its interval where it has one."""
     if not is_number(stored.get("value")):
         return "not stated"
     found = span(stored)
     tail = f" ({_thousandths(found.low)} to {_thousandths(found.high)})"
-    group = f"{clean(stored['group'])} " if stored.get("group") else ""
-    return f"{group}{_thousandths(found.value)}{tail if found.low < found.high else ''}"
+    return f"{_thousandths(found.value)}{tail if found.low < found.high else ''}"
+
+
+def by_group(figures: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, str]]:
+    """Return a row a figure: its name, and what it is of members, controls and everybody."""
+    found: dict[str, dict[str, str]] = {}
+    for stored in figures:
+        group = str(stored.get("group") or "")
+        found.setdefault(clean(stored.get("name", "")), {})[group] = figure(stored)
+    return [
+        (name, of.get("members", ""), of.get("controls", ""), of.get("", ""))
+        for name, of in found.items()
+    ]
 
 
 def _thousandths(value: float) -> str:
-    return f"{round(value, 3) + 0.0:.3f}".replace("-", "\N{MINUS SIGN}")
+    shown = (
+        f"{value:,.0f}"
+        if value == int(value) and abs(value) > 1
+        else f"{round(value, 3) + 0.0:.3f}"
+    )
+    return shown.replace("-", "\N{MINUS SIGN}")
 
 
 def plants(found: Sequence[Any]) -> dict[str, Any] | None:
@@ -86,7 +102,7 @@ def bounds(found: Sequence[Any], *, claimed: float | None) -> dict[str, Any] | N
         return None
     drawn = [
         reach.Bound(
-            name=humanize(bound.get("method", "one run")),
+            name=_sentence(bound.get("method", "one run")),
             epsilon=float(bound["epsilon"]),
             ceiling=float(bound["ceiling"]) if is_number(bound.get("ceiling")) else None,
         )
@@ -98,7 +114,8 @@ def bounds(found: Sequence[Any], *, claimed: float | None) -> dict[str, Any] | N
             "epsilon": f"{shown.epsilon:.2f}",
             "ceiling": "not stated" if shown.ceiling is None else f"{shown.ceiling:.2f}",
             "confidence": share(bound["confidence"]) if is_number(bound.get("confidence")) else "–",
-            "delta": f"{bound['delta']:.0e}" if is_number(bound.get("delta")) else "–",
+            "delta": power_of_ten(repr(bound["delta"])) if is_number(bound.get("delta")) else "–",
+            "right": _right(bound),
             "persons": f"{bound['persons']:,}" if is_number(bound.get("persons")) else "–",
             "assumptions": [clean(line) for line in sequence(bound.get("assumptions"))],
             "over": claimed is not None and shown.epsilon > claimed,
@@ -114,6 +131,17 @@ def bounds(found: Sequence[Any], *, claimed: float | None) -> dict[str, Any] | N
         "wide": reach.bounds(drawn, claimed=claimed, width=reach.WIDE, ident="bounds-wide"),
         "narrow": reach.bounds(drawn, claimed=claimed, width=reach.NARROW, ident="bounds-narrow"),
     }
+
+
+def _sentence(words: object) -> str:
+    shown = clean(words)
+    return shown[:1].upper() + shown[1:]
+
+
+def _right(bound: Mapping[str, Any]) -> str:
+    guesses, correct = bound.get("guesses"), bound.get("correct")
+    known = is_number(guesses) and is_number(correct)
+    return f"{correct:,} of {guesses:,}" if known else "–"
 
 
 def witness(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,5 +164,5 @@ def convention(found: Mapping[str, Any]) -> dict[str, Any]:
         "value": "not measured" if shown is None else f"{shown.value:.3f}",
         "interval": "" if shown is None else f"{shown.low:.3f} to {shown.high:.3f}",
         "group": clean(found.get("group") or "all"),
-        "below": shown is not None and shown.high <= CONVENTION,
+        "below": shown is not None and shown.high <= THRESHOLD,
     }

@@ -51,6 +51,11 @@ _NAMED = {
 _LETTER = 0.56  # width of an average letter over its size, in the fonts that the page asks for
 
 
+def letters(room: float, *, size: float) -> int:
+    """Return how many letters of a size fit into so many pixels, about, and at least one."""
+    return max(1, int(room / (size * _LETTER)))
+
+
 class Canvas:
     """A sheet of ``width`` x ``height`` pixels with the origin in the upper left corner."""
 
@@ -155,7 +160,7 @@ class Canvas:
 
         shown = clean(words)
         if room is not None:
-            shown = shorten(shown, max(1, int(room / (size * _LETTER))))
+            shown = shorten(shown, letters(room, size=size))
         self._place(
             Text(
                 x,

@@ -116,9 +116,7 @@ _BY_PREFIX = {
 
 
 def family_of(result: Mapping[str, Any]) -> Family:
-    """Return the family of a stored result, by its goal or else by its name."""
+    """Return the family of a stored result, by its name or else by its goal."""
+    prefix = humanize(clean(result.get("name", "")).partition("/")[0]).lower()
     goal = result.get("goal") or mapping(result.get("threat_model")).get("goal")
-    if goal in _BY_GOAL:
-        return _BY_GOAL[str(goal)]
-    prefix = clean(result.get("name", "")).partition("/")[0]
-    return _BY_PREFIX.get(humanize(prefix).lower(), OTHER)
+    return _BY_PREFIX.get(prefix) or _BY_GOAL.get(str(goal), OTHER)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from math import copysign, sqrt
 from typing import TYPE_CHECKING
 
-from attacks.report.canvas import ACCENT, BAD, HAIR, INK, MUTED, OPEN, TRACK, WARM, Canvas
+from attacks.report.canvas import ACCENT, BAD, HAIR, INK, MUTED, OPEN, TRACK, WARM, Canvas, letters
 from attacks.report.lines import Line, Span, points
-from attacks.report.wording import clean, plural, share
+from attacks.report.wording import clean, plural, share, shorten
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -27,18 +27,26 @@ _TONES = {"bad": BAD, "open": OPEN}
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Panels:
-    """Where the two scales lie on a sheet."""
+class Panels:
+    """Where the two scales lie on a sheet, in pixels.
+
+    Args:
+        labels: width of the labels beside them; 0 where they stand above.
+        rates: ends of the scale of rates, 0 to 100 %.
+        gaps: ends of the scale of differences, -25 to +100 points.
+    """
 
     labels: float
     rates: tuple[float, float]
     gaps: tuple[float, float]
 
     def rate(self, value: float) -> float:
+        """Return where a rate lies; square roots, so that rare events can be seen."""
         left, right = self.rates
         return left + sqrt(min(1.0, max(0.0, value))) * (right - left)
 
     def gap(self, value: float) -> float:
+        """Return where a difference lies; what is beyond the scale lies on its end."""
         left, right = self.gaps
         least = sqrt(-_LEAST)
         held = min(1.0, max(_LEAST, value))
@@ -60,9 +68,9 @@ def forest(
     """
     narrow = width <= NARROW
     panels = (
-        _Panels(labels=0, rates=(8, 188), gaps=(214, 334))
+        Panels(labels=0, rates=(8, 188), gaps=(214, 334))
         if narrow
-        else _Panels(labels=244, rates=(252, 540), gaps=(580, 812))
+        else Panels(labels=244, rates=(252, 540), gaps=(580, 812))
     )
     step = STEP + (15 if narrow else 0) + (13 if by_group else 0)
     head = 0 if by_group else HEAD
@@ -95,7 +103,7 @@ def by_attack(lines: Sequence[Line]) -> list[tuple[str, list[Line]]]:
     return list(found.items())
 
 
-def _scales(sheet: Canvas, panels: _Panels, *, top: float, bottom: float, narrow: bool) -> None:
+def _scales(sheet: Canvas, panels: Panels, *, top: float, bottom: float, narrow: bool) -> None:
     for place, words in _RATES:
         x = panels.rate(place)
         sheet.line([(x, top), (x, bottom)], color=HAIR)
@@ -115,7 +123,7 @@ def _scales(sheet: Canvas, panels: _Panels, *, top: float, bottom: float, narrow
 
 def _line(
     sheet: Canvas,
-    panels: _Panels,
+    panels: Panels,
     line: Line,
     *,
     y: float,
@@ -126,10 +134,11 @@ def _line(
     color = _TONES.get(line.status["tone"], MUTED)
     name = line.subgroup if by_group else line.label
     worth_saying = line.status["tone"] != "good"
-    words = f"{name}: {line.status['word']}" if worth_saying else name
     room = (sheet.width if narrow else panels.labels) - 20
+    tail = f": {line.status['word']}" if worth_saying else ""
+    words = shorten(clean(name), max(1, letters(room, size=12) - len(tail))) + tail
     sheet.text(2, label + 13, line.status["mark"], size=11, color=color, bold=True)
-    sheet.text(18, label + 13, words, size=12, color=color if worth_saying else INK, room=room)
+    sheet.text(18, label + 13, words, size=12, color=color if worth_saying else INK)
     middle = y + (25 if narrow else 9)
     if line.members is None and line.controls is None:
         return
@@ -148,11 +157,11 @@ def _line(
     _difference(sheet, panels, line, y=middle)
 
 
-def _reach(sheet: Canvas, panels: _Panels, found: Span, *, y: float, color: str) -> None:
+def _reach(sheet: Canvas, panels: Panels, found: Span, *, y: float, color: str) -> None:
     sheet.line([(panels.rate(found.low), y), (panels.rate(found.high), y)], color=color, width=2.5)
 
 
-def _difference(sheet: Canvas, panels: _Panels, line: Line, *, y: float) -> None:
+def _difference(sheet: Canvas, panels: Panels, line: Line, *, y: float) -> None:
     if line.detectable is not None:
         x = panels.gap(line.detectable)
         sheet.line([(x + 3, y - 7), (x, y - 7), (x, y + 7), (x + 3, y + 7)], color=MUTED)

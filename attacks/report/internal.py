@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from attacks.report import bundle, charts, odds, page, summary, wording
+from attacks.report import bundle, charts, lines, odds, page, summary, wording
 from attacks.report.attack_view import attack_section
 from attacks.report.marginals import BINS
 from attacks.report.public import claim_of
@@ -17,6 +17,9 @@ _VERDICTS = {
     "INCONCLUSIVE": "The attacks do not suffice to say that no leak as large as the rule looks "
     "for is there.",
 }
+
+
+_IN_TABLE = "did better on members"
 
 
 def render_internal(directory: Path, dossier: dict[str, Any]) -> None:
@@ -65,13 +68,19 @@ def view_of(directory: Path, dossier: dict[str, Any]) -> dict[str, Any]:
 
 def _verdict(dossier: dict[str, Any], audit: dict[str, Any]) -> dict[str, Any]:
     found = page.verdict_of(dossier.get("verdict") or audit.get("verdict"))
-    sentence = clean(dossier.get("sentence") or audit.get("sentence") or "")
+    told = lines.lines_of(sequence(audit.get("results")))
+    sentence = lines.in_words(dossier.get("sentence") or audit.get("sentence") or "", told)
     head, _, rest = sentence.partition(": ")
     # The word stands above the sentence already.
     sentence = rest[:1].upper() + rest[1:] if head == found["word"] else sentence
     found["sentence"] = sentence or _VERDICTS.get(found["word"], _VERDICTS["INCONCLUSIVE"])
     said = [*sequence(dossier.get("reasons")), *sequence(audit.get("reasons"))]
-    found["reasons"] += list(dict.fromkeys(clean(line) for line in said))
+    if found["word"] == "INCONCLUSIVE":  # its reasons are the sentence
+        found["sentence"] = _VERDICTS["INCONCLUSIVE"]
+    elif found["word"] == "FAIL":  # which attacks, the first table says
+        found["sentence"] = found["sentence"].partition(" (")[0].rstrip(".") + "."
+        said = [reason for reason in said if not str(reason).endswith(_IN_TABLE)]
+    found["reasons"] += list(dict.fromkeys(lines.in_words(reason, told) for reason in said))
     return found
 
 

@@ -1,7 +1,7 @@
 """One line of an audit, read from its document and put in the officer's words."""
 
 import re
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -11,6 +11,7 @@ from attacks.report.wording import clean, humanize, mapping, sequence, share
 
 _PERCENT = "\N{NO-BREAK SPACE}%"
 AREA = "area under the curve"
+ISOLATED = "area under the curve, most isolated tenth"
 _EVERYBODY = "all targets"
 _MINUS = "\N{MINUS SIGN}"
 # What a result is called where the name in the file is not what a reader would say.
@@ -27,6 +28,7 @@ TITLES = {
     "membership/distance": "Distance to the closest record",
     "membership/gen-lra": "Likelihood ratio (Gen-LRA)",
     "membership/marginal": "Likelihood under the marginals",
+    "membership/shadow": "Shadow runs of the synthesizer",
     "scan/copies": "Copies of unique records",
     "singling-out/multivariate": "Several columns",
     "singling-out/univariate": "One column",
@@ -126,8 +128,12 @@ class Line:
     @property
     def title(self) -> str:
         """The attack, the column that it guesses, and its operating point."""
-        head = f"{self.attack} ({self.column})" if self.column else self.attack
-        return f"{head}, {self.point}" if self.point else head
+        return f"{self.whole}, {self.point}" if self.point else self.whole
+
+    @property
+    def whole(self) -> str:
+        """The attack, and the column that it guesses."""
+        return f"{self.attack} ({self.column})" if self.column else self.attack
 
     @property
     def short(self) -> str:
@@ -135,14 +141,13 @@ class Line:
         everybody = self.column and self.point == _EVERYBODY
         point = "" if everybody else self.point.removesuffix(" false alarms")
         point = point.removesuffix(" guesses")
-        head = f"{self.attack} ({self.column})" if self.column else self.attack
-        return f"{head}, {point}" if point else head
+        return f"{self.whole}, {point}" if point else self.whole
 
     @property
     def label(self) -> str:
-        """What sets the line apart from others of the same attack."""
+        """What sets the line apart from others of the same attack on the same persons."""
         point = "" if self.column and self.point == _EVERYBODY else self.point
-        parts = [self.subgroup, self.column, point]
+        parts = [self.column, point]
         return ", ".join(part for part in parts if part) or _EVERYBODY
 
 
@@ -198,6 +203,15 @@ def attack_parts(name: object) -> tuple[str, str, str]:
     head, _, column = attack.partition("(")
     shown = TITLES.get(head) or humanize(head.partition("/")[2] or head)
     return shown, column.removesuffix(")"), _point(point)
+
+
+def in_words(text: object, lines: Sequence["Line"]) -> str:
+    """Return a sentence of the audit with its attacks called as a reader would call them."""
+    titles = {line.name.partition("@")[0]: line.whole for line in lines}
+    shown = clean(text)
+    for name in sorted(titles, key=len, reverse=True):
+        shown = shown.replace(name, titles[name])
+    return shown
 
 
 def _point(words: str) -> str:
@@ -259,40 +273,3 @@ def difference(found: Span | None) -> str:
 def p_value(found: float | None) -> str:
     """Show a p-value."""
     return "not given" if found is None else f"{found:.3g}"
-
-
-def told(line: Line) -> bool:
-    """Whether a line must be read whatever stands beside it: it failed, broke or was too blind."""
-    return line.status["tone"] in ("bad", "open")
-
-
-def telling(lines: Sequence[Line]) -> list[Line]:
-    """Return what must be read at once, in the given order.
-
-    Of each attack that is its worst line; and of each group its worst line among the attacks that
-    failed on the group and not on everybody: a leak that only the groups show.
-    """
-    whole = [line for line in lines if not line.subgroup]
-    kept = worst_of(whole, key=lambda line: (line.family.key, line.attack))
-    failed = {line.attack for line in whole if line.status["word"] == "failed"}
-    groups = [
-        line
-        for line in lines
-        if line.subgroup and line.status["tone"] == "bad" and line.attack not in failed
-    ]
-    return [*kept, *worst_of(groups, key=lambda line: line.subgroup)]
-
-
-def worst_of(lines: Sequence[Line], *, key: Callable[[Line], Hashable]) -> list[Line]:
-    """Return the worst line of each kind, in the given order."""
-    worst: dict[Hashable, Line] = {}
-    for line in sorted(lines, key=lambda line: line.rank):
-        worst.setdefault(key(line), line)
-    kept = {id(line) for line in worst.values()}
-    return [line for line in lines if id(line) in kept]
-
-
-def headlines(lines: Sequence[Line]) -> list[Line]:
-    """Return all that did not pass, and the worst line of each attack on each column."""
-    kept = {id(line) for line in worst_of(lines, key=lambda line: (line.attack, line.column))}
-    return [line for line in lines if id(line) in kept or told(line)]

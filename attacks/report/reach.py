@@ -4,7 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from attacks.report.canvas import ACCENT, BAD, FAINT, GOOD, HAIR, INK, MUTED, OPEN, TRACK, Canvas
+from attacks.report.canvas import (
+    ACCENT,
+    BAD,
+    BEFORE,
+    FAINT,
+    GOOD,
+    HAIR,
+    INK,
+    MUTED,
+    OPEN,
+    TRACK,
+    Canvas,
+)
 from attacks.report.lines import Span
 from attacks.report.wording import clean, plural
 
@@ -17,10 +29,11 @@ NARROW = 340
 
 @dataclass(frozen=True, kw_only=True)
 class Area:
-    """An attack's area under the curve."""
+    """An attack's area under the curve: over everybody, and over the most isolated tenth."""
 
     name: str
     area: Span
+    isolated: Span | None
     failed: bool
 
 
@@ -36,10 +49,11 @@ class Bound:
 def areas(found: Sequence[Area], *, width: int, ident: str) -> "Markup":
     """Draw the area under the curve of each membership attack, with its interval."""
     narrow = width <= NARROW
-    step, top = (36 if narrow else 22), 6
+    step, top = (44 if narrow else 27), 6
     left = 10 if narrow else 252
     right = width - 24
-    least = min(0.4, *(0.1 * int(10 * area.area.low) for area in found)) if found else 0.4
+    lowest = [one.low for area in found for one in (area.area, area.isolated) if one]
+    least = min(0.4, 0.1 * int(10 * min(lowest, default=0.4)))
     bottom = top + step * len(found) + 4
     sheet = Canvas(width, bottom + 22)
 
@@ -54,10 +68,14 @@ def areas(found: Sequence[Area], *, width: int, ident: str) -> "Markup":
             words = "0.5, guessing" if half else f"{place:.1f}"
             sheet.text(x(place), bottom + 16, words, size=11, color=MUTED, anchor="center")
     for index, area in enumerate(found):
-        y = top + step * index
+        y: float = top + step * index
         color = BAD if area.failed else ACCENT
         sheet.text(0, y + 15, area.name, size=12, room=(width if narrow else left) - 8)
-        y += 28 if narrow else 11
+        y += 27 if narrow else 9
+        if area.isolated:
+            ends = [(x(area.isolated.low), y + 8), (x(area.isolated.high), y + 8)]
+            sheet.line(ends, color=BEFORE, width=1.5)
+            sheet.diamond(x(area.isolated.value), y + 8, color=BEFORE, radius=4)
         sheet.line([(x(area.area.low), y), (x(area.area.high), y)], color=color, width=2.5)
         sheet.dot(x(area.area.value), y, color=color)
     most = max(found, key=lambda area: area.area.value, default=None)

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attacks.report import lines
+from attacks.report import choice, lines
 from attacks.report.families import FAMILIES
 from attacks.report.lines import Line, is_number
-from attacks.report.wording import clean, humanize, mapping, plural, sequence, shorten
+from attacks.report.wording import clean, mapping, plural, sequence, shorten
 
 COLUMNS = 100
 _HEADER = ("attack", "members", "controls", "apart", "sees from", "outcome")
@@ -29,7 +29,7 @@ def attack_text(document: Mapping[str, Any], *, table: Table) -> str:
     rows: list[tuple[str, ...]] = []
     shown = 0
     for family in FAMILIES:
-        told = lines.telling([line for line in every if line.family is family])
+        told = choice.telling([line for line in every if line.family is family])
         if told:
             rows += [(family.heading.upper(), *[""] * 5), *map(_row, told)]
             shown += len(told)
@@ -78,7 +78,7 @@ def _beside(document: Mapping[str, Any]) -> list[str]:
         said.append(f"members and controls without the release: {alike} (p = {shift:.2g})")
     said += [
         f"epsilon at least {bound['epsilon']:.2f}, of {bound['ceiling']:.2f} that could have been "
-        f"shown ({humanize(bound.get('method', ''))})"
+        f"shown ({clean(bound.get('method', ''))})"
         for bound in map(mapping, sequence(document.get("lower_bounds")))
         if is_number(bound.get("epsilon")) and is_number(bound.get("ceiling"))
     ]

@@ -33,7 +33,9 @@ def p_value(*, hits: int, trials: int, control_hits: int, control_trials: int) -
         - _log_choose(trials + control_trials, np.array(drawn))
     )
     # Rounding of the logarithms is far below this; a p-value may only be too large.
-    return min(1.0, float(np.exp(special.logsumexp(logs)) * (1 + 1e-9)) + 1e-300)
+    largest = logs.max()
+    total = float(np.exp(largest) * np.exp(logs - largest).sum())
+    return min(1.0, total * (1 + 1e-9) + 1e-300)
 
 
 def interval(

@@ -30,6 +30,7 @@ Values = NDArray[np.float64]
 # At a family-wise level of 1 %, 20 of 2,000 draws reach the limit by chance: whether a p-value
 # of 0.005 or of 0.02 is called significant no longer hangs on the luck of the draws.
 PERMUTATIONS = 1999
+LEVEL = 0.01
 _LABELS_AT_ONCE = 1 << 22  # 32 MiB as floats
 _SMALLEST = 1e-300
 _ALIKE = 1e-9  # relative: sums of fractions in another order are the same sum
@@ -43,11 +44,15 @@ class Permuted:
         p_value: of this test alone, in (0, 1].
         adjusted: for the whole family; at least ``p_value``.
         statistic: deviations of the members' sum from what labels at random give on average.
+        needed: how improbable a sum must be, by its own tail, to be significant among all tests:
+            the level at which this test, alone, does what it does in this family. Not below
+            ``level / tests`` but for the luck of the draws; far above it where tests agree.
     """
 
     p_value: float
     adjusted: float
     statistic: float
+    needed: float
 
 
 def max_t(
@@ -57,6 +62,7 @@ def max_t(
     permutations: int = PERMUTATIONS,
     rng: np.random.Generator,
     two_sided: bool = False,
+    level: float = LEVEL,
 ) -> tuple[Permuted, ...]:
     """Test for every row whether its sum over members is larger than labels at random make it.
 
@@ -71,6 +77,7 @@ def max_t(
         permutations: labels drawn; no p-value is below ``1 / (permutations + 1)``.
         rng: draws the labels; the same for all tests.
         two_sided: whether a smaller sum counts as well; else members are suspected of more.
+        level: of the family, for ``needed``; no p-value depends on it.
 
     Returns:
         One result a row. With one group empty, p = 1 throughout.
@@ -84,6 +91,7 @@ def max_t(
     """
     weights, is_member = np.asarray(weights, dtype=np.float64), np.asarray(is_member, dtype=bool)
     _validate.positive(permutations=permutations)
+    _validate.in_open_unit(level=level)
     if weights.ndim != 2 or weights.shape[1:] != is_member.shape:
         raise ValueError("weights must have one row a test and one column a person of is_member")
     if not np.isfinite(weights).all():
@@ -92,7 +100,7 @@ def max_t(
     if not len(weights):
         return ()
     if members in (0, is_member.size):
-        return (Permuted(p_value=1.0, adjusted=1.0, statistic=0.0),) * len(weights)
+        return (Permuted(p_value=1.0, adjusted=1.0, statistic=0.0, needed=0.0),) * len(weights)
     sums = np.empty((len(weights), 1 + permutations))
     sums[:, 0] = weights @ is_member.astype(np.float64)
     done = 1
@@ -104,11 +112,13 @@ def max_t(
         [law.surprise(row, two_sided=two_sided) for law, row in zip(laws, sums, strict=True)]
     )
     alone = _share_as_large(surprise)
+    needed = _needed(surprise[:, 1:].max(axis=0), level)
     return tuple(
         Permuted(
             p_value=1.0 if law.deviation == 0 else float(p_value),
             adjusted=1.0 if law.deviation == 0 else float(adjusted),
             statistic=float(law.standardized(row[:1])[0]),
+            needed=needed,
         )
         for law, row, p_value, adjusted in zip(laws, sums, alone, _step_down(surprise), strict=True)
     )
@@ -158,7 +168,7 @@ def _law(row: Values, members: int) -> _Law:
     low, high = float(row.min()), float(row.max())
     flat = high - low <= _ALIKE * max(abs(low), abs(high))
     apart = row - center
-    squares, cubes = float((apart**2).sum()), float((apart**3).sum())
+    squares, cubes = float(apart @ apart), float((apart * apart) @ apart)
     variance = members * (persons - members) / (persons * (persons - 1)) * squares
     skewness = 0.0
     if persons > 2 and not flat:
@@ -230,3 +240,15 @@ def _step_down(surprise: Values) -> Values:
     # From the most surprising down, no test may be more significant than one ahead of it.
     adjusted[order] = np.maximum.accumulate(share[::-1])[::-1]
     return adjusted
+
+
+def _needed(largest: Values, level: float) -> float:
+    """Return the tail probability below which an adjusted p-value is at most ``level``.
+
+    That takes a surprise that fewer than ``level`` of all draws, the true labels among them, reach.
+    """
+    allowed = int(level * (1 + largest.size))
+    if not allowed:
+        return 0.0
+    limit = np.sort(largest)[-min(allowed, largest.size)]
+    return float(np.exp(-limit * (1 + _ALIKE) - _ALIKE))

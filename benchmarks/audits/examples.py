@@ -172,7 +172,8 @@ def main(arguments: list[str] | None = None) -> int:
     for name, (report, seconds) in audited(given.tier, seed=given.seed).items():
         failed = [line for line in report.results if line.status == "failed"]
         wrong += report.verdict != EXPECTED[name]
-        print(f"{name:13} {report.verdict:12} {len(failed):3} failed lines {seconds:6.1f} CPU s")
+        told = f"{name:13} {report.verdict:12} {len(failed):3} failed lines {seconds:6.1f} CPU s"
+        sys.stdout.write(told + "\n")
         if given.out is not None:
             given.out.mkdir(parents=True, exist_ok=True)
             document: dict[str, Any] = report.to_dict()

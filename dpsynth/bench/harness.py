@@ -1,4 +1,4 @@
-"""Run one synthesizer once, in a process of its own, and measure what that took.
+"""Run one synthesizer or attack once, in a process of its own, and measure what that took.
 
     python -P harness.py RUNNER.py JOB.json
 
@@ -7,7 +7,8 @@ imports nothing of dpsynth; the runner may. A runner is a file with two function
 
 - ``load(name)`` imports what is needed and returns versions by package; its time is not counted;
 - ``synthesize(job, frame)`` plans, fits and samples, and returns rows as a frame of codes; in its
-  place there may be ``fit(job, frame)`` and ``sample(job, fitted)``, whose times are told apart.
+  place there may be ``fit(job, frame)`` and ``sample(job, fitted)``, whose times are told apart,
+  or ``attack(job, frame)``, which returns what an attack answered.
 
 The job names the table, the sizes of its columns or else what is declared of them, budget (also as
 rho), seed and settings, and where to write.
@@ -50,7 +51,8 @@ def _measure(runner: str, job: Mapping[str, Any]) -> None:
         made = functions.sample(job, fitted)
         apart["sample_cpu_seconds"] = _cpu_seconds() - cpu - apart["fit_cpu_seconds"]
     else:
-        made = functions.synthesize(job, frame)
+        work = functions.attack if hasattr(functions, "attack") else functions.synthesize
+        made = work(job, frame)
     measured = {
         **apart,
         "cpu_seconds": _cpu_seconds() - cpu,

@@ -249,7 +249,13 @@ def peers_list(
 
     there = peers.installed(into)
     rows = [
-        [peer.name, ", ".join(peer.synthesizers), peer.license, "yes" if there[name] else "no"]
+        [
+            peer.name,
+            ", ".join(peer.synthesizers),
+            ", ".join(peer.attacks),
+            peer.license,
+            "yes" if there[name] else "no",
+        ]
         for name, peer in peers.PEERS.items()
     ]
     console.emit(
@@ -258,6 +264,7 @@ def peers_list(
                 {
                     "name": peer.name,
                     "synthesizers": list(peer.synthesizers),
+                    "attacks": list(peer.attacks),
                     "license": peer.license,
                     "installed": there[name],
                 }
@@ -265,7 +272,9 @@ def peers_list(
             ]
         },
         as_json=json,
-        text=lambda: console.table(["peer", "synthesizers", "license", "installed"], rows),
+        text=lambda: console.table(
+            ["peer", "synthesizers", "attacks", "license", "installed"], rows
+        ),
     )
 
 

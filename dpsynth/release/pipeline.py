@@ -79,6 +79,7 @@ class Gate(Protocol):
         split: str,
         control_share: float | None,
         synthesizer: str,
+        delta: float | None,
         key: Path | None,
     ) -> Verdict:
         """Attack the release on the custodian's copy."""
@@ -213,6 +214,7 @@ def make_release(
                 split="random",
                 control_share=float(share) or None,
                 synthesizer=chosen.name,
+                delta=float(plan.delta) or None,
                 key=key,
             ).verdict
         except Exception as error:  # noqa: BLE001  # the rows may not decide how a release ends

@@ -10,31 +10,27 @@ certified.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from math import isqrt
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dpsynth.domain import Domain
-from dpsynth.privacy.accounting import epsilon_from_rho
 from dpsynth.privacy.events import PartitionSelectionEvent, event_to_dict
-from dpsynth.privacy.ledger import Ledger
-from dpsynth.privacy.randomness import SeededRandom
 from dpsynth.privacy.source import TableSource, UnitRows
+from dpsynth.testing.rerun import Wrap, fit_seeded
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from dpsynth.schema import Schema
-    from dpsynth.sources.frame import FrameSource, Prepared
     from dpsynth.synthesizers.facade import Synthesizer
     from dpsynth.synthesizers.fitted import FittedModel
     from dpsynth.synthesizers.plan import Plan
 
-_CAP_DELTA = Fraction(1, 10**9)
 CROWD = 10  # rows that all say the same, so that one more stands out
 _MOST_CROWD = 10_000
 
@@ -349,36 +345,14 @@ def _fit(
     schema: "Schema",
     plan: "Plan",
     table: "pd.DataFrame",
-    wrapped: Callable[[TableSource, Callable[[], int]], TableSource],
+    wrapped: Wrap,
     *,
     seed: int,
 ) -> tuple["FittedModel", tuple[Entry, ...]]:
-    from dpsynth.sources.frame import prepare
-
-    # The cap is as wide as it must be: conversions round against the spender, and half of a delta
-    # is what selections of values may spend.
-    cap = epsilon_from_rho(2 * plan.rho, _CAP_DELTA)
-    cap_delta = 2 * max(plan.reserved_delta, _CAP_DELTA)
-    with Ledger.in_memory(cap_epsilon=cap, cap_delta=cap_delta) as ledger:
-        account = plan.open(ledger, seeded=True)
-        prepared: Prepared = prepare(table, schema, key=_key)
-        source = wrapped(prepared.source, lambda: len(account.entries))
-        model = synthesizer.fit_prepared(
-            replace(prepared, source=cast("FrameSource", source)),
-            schema=schema,
-            plan=plan,
-            account=account,
-            rng=SeededRandom(seed),
-        )
-        charged = tuple(
-            Entry(label=entry.label, event=event_to_dict(entry.event)) for entry in account.entries
-        )
-    return model, charged
-
-
-def _key(purpose: str) -> bytes:
-    """Return a key that everybody knows: made-up persons have no secrets."""
-    return purpose.encode().ljust(32, b"\0")[:32]
+    model, entries = fit_seeded(synthesizer, schema, plan, table, wrapped, seed=seed)
+    return model, tuple(
+        Entry(label=entry.label, event=event_to_dict(entry.event)) for entry in entries
+    )
 
 
 def _rows(schema: "Schema", *, last: bool, rows: int, values: int) -> "pd.DataFrame":

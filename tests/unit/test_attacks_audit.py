@@ -254,3 +254,11 @@ def test_controls_who_are_members_are_refused():
         audit(MEMBERS, MEMBERS, shared, PERSONS)
     with pytest.raises(DataError, match="persons who are among the members"):
         audit(MEMBERS, MEMBERS, MEMBERS.copy(), ROWS)
+
+
+def test_every_column_is_guessed_where_it_is_asked():
+    report = audit(FRESH, MEMBERS, CONTROLS, ROWS, every_column=True, subgroups_of=[])
+    names = {name.partition("@")[0] for name in by_name(report)}
+    for column in ("age", "sex", "ward", "sick", "score"):
+        assert f"attribute/nearest({column} by all but one column)" in names
+    assert report.plan["every_column"] is True

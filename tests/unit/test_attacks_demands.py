@@ -6,6 +6,7 @@ from attacks import demands, views
 from attacks.audit_report import AuditReport
 from attacks.results import AttackResult, Plant, Witness
 from attacks.rules import Limits
+from attacks.suite import SUITE
 from dpsynth.errors import UsageError
 from dpsynth.schema import Schema
 
@@ -132,3 +133,7 @@ def test_a_secret_is_never_known_and_views_share_what_they_can():
 def test_unknown_attackers_and_parts_are_refused(wrong):
     with pytest.raises(UsageError, match=r"no attacker|not a column"):
         views.views(SCHEMA, **wrong)
+
+
+def test_every_family_of_the_suite_can_be_demanded():
+    assert {entry.name.partition("/")[0] for entry in SUITE} <= set(demands.FAMILIES)

@@ -7,7 +7,7 @@ import pytest
 
 from attacks import games
 from attacks.attribute.inference import NearestVote
-from attacks.audit_set import assemble
+from attacks.audit_set import assemble, check_share
 from attacks.base import Evidence, Guesses, Scores
 from attacks.engine.counts import occurrences, own_occurrences, record_words
 from attacks.engine.nearest import nearest
@@ -15,6 +15,7 @@ from attacks.engine.table import CodedTable, by_row, grouped, grouping, joined
 from attacks.membership.marginal import Marginal
 from attacks.observed import Observed, View
 from attacks.stats import ranking
+from dpsynth.errors import DataError
 
 COLUMNS = ("a", "b", "c")
 SIZES = {"a": 40, "b": 5, "c": 3}
@@ -117,6 +118,15 @@ def test_the_labels_of_the_fair_ones_are_fair_coins(share, most):
     assert persons.fair[smaller].mean() > 0.95
     if most is not None:
         assert max(persons.is_member.sum(), (~persons.is_member).sum()) < 1200
+
+
+@pytest.mark.parametrize("wrong", [0.05, 0.15, 0.5])
+def test_a_share_that_the_tables_belie_is_refused(wrong):
+    members, controls = table(1800, seed=1), table(200, seed=2)
+    check_share(members, controls, control_share=0.1)
+    check_share(members.take(np.arange(0)), controls.take(np.arange(0)), control_share=0.1)
+    with pytest.raises(DataError, match="does not fit"):
+        check_share(members, controls, control_share=wrong)
 
 
 def test_nobody_is_fair_where_the_share_of_controls_is_not_known():

@@ -309,6 +309,23 @@ def test_neighbors_are_found_once(monkeypatch):
     assert sorted(calls) == [30, 30, 40, 50, 70]
 
 
+def test_a_person_with_very_many_rows_is_never_a_neighbor_of_their_own():
+    rng = np.random.default_rng(23)
+    codes = np.concatenate([np.repeat(people(1, rng), close.OWN_ROWS + 40, axis=0), people(3, rng)])
+    table = CodedTable(
+        columns=COLUMNS,
+        codes=codes,
+        words=record_words(codes),
+        persons=np.concatenate([np.zeros(close.OWN_ROWS + 40, dtype=np.int64), [1, 2, 3]]),
+        size=4,
+    )
+    found = close.among_others(table, close.columns_of(evidence(codes, table)), k=5)
+    own = found.index[table.persons == 0]
+    assert ((own == -1) | (own >= close.OWN_ROWS + 40)).all()
+    assert np.isinf(found.distance[found.index == -1]).all()
+    assert (found.index[table.persons == 1] >= 0).all()
+
+
 def plain_weight(x, y, shares):
     """The kernel of two rows, by its definition."""
     weight = 1.0

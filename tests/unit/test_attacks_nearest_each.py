@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from attacks import games
+from attacks import games, suite
 from attacks.attribute.nearest import Nearest, play
 from attacks.base import Evidence, NotApplicable, TooLittle
 from attacks.engine.table import by_row
@@ -123,6 +123,18 @@ def test_all_columns_are_guessed_only_where_asked():
     assert len(play(Nearest(), evidence(release), stage(targets))) == 2 * 2
     every = play(Nearest(every_column=True), evidence(release), stage(targets))
     assert len(every) == 2 * len(COLUMNS)
+
+
+def test_the_suite_hands_the_question_on():
+    (asked,) = (
+        entry.attack
+        for entry in suite.of_tier(suite.SMOKE, every_column=True)
+        if entry.name == Nearest.name
+    )
+    assert asked.every_column
+    assert not any(
+        getattr(entry.attack, "every_column", False) for entry in suite.of_tier(suite.FULL)
+    )
 
 
 def test_an_empty_release_or_a_single_column_gives_nothing_to_guess_from():

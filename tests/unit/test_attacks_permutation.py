@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from attacks.stats import difference
 from attacks.stats.permutation import PERMUTATIONS, _law, max_t
 
 
@@ -158,3 +159,44 @@ def test_same_draws_give_the_same_answer_whatever_the_scale():
     again = max_t(1e6 * weights + 3, is_member, permutations=199, rng=np.random.default_rng(1))
     assert [r.adjusted for r in first] == [r.adjusted for r in again]
     assert [r.statistic for r in first] == pytest.approx([r.statistic for r in again])
+
+
+def test_needed_level_is_that_at_which_a_test_counts_in_its_family():
+    rng = np.random.default_rng(4)
+    is_member = half(400)
+    weights = (rng.random((30, 400)) < rng.uniform(0.02, 0.4, (30, 1))).astype(float)
+    weights[0, :40] = 1
+    needed = {r.needed for r in max_t(weights, is_member, rng=np.random.default_rng(0))}
+    assert len(needed) == 1
+    level = needed.pop()
+    assert 0.8 * 0.01 / 30 <= level <= 0.01
+    tail, said = stats.hypergeom(400, 60, 200), set()
+    for hits in range(36, 48):
+        weights[0] = 0
+        weights[0, :hits] = 1
+        weights[0, 400 - (60 - hits) :] = 1
+        found = max_t(weights, is_member, rng=np.random.default_rng(0))[0]
+        assert (found.adjusted <= 0.01) == (tail.sf(hits - 1) <= found.needed)
+        said.add(found.adjusted <= 0.01)
+    assert said == {True, False}
+    agreeing = np.repeat(weights[1:2], 30, axis=0)
+    assert max_t(agreeing, is_member, rng=rng)[0].needed > 0.004
+    few = max_t(weights, is_member, permutations=50, rng=rng)
+    assert few[0].needed == 0.0  # 51 draws cannot show 1 %
+
+
+def test_what_is_called_detectable_is_detected_in_nineteen_of_twenty():
+    """Copies at the smallest difference stated: 5 misses of 100 expected at most, 15 by chance."""
+    rng = np.random.default_rng(6)
+    is_member = np.arange(1000) < 600
+    found = 0
+    for _ in range(100):
+        weights = (rng.random((41, 1000)) < 0.02).astype(float)
+        needed = max_t(weights[1:], is_member, permutations=499, rng=rng)[0].needed
+        effect = difference.detectable(
+            trials=600, control_trials=400, control_rate=0.02, level=needed
+        )
+        weights[0] = rng.random(1000) < 0.02 + effect * is_member
+        found += max_t(weights, is_member, permutations=499, rng=rng)[0].adjusted <= 0.01
+    assert found >= 85
+    assert effect < 0.1

@@ -5,13 +5,16 @@ answers all marginals of two known columns and the hidden one exactly, and knows
 drawn from the distribution of greatest entropy with these marginals.
 """
 
+import runpy
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import sparse
 from scipy.optimize import linprog, lsq_linear
 
+import attacks
 from attacks import games
 from attacks.attribute.inference import NearestVote
 from attacks.attribute.reconstruction import Marginals, Reconstruction, play, recover, shift
@@ -19,35 +22,13 @@ from attacks.base import Evidence, TooLittle
 from attacks.engine.table import by_row
 from attacks.observed import Stage, View
 
-KNOWN = tuple("abcdef")
+BENCHMARK = runpy.run_path(
+    str(Path(attacks.__file__).parents[1] / "benchmarks" / "micro" / "attribute_attacks.py")
+)
+people, answered = BENCHMARK["people"], BENCHMARK["answered"]
+KNOWN, SIZE = BENCHMARK["KNOWN"], BENCHMARK["VALUES"]
 COLUMNS = (*KNOWN, "ill")
-SIZE = 5
-
-
-def people(count, rng, *, values=2):
-    codes = rng.integers(0, SIZE, (count, len(KNOWN)))
-    leaning = rng.random(count) < 0.2 + 0.6 * codes[:, 0] / (SIZE - 1)
-    ill = np.where(leaning, rng.integers(1, values, count), 0)
-    return np.column_stack([codes, ill]).astype(np.int32)
-
-
-def answered(members, rows, rng, *, noise=0.0):
-    """Return rows of a release that answers all three-way marginals, noise added to each count."""
-    shape = (SIZE,) * len(KNOWN) + (2,)
-    chances = np.full(shape, 1 / np.prod(shape))
-    asked = {}
-    for pair in combinations(range(len(KNOWN)), 2):
-        counts = np.zeros((SIZE, SIZE, 2))
-        np.add.at(counts, (*members[:, pair].T, members[:, -1]), 1.0)
-        counts = np.maximum(counts + rng.laplace(scale=noise, size=counts.shape), 1e-3)
-        asked[pair] = counts / counts.sum()
-    for _ in range(15):
-        for pair, wanted in asked.items():
-            others = tuple(k for k in range(len(KNOWN)) if k not in pair)
-            held = chances.sum(axis=others)
-            chances = chances * np.expand_dims(wanted / held, others)
-    cells = rng.choice(chances.size, size=rows, p=(chances / chances.sum()).ravel())
-    return np.column_stack(np.unravel_index(cells, shape)).astype(np.int32)
+deviations = BENCHMARK["deviations"]
 
 
 def lines(release, targets, *, game=play, attack=None, known=KNOWN, values=2):
@@ -65,13 +46,6 @@ def lines(release, targets, *, game=play, attack=None, known=KNOWN, values=2):
     )
     played = game(attack or Reconstruction(), held, stage)
     return {line.name.partition("@")[2]: line for line in played}
-
-
-def deviations(line, is_member):
-    """How far the members' mean is from everybody's, in deviations under labels at random."""
-    weights, inside = line.weights, is_member.mean()
-    spread = weights.std(ddof=1) * np.sqrt((1 - inside) / is_member.sum())
-    return (weights[is_member].mean() - weights.mean()) / spread
 
 
 def test_a_release_of_exact_marginals_gives_members_away_more_than_the_nearest_vote():
@@ -148,7 +122,7 @@ def test_the_shift_is_the_least_squares_solution_within_bounds():
 
 def test_a_hidden_column_of_several_values_is_solved_one_against_the_rest():
     rng = np.random.default_rng(6)
-    codes = people(400, rng, values=4)
+    codes = people(400, rng, hidden=4)
     found = lines(np.tile(codes[:200], (20, 1)), codes, values=4)["direction"]
     is_member = np.arange(400) < 200
     assert found.hits[is_member].mean() > found.hits[~is_member].mean() + 0.2

@@ -3,7 +3,7 @@
 import pytest
 
 from attacks.presets import INSURER, NEIGHBOR, PRESETS, REGISTRY_HOLDER
-from attacks.report.internal import _MODEL_WORDS
+from attacks.report.lines import MODEL_WORDS
 from attacks.threat_model import DataKnowledge, GeneratorAccess, Goal, ThreatModel
 from dpsynth.errors import UsageError
 from dpsynth.schema import Schema
@@ -111,4 +111,4 @@ def test_a_sample_to_compare_with_makes_the_attacker_calibrated():
     ("key", "words"), [("goal", Goal), ("generator", GeneratorAccess), ("data", DataKnowledge)]
 )
 def test_the_report_has_words_for_every_answer(key, words):
-    assert set(_MODEL_WORDS[key]) == {word.name for word in words}
+    assert set(MODEL_WORDS[key]) == {word.name for word in words}

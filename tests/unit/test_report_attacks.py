@@ -8,7 +8,7 @@ import pytest
 
 from attacks.audit_report import AuditReport
 from attacks.observed import Figure
-from attacks.report import families, lines, render_internal, summary, terminal
+from attacks.report import choice, families, forest, lines, render_internal, summary, terminal
 from attacks.report.canvas import Canvas
 from attacks.results import AttackResult, LowerBound, Plant, Witness
 from attacks.suite import SUITE
@@ -321,7 +321,7 @@ def test_a_line_is_read_as_it_stands_in_the_file():
         result("membership/attack_1@1.0% false alarms", subgroup="sex = F").to_dict()
     )
     assert found.point == f"at 1{NBSP}% false alarms"
-    assert found.label == f"sex = F, at 1{NBSP}% false alarms"
+    assert (found.subgroup, found.label) == ("sex = F", f"at 1{NBSP}% false alarms")
     assert found.family is families.MEMBERSHIP
     assert found.difference.value == pytest.approx(0.0)
     column = lines.line_of(result("attribute/cap(a, b)@all targets").to_dict())
@@ -347,3 +347,73 @@ def test_old_figures_are_still_read():
     (figure,) = lines.line_of(old).figures
     assert (figure["value"], figure["low"], figure["high"]) == (0.6, 0.5, 0.7)
     assert summary.md("a|b") == "a\\|b"
+
+
+def test_an_attack_that_came_to_a_result_is_not_called_blind_for_one_operating_point():
+    known = result("attribute/inference(diagnosis)@all targets", members=900, controls=450)
+    blind = result("attribute/inference(diagnosis)@confident guesses", status="inconclusive")
+    alone = result("linkage/halves@nearest", status="inconclusive")
+    found = lines.lines_of([one.to_dict() for one in (known, blind, alone)])
+    told = choice.telling(found)
+    assert [line.name for line in told] == [known.name, alone.name]
+    assert choice.headlines(found) == found
+
+
+def test_attacks_are_called_by_their_titles_in_the_verdict(tmp_path):
+    text, _ = rendered(tmp_path, report((result("membership/gen-lra@ranking", members=999),)))
+    start = Page(text).text[:1500]
+    assert "gen-lra" not in start
+
+
+def test_figures_of_members_and_controls_stand_side_by_side(tmp_path):
+    figures = (
+        *(Figure(name=f"share {place}", value=0.5) for place in range(8)),
+        Figure(name="TCAP", value=0.25, group="members"),
+        Figure(name="TCAP", value=0.125, low=0.1, high=0.15, group="controls"),
+    )
+    line = result("attribute/attribution(diagnosis)@all targets", figures=figures)
+    area = (
+        Figure(name=lines.AREA, value=0.61, low=0.58, high=0.64),
+        Figure(name=lines.ISOLATED, value=0.7, low=0.6, high=0.8),
+        Figure(name="suspected", value=0.25, group="members"),
+    )
+    ranked = result("membership/distance@ranking", figures=area)
+    text, _ = rendered(tmp_path, report((line, ranked)))
+    row = re.search(r'<tr><th scope="row">TCAP</th>(.*?)</tr>', section(text, "inference"))
+    assert row.group(1) == "<td>0.250</td><td>0.125 (0.100 to 0.150)</td><td></td>"
+    membership = section(text, "membership")
+    assert "0.5, guessing" in membership
+    assert "0.610 (0.580 to 0.640)</td><td>0.700 (0.600 to 0.800)</td><td>0.250" in membership
+    assert "suspected: members" in membership
+    assert "whose records are most isolated" in membership
+
+
+def test_the_numbers_of_a_line_are_those_of_the_file(page):
+    body = section(page[0], "membership")
+    row = re.search(r"<tr><th scope=\"row\"><bdi>Attack 0, at 0\.1.% .*?</tr>", body).group()
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", row)
+    assert "300 of 2,000 members, 10 of 1,000 controls" in row
+    assert cells[1].startswith(f"15.0{NBSP}% (13.5")
+    assert cells[2].startswith(f"1.0{NBSP}% (0.5")
+    assert cells[3] == f"1.0{NBSP}%"
+    assert cells[4].startswith("+14.0 points (+1")
+    assert cells[5:] == ["2.1 points", "0.0001"]
+
+
+def test_the_words_of_a_plot_name_the_largest_difference():
+    failed = result("membership/a@ranking", members=300, status="failed", subgroup="sex = F")
+    told = lines.lines_of([result("membership/b@ranking").to_dict(), failed.to_dict()])
+    assert forest.said(told) == (
+        "2 lines, 1 failed. The largest difference is +14.0 points: A, ranking, sex = F, "
+        f"members 15.0{NBSP}%, controls 1.0{NBSP}%."
+    )
+
+
+def test_scales_are_stretched_towards_nothing_and_hold_what_is_beyond():
+    panels = forest.Panels(labels=0, rates=(100, 200), gaps=(0, 150))
+    assert [panels.rate(value) for value in (-1, 0, 0.01, 0.25, 1, 2)] == pytest.approx(
+        [100, 100, 110, 150, 200, 200]
+    )
+    assert [panels.gap(value) for value in (-1, -0.25, 0, 0.25, 1)] == pytest.approx(
+        [0, 0, 50, 100, 150]
+    )

@@ -1,4 +1,4 @@
-"""Other people's synthesizers, each in an environment of its own; the library imports none.
+"""Other people's packages, each in an environment of its own; the library imports none.
 
 A peer is one requirement set, pinned as it was seen to run, and one runner script that the peer's
 own Python executes. Rows go there and back as Parquet, everything else as JSON.
@@ -18,19 +18,21 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True, kw_only=True)
 class Peer:
-    """A package that synthesizes tables.
+    """A package that synthesizes tables, or attacks them.
 
     Attributes:
         name: of its distribution, and of its environment's folder.
         runner: file that drives it.
-        synthesizers: what the runner can drive.
         license: of the package, as it states it.
+        synthesizers: those that the runner can drive.
+        attacks: those that the runner can drive.
     """
 
     name: str
     runner: str
-    synthesizers: tuple[str, ...]
     license: str
+    synthesizers: tuple[str, ...] = ()
+    attacks: tuple[str, ...] = ()
 
     @property
     def requirements(self) -> Path:
@@ -41,6 +43,12 @@ class Peer:
 PEERS = {
     peer.name: peer
     for peer in (
+        Peer(
+            name="anonymeter",
+            runner="runner_anonymeter.py",
+            attacks=("inference", "linkability", "singling-out"),
+            license="BSD-3-Clause-Clear",
+        ),
         Peer(
             name="dpmm",
             runner="runner_dpmm.py",
@@ -85,7 +93,7 @@ def require(peer: str, synthesizer: str | None = None) -> Peer:
         raise UnknownNameError(f"no peer is called {peer!r}; there are: {', '.join(PEERS)}")
     found = PEERS[peer]
     if synthesizer is not None and synthesizer not in found.synthesizers:
-        known = ", ".join(found.synthesizers)
+        known = ", ".join(found.synthesizers) or "none"
         raise UnknownNameError(f"{peer} has no synthesizer {synthesizer!r}; there are: {known}")
     return found
 
