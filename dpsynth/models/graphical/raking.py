@@ -34,6 +34,7 @@ _TIMES = 4  # as many candidates as rows, where that is not too many
 _MOST_CANDIDATES = 200_000
 _OTHERS = 1  # pairs to hold where weighting leaves them, for every correction, at most
 _PART_OF_NOISE = 0.1  # that the error of drawing whole rows may be, in squares
+_HELD_NOISE = 4.0  # of a table that the model holds, beside the variance it is followed with
 _LOOKED_AT = 50  # pairs of columns, to find out what noise weights add
 _TOGETHER = 15  # of them: what each row's cells take in memory is let go again
 _COLUMN_IMPORTANCE = 0.1  # of a code of a single column; that of a cell of n rows is 1 / sqrt(n)
@@ -111,8 +112,8 @@ def corrected(
         wanted[part] = rows * shares
         importance[part] = _COLUMN_IMPORTANCE
     noise = 0.0
-    for part, each in zip(tables.slices, corrections, strict=False):
-        variance = (rows * each.stddev) ** 2
+    for number, (part, each) in enumerate(zip(tables.slices, corrections, strict=False)):
+        variance = (rows * each.stddev) ** 2 * (_HELD_NOISE if number < held else 1.0)
         noise += float(importance[part] @ np.minimum(wanted[part], variance))
     times = refine(tables, wanted, importance, times, rng, enough=_PART_OF_NOISE * noise)
     taken: NDArray[np.intp] = rng.permutation(np.repeat(np.arange(times.size), times))
