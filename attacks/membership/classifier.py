@@ -15,7 +15,6 @@ FOLDS = 3
 ROWS = 20_000  # rows of the release, and of the population, that a model learns from, at most
 FEWEST = 30  # persons of the population, and released rows, below which nothing is learnt
 _AT_ONCE = 10  # trees held in memory
-_TIES = 1e-4  # a level of depth: of two whom all trees take for released, the one soon set apart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +24,7 @@ class Classifier:
     Randomized trees learn to tell released records from the population sample's; a person's score
     is the log odds of "released". The trees grow until every leaf is pure: a model that learns
     the release by heart knows a member whom the release repeats. Each split is on one column drawn
-    at random, so that a stranger seldom ends among released records in every tree. Of two that do,
-    the one whom fewer cuts set apart is the more suspicious: a copy in an empty place.
+    at random, so that a stranger seldom ends among released records in every tree.
 
     The population is cut into folds by person, and a model never saw whom it scores. A target is
     scored by the model of one fold, drawn at random, as every person of the population is: so
@@ -92,7 +90,7 @@ class Classifier:
         rows = np.concatenate([released, others]).astype(np.float32)
         is_released = np.arange(len(rows)) < len(released)
         asked = asked.astype(np.float32)
-        votes, depth = np.zeros(len(asked)), np.zeros(len(asked))
+        votes = np.zeros(len(asked))
         for start in range(0, self.trees, _AT_ONCE):
             batch = min(_AT_ONCE, self.trees - start)
             # Both sides weigh the same, however many rows they have.
@@ -103,14 +101,11 @@ class Classifier:
                 random_state=seed + start,
             )
             model.fit(rows, is_released)
-            for tree in (each.tree_ for each in model.estimators_ if len(asked)):
-                leaves = tree.apply(asked)
-                sides = tree.value[leaves, 0, :]
-                votes += sides[:, 1] / sides.sum(axis=1)
-                depth += tree.compute_node_depths()[leaves]
+            if len(asked):
+                votes += model.predict_proba(asked)[:, 1] * batch
         # Half a vote on either side: a sure forest is not infinitely sure.
         odds: NDArray[np.float64] = np.log(votes + 0.5) - np.log(self.trees - votes + 0.5)
-        return odds - _TIES * depth / self.trees
+        return odds
 
 
 def _some(codes: Codes, rng: np.random.Generator) -> Codes:
