@@ -21,7 +21,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -105,7 +105,14 @@ GENERATORS: dict[str, Callable[[Codes, Space, np.random.Generator], Codes]] = {
 }
 
 
-def played(table: str, generator: str, *, seed: int, rows: int) -> dict[str, dict[str, float]]:
+def played(
+    table: str,
+    generator: str,
+    *,
+    seed: int,
+    rows: int,
+    attacks: Sequence[MembershipAttack] = ATTACKS,
+) -> dict[str, dict[str, float]]:
     """Return figures by attack of one game."""
     held = load(Dataset(name=table, bins=200), folder=Path())
     codes = np.column_stack(list(held.codes.values())).astype(np.int32)
@@ -127,7 +134,7 @@ def played(table: str, generator: str, *, seed: int, rows: int) -> dict[str, dic
     )
     return {
         attack.name: _figures(attack, evidence, targets, is_member=shuffled < rows)
-        for attack in ATTACKS
+        for attack in attacks
     }
 
 
@@ -155,14 +162,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Membership attacks on generators that leak.")
     parser.add_argument("--table", action="append", help=f"one of DPSYNTH_DATA; {TABLES}")
     parser.add_argument("--generator", action="append", help="one of them; all if not given")
+    parser.add_argument("--attack", action="append", help="by name; all if not given")
     parser.add_argument("--seed", action="append", type=int, help="0, 1 and 2 if not given")
     parser.add_argument("--rows", type=int, default=ROWS, help="members")
     parser.add_argument("--json", action="store_true", help="one JSON object a game")
     given = parser.parse_args()
+    attacks = [each for each in ATTACKS if not given.attack or each.name in given.attack]
     for table in given.table or TABLES:
         for generator in given.generator or (*GENERATORS, "fresh"):
             games = [
-                played(table, generator, seed=seed, rows=given.rows)
+                played(table, generator, seed=seed, rows=given.rows, attacks=attacks)
                 for seed in given.seed or (0, 1, 2)
             ]
             if given.json:
@@ -171,7 +180,7 @@ def main() -> None:
                 )
                 continue
             sys.stdout.write(f"{table}, {generator}\n")
-            for attack in ATTACKS:
+            for attack in attacks:
                 mine = [game[attack.name] for game in games]
                 areas = [figures["auc"] for figures in mine]
                 sys.stdout.write(
