@@ -11,7 +11,7 @@ from attacks.engine.table import CodedTable, Codes
 
 NOBODY, SEVERAL = -1, -2
 _WORD = 64
-_BYTES = 1 << 26  # bits held at once
+_BYTES = 1 << 26  # of bits held at once
 _CELLS = 1 << 17  # comparisons held at once, in the processor's cache
 
 
@@ -56,18 +56,39 @@ def isolated(predicates: Predicates, table: CodedTable) -> NDArray[np.int64]:
         return found
     by_person = np.argsort(table.persons, kind="stable")
     persons, codes = table.persons[by_person], table.codes[by_person]
-    words = -(-codes.shape[0] // _WORD)
-    # All conditions at once where their bits have room, else as many predicates as surely fit.
+    if _states_whole_values(predicates):
+        return _looked_up(predicates, codes, persons)
     stated, numbers = _distinct(predicates)
-    room = _BYTES // (words * 8)
-    if stated.shape[0] <= room:
-        return _found(_bits(stated, codes, words), numbers, persons)
-    step = max(1, room // numbers.shape[1])
-    for start in range(0, len(predicates), step):
-        part = np.arange(start, min(start + step, found.size))
-        stated, numbers = _distinct(predicates.take(part))
-        found[part] = _found(_bits(stated, codes, words), numbers, persons)
+    # As many rows at a time as have room for the bits of all conditions.
+    step = max(_WORD, _BYTES // stated.shape[0] * 8 // _WORD * _WORD)
+    for start in range(0, persons.size, step):
+        rows = slice(start, start + step)
+        words = -(-persons[rows].size // _WORD)
+        here = _found(_bits(stated, codes[rows], words), numbers, persons[rows])
+        both = np.where(here == found, found, SEVERAL)
+        found = np.where(here == NOBODY, found, np.where(found == NOBODY, here, both))
     return found
+
+
+def _states_whole_values(predicates: Predicates) -> bool:
+    """Return whether all predicates state one value of each of the same columns."""
+    same = (predicates.columns == predicates.columns[0]).all()
+    return bool(same and np.array_equal(predicates.low, predicates.high))
+
+
+def _looked_up(
+    predicates: Predicates, codes: Codes, persons: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the one person of each predicate by looking its values up, all columns at once."""
+    held = record_words(codes[:, predicates.columns[0]])
+    order = np.argsort(held, kind="stable")  # rows of one record stay in the order of persons
+    held, persons = held[order], persons[order]
+    asked = record_words(predicates.low)
+    first = np.searchsorted(held, asked, side="left")
+    last = np.searchsorted(held, asked, side="right") - 1
+    lowest, highest = persons[np.minimum(first, held.size - 1)], persons[last]
+    one = np.where(lowest == highest, lowest, SEVERAL)
+    return np.where(first <= last, one, NOBODY)
 
 
 def _distinct(predicates: Predicates) -> tuple[NDArray[np.int32], NDArray[np.intp]]:

@@ -169,16 +169,18 @@ def _subgroups(found: Sequence[Line]) -> list[dict[str, Any]]:
     shown = []
     for index, (column, of) in enumerate(by_column.items()):
         title = f"Subgroups by {column}: success on members and on controls"
-        drawable = [line for line in of if line.members or line.controls]
-        told = choice.worst_of(choice.conclusive(drawable), key=lambda line: line.subgroup)
+        drawable = choice.conclusive([line for line in of if line.members or line.controls])
+        # A group that stands alone is compared by attack, groups of a column with one another.
+        alone = len({line.subgroup for line in of}) == 1
+        told = drawable if alone else choice.worst_of(drawable, key=lambda line: line.subgroup)
         shown.append(
             {
                 "column": column,
+                "alone": alone,
                 "count": _counted(of),
                 "status": _worst(of),
-                "plot": _drawn(told, key=f"subgroup-{index}", title=title, by_group=True),
+                "plot": _drawn(told, key=f"subgroup-{index}", title=title, by_group=not alone),
                 "rows": [_row(line) for line in of],
-                "open": len(of) <= OPEN_TABLE,
             }
         )
     return shown

@@ -145,9 +145,9 @@ class Line:
 
     @property
     def label(self) -> str:
-        """What sets the line apart from others of the same attack."""
+        """What sets the line apart from others of the same attack on the same persons."""
         point = "" if self.column and self.point == _EVERYBODY else self.point
-        parts = [self.subgroup, self.column, point]
+        parts = [self.column, point]
         return ", ".join(part for part in parts if part) or _EVERYBODY
 
 

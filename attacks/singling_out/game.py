@@ -18,6 +18,7 @@ from attacks.singling_out.base import (
 
 # Conditions that are counted one by one, beside the persons: enough for a rate.
 _COUNTED = 2_000
+_AT_ONCE = 10_000  # random conditions held at once
 
 
 def singling_out(attack: SinglingOutAttack, evidence: Evidence, stage: Stage) -> list[Observed]:
@@ -37,15 +38,21 @@ def singling_out(attack: SinglingOutAttack, evidence: Evidence, stage: Stage) ->
     """
     made = attack.predicates(evidence)
     hits = singled_out(made, stage.targets)
-    random = random_predicates(made, evidence, rng=evidence.rng(f"baseline of {attack.name}"))
-    baseline = singled_out(random, stage.targets)
+    rng = evidence.rng(f"baseline of {attack.name}")
+    baseline = np.zeros(stage.size, dtype=bool)
+    counted = made
+    for start in range(0, len(made), _AT_ONCE):
+        part = made.take(np.arange(start, min(start + _AT_ONCE, len(made))))
+        drawn = random_predicates(part, evidence, rng=rng)
+        baseline |= singled_out(drawn, stage.targets)
+        counted = drawn if not start else counted
     return [
         Observed(
             name=f"{attack.name}@{attack.point}",
             threat_model=attack.threat_model.knowing(*evidence.release.columns),
             hits=hits,
             baseline_rate=float(baseline.mean()) if baseline.size else None,
-            describe=partial(success_rates, made, random, stage.targets),
+            describe=partial(success_rates, made, counted, stage.targets),
         )
     ]
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from attacks.base import Evidence
-from attacks.engine.predicates import Predicates, isolated
+from attacks.engine.predicates import Predicates
 from attacks.singling_out.base import distinct_records
 from attacks.threat_model import DataKnowledge, GeneratorAccess, Goal, ThreatModel
 
@@ -42,5 +42,4 @@ class WholeRecord:
         rows = evidence.rng(self.name).permutation(len(records))[: self.most]
         codes = records.codes[rows]
         places = np.broadcast_to(np.arange(codes.shape[1], dtype=np.int32), codes.shape)
-        stated = Predicates(columns=places, low=codes, high=codes)
-        return stated.take(isolated(stated, records) >= 0)
+        return Predicates(columns=places, low=codes, high=codes)

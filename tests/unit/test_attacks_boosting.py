@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from attacks.attribute.boosting import Boosting
+from attacks.attribute.boosting import Boosting, _features
 from attacks.attribute.confidence import level
 from attacks.attribute.inference import NearestVote
 from attacks.base import Evidence, TooLittle
@@ -77,14 +77,27 @@ def test_the_same_guesses_every_time_and_whoever_else_is_asked():
     assert other.values.tolist() != first.values.tolist()
 
 
-def test_unordered_codes_are_categories_whatever_their_numbers():
-    """A parity of category numbers would take a tree on numbers hundreds of cuts."""
+def test_unordered_codes_are_categories_and_many_of_them_numbers_as_well():
     rng = np.random.default_rng(3)
-    release, asked = strangers(4000, rng), strangers(500, rng)
-    for rows in (release, asked):
-        rows[:, 1] %= 50
-        rows[:, 4] = rows[:, 1] % 2
-    assert (told(Boosting(rounds=10), release, asked).values == asked[:, 4]).mean() > 0.99
+    release = strangers(4000, rng)
+    features, asked, categorical = _features(
+        evidence(release), KNOWN, release[:, :4], release[:9, :4]
+    )
+    assert categorical == [False, False, True, True, True]  # a; b as numbers; b; c; d
+    assert features.shape[1] == asked.shape[1] == 5
+    assert np.array_equal(features[:, 1], release[:, 1])
+    assert features[:, 2].max() < 255  # what trees take
+
+
+@pytest.mark.parametrize("share", [0.5, 0.7, 0.95])
+def test_a_guess_that_only_leans_on_how_common_a_value_is_is_not_confident(share):
+    rng = np.random.default_rng(4)
+    release = strangers(1000, rng)
+    release[:, :4] = 1
+    release[:, 4] = np.arange(1000) >= 1000 * share
+    said = told(Boosting(), release, release[:20])
+    assert set(said.values) <= {0, 1}
+    assert not said.confident.any()
 
 
 def test_rare_codes_are_never_guessed_nor_taken_for_common_ones():

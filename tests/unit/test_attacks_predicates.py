@@ -38,9 +38,9 @@ def random_predicates(count, conditions, *, seed):
     )
 
 
-def slowly(predicates, table):
+def slowly(asked, table):
     found = []
-    for columns, low, high in zip(predicates.columns, predicates.low, predicates.high, strict=True):
+    for columns, low, high in zip(asked.columns, asked.low, asked.high, strict=True):
         codes = table.codes[:, columns]
         met = ((codes >= low) & (codes <= high)).all(axis=1)
         persons = set(table.persons[met].tolist())
@@ -51,9 +51,27 @@ def slowly(predicates, table):
 @pytest.mark.parametrize("conditions", [1, 2, 4])
 def test_the_one_person_is_found_as_by_plain_code(conditions):
     for table in (by_row(COLUMNS, codes_of(60, seed=1)), several_rows_each(60, 25, seed=2)):
-        predicates = random_predicates(400, conditions, seed=3)
-        said = isolated(predicates, table).tolist()
-        assert said == slowly(predicates, table)
+        asked = random_predicates(400, conditions, seed=3)
+        said = isolated(asked, table).tolist()
+        assert said == slowly(asked, table)
+        assert len({min(number, 0) for number in said}) == 3
+
+
+def test_blocks_of_rows_change_nothing(monkeypatch):
+    table, asked = several_rows_each(700, 250, seed=4), random_predicates(300, 3, seed=5)
+    whole = isolated(asked, table).tolist()
+    monkeypatch.setattr(engine, "_BYTES", 1)  # 64 rows at a time
+    assert isolated(asked, table).tolist() == whole == slowly(asked, table)
+
+
+def test_whole_values_are_looked_up_alike():
+    for table in (by_row(COLUMNS, codes_of(60, seed=1)), several_rows_each(60, 25, seed=2)):
+        codes = np.concatenate([table.codes, codes_of(200, seed=3)])[:, [1, 0, 2]]
+        asked = Predicates(
+            columns=np.tile(np.array([1, 0, 2], dtype=np.int32), (260, 1)), low=codes, high=codes
+        )
+        said = isolated(asked, table).tolist()
+        assert said == slowly(asked, table)
         assert len({min(number, 0) for number in said}) == 3
 
 

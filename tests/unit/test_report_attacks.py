@@ -321,7 +321,7 @@ def test_a_line_is_read_as_it_stands_in_the_file():
         result("membership/attack_1@1.0% false alarms", subgroup="sex = F").to_dict()
     )
     assert found.point == f"at 1{NBSP}% false alarms"
-    assert found.label == f"sex = F, at 1{NBSP}% false alarms"
+    assert (found.subgroup, found.label) == ("sex = F", f"at 1{NBSP}% false alarms")
     assert found.family is families.MEMBERSHIP
     assert found.difference.value == pytest.approx(0.0)
     column = lines.line_of(result("attribute/cap(a, b)@all targets").to_dict())
