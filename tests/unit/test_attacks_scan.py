@@ -4,13 +4,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import attacks
 from attacks.base import Evidence, NotApplicable, TooLittle
 from attacks.engine.counts import record_words
+from attacks.engine.encode import missing, ordered, sizes
 from attacks.engine.table import CodedTable, by_row, joined
+from attacks.linkage.closest import ClosestRows
+from attacks.linkage.game import linkage
 from attacks.observed import Stage
 from attacks.scan.copies import Copies, NearCopies, scan
 from attacks.scan.identifiers import real_identifiers
 from attacks.scan.outside import undeclared_values
+from attacks.singling_out.game import singling_out
+from attacks.singling_out.whole_record import WholeRecord
+from attacks.tables import read
 from dpsynth.schema import Schema
 
 SIZES = {"age": 60, "sex": 2, "dose": 30, "arm": 4}
@@ -149,7 +156,7 @@ def persons(count, *, seed, ids=None, names=None):
             "pid": ids if ids is not None else rng.integers(10**7, 10**8, count).astype(str),
             "name": names if names is not None else [f"{m.title()} O'{m[:5]}" for m in made],
             "born": (days - 20000).astype(str),
-            "age": rng.integers(0, 100, count).astype(float),
+            "age": np.where(rng.random(count) < 0.1, np.nan, rng.integers(0, 100, count)),
             "town": rng.choice(["Ash", 'O\'Byrne, "W"', "Żarki"], count),
             "seen": days.astype(str),
             "change": rng.normal(0, 8, count).round(1),
@@ -293,3 +300,40 @@ def test_empty_tables():
     assert seen_outside(FRESH.iloc[:0]) == {}
     leak = FRESH.assign(name=MEMBERS["name"][0])
     assert identifiers(leak, controls=CONTROLS.iloc[:0])[0].decides
+
+
+def test_an_audit_fails_on_one_real_name():
+    leak = FRESH.assign(drug=[MEMBERS["name"][7], *FRESH["drug"][1:]])
+    report, clean = (
+        attacks.audit(released, MEMBERS, CONTROLS, SCHEMA, tier="smoke", subgroups_of=[])
+        for released in (leak, FRESH)
+    )
+    assert report.verdict == "FAIL"
+    assert [witness.column for witness in report.witnesses] == ["drug"]
+    assert MEMBERS["name"][7] not in str(report.to_dict())
+    assert clean.verdict != "FAIL"
+    assert not clean.witnesses
+
+
+def test_apostrophes_missing_and_negative_values_and_dates_hide_no_copy():
+    # Through a file as a user would hand it in: every cell is text there.
+    written = MEMBERS.astype("string").astype(object).where(MEMBERS.notna(), None)
+    tables = read(written.sample(frac=1, random_state=0), MEMBERS, CONTROLS, SCHEMA)
+    together = joined(tables.members, tables.controls)
+    stage = Stage(targets=together, one_row=together, views=())
+    held = Evidence(
+        release=tables.release,
+        population=tables.controls.take(np.empty(0, dtype=np.int64)),
+        sizes=sizes(tables.schema),
+        ordered=ordered(tables.schema),
+        missing=missing(tables.schema),
+    )
+    for game, attack in (
+        (scan, Copies()),
+        (scan, NearCopies()),
+        (singling_out, WholeRecord()),
+        (linkage, ClosestRows(first=("age", "town", "seen"))),
+    ):
+        line = game(attack, held, stage)[0]
+        assert line.hits[:400].mean() > 0.99, line.name
+        assert line.hits[400:].mean() < 0.05, line.name
