@@ -71,6 +71,17 @@ class AuditReport:
             limits=self.limits,
         )
 
+    @property
+    def slight(self) -> tuple[str, ...]:
+        """Names of attacks that did better on members, by less than decides."""
+        tallies = [rules.Tally.from_dict(result.to_dict()) for result in self.results]
+        seen = [
+            tally.attack
+            for tally, judgment in zip(tallies, self.judgments, strict=True)
+            if judgment.status == "passed" and rules.noticed(tally, self.limits)
+        ]
+        return tuple(dict.fromkeys(seen))
+
     @cached_property
     def verdict(self) -> str:
         """Return "PASS", "FAIL" or "INCONCLUSIVE", from the stored counts alone."""
@@ -96,6 +107,11 @@ class AuditReport:
         if self.verdict == "INCONCLUSIVE":
             why = "; ".join(self.reasons)
             return f"INCONCLUSIVE: no leak was found, and that shows little: {why}."
+        if self.slight:
+            return (
+                "PASS: no attack did better on members than on others by more than is tolerated; "
+                f"slightly better: {', '.join(self.slight)}."
+            )
         return "PASS: no attack did better on members than on persons who were not in the table."
 
     def _failed(self) -> list[str]:
@@ -109,6 +125,7 @@ class AuditReport:
             "rule": rules.RULE,
             "verdict": self.verdict,
             "reasons": list(self.reasons),
+            "slight": list(self.slight),
             "split": self.split,
             "comparable": self.comparable,
             "tier": self.tier,

@@ -5,9 +5,11 @@ Every line of an audit counts hits among members (persons in the training table)
 
 - Where coins told members from controls, and the two look alike without the release, the audit is
   *calibrated*: a line *failed* where members were hit more often, at a p-value of 1 % or less that
-  is adjusted for all lines together (max-T), by a difference of rates of 0.005 or more. It is
-  *inconclusive* where it did not fail and a difference above 0.25 could have gone unseen; else it
-  *passed*.
+  is adjusted for all lines together (max-T), and by more than is tolerated: members were hit, or
+  controls spared, 1.25 times as often as the others and 0.005 on top. A mechanism of epsilon 0.22
+  may show such a factor; whoever attacks enough persons sees a slight difference in any release
+  that is of use. It is reported, and does not decide. A line is *inconclusive* where it did not
+  fail and a difference above 0.25 could have gone unseen; else it *passed*.
 - Elsewhere there are no p-values, and a line is *uncalibrated*. It *failed* only where the
   difference is above 0.10 beyond chance: members and controls that were told apart somehow differ a
   little in any case. Where they are known to differ, only copied records count.
@@ -20,6 +22,7 @@ lines, or where no membership attack passed. Else it is PASS.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from math import inf
 
 from attacks.stats import binomial, difference
 
@@ -40,13 +43,15 @@ class Limits:
     Args:
         name: of the policy.
         level: chance of a false FAIL of the whole audit, at most.
-        smallest_effect: difference of rates that decides, from here on.
+        tolerated_ratio: how much more often members may be hit, or controls spared; above 1.
+        smallest_effect: difference of rates on top of it that decides, from here on.
         uncalibrated_effect: the same where no coin told members from controls.
         largest_blind_spot: difference that may go unseen, at most.
     """
 
     name: str = "default"
     level: float = 0.01
+    tolerated_ratio: float = 1.25
     smallest_effect: float = 0.005
     uncalibrated_effect: float = 0.10
     largest_blind_spot: float = 0.25
@@ -57,7 +62,10 @@ class Limits:
             if field.name == "name":
                 if not isinstance(value, str) or not value:
                     raise ValueError("an audit policy needs a name")
-            elif isinstance(value, bool) or not isinstance(value, float | int) or not 0 < value < 1:
+            elif field.name == "tolerated_ratio":
+                if not _is_number(value) or not 1 <= value < inf:
+                    raise ValueError("tolerated_ratio must be a number of at least 1")
+            elif not _is_number(value) or not 0 < value < 1:
                 raise ValueError(f"{field.name} must be a number between 0 and 1")
 
     def to_dict(self) -> dict[str, object]:
@@ -148,11 +156,20 @@ class Judgment:
     detectable: float | None = None
 
 
+def noticed(tally: Tally, limits: Limits) -> bool:
+    """Return whether a calibrated audit says that members were hit more often at all."""
+    p_value = tally.adjusted_p_value
+    return p_value is not None and p_value <= limits.level and tally.difference > 0
+
+
 def found(tally: Tally, limits: Limits) -> bool:
     """Return whether a calibrated audit says that this line is a leak."""
-    p_value = tally.adjusted_p_value
-    small = p_value is not None and p_value <= limits.level
-    return small and tally.difference >= limits.smallest_effect
+    if not noticed(tally, limits):
+        return False
+    members = tally.members_hits / tally.members_n
+    controls = tally.controls_hits / tally.controls_n
+    ratio, more = limits.tolerated_ratio, limits.smallest_effect
+    return members >= ratio * controls + more or 1 - controls >= ratio * (1 - members) + more
 
 
 def judge(
@@ -239,6 +256,10 @@ def detectable(tally: Tally, *, level: float) -> float | None:
         control_rate=(tally.controls_hits + 1) / (tally.controls_n + 2),
         level=level,
     )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, float | int) and not isinstance(value, bool)
 
 
 def _least_difference(tally: Tally, *, error: float) -> float:

@@ -150,6 +150,11 @@ class AIM(Synthesizer):
             coarsenings={name: each.coarsening for name, each in known.items()},
         )
 
+    def model_cells(self, domain: Domain) -> int:
+        """Return how many cells the tables of a model may have together."""
+        del domain
+        return self.most_cells
+
     def _bill(self, domain: Domain, unit: PrivacyUnit, rho: Fraction) -> "_Bill":
         """Fix every scale. Rounding of the selections' epsilon is given to the tables."""
         if self.prior is not None:

@@ -190,6 +190,10 @@ class Auto(Synthesizer):
             model = replace(model, corrections=corrections(model, pairs, graph))
         return Learned(model=model, coarsenings={n: each.coarsening for n, each in columns.items()})
 
+    def model_cells(self, domain: Domain) -> int:
+        """Return how many cells the tables of a model may have together."""
+        return self._effort(domain).most_cells
+
     def _forecast(
         self, curator: Curator, bill: Bill, columns: Mapping[str, Known], total: float
     ) -> tuple[Forecast, dict[str, list[NDArray[np.int64]]]]:

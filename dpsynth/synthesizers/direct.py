@@ -76,6 +76,10 @@ class Direct(Synthesizer):
         (answer,) = curator.measure([query], _mechanism(query, curator.unit, rho))
         return Learned(model=_fitted(curator.domain, as_table(answer), self.prior), coarsenings={})
 
+    def model_cells(self, domain: Domain) -> int:
+        """Return how many cells the tables of a model may have together."""
+        return domain.size(domain.columns)
+
     def _require_fit(self, domain: Domain) -> None:
         cells = domain.size(domain.columns)
         if cells > self.most_cells:

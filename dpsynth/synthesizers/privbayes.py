@@ -110,6 +110,11 @@ class PrivBayes(Synthesizer):
         bill = self._pure_bill(planned or curator.domain, curator.unit, epsilon)
         return self._learn(curator, bill)
 
+    def model_cells(self, domain: Domain) -> int:
+        """Return how many cells the tables of a model may have together."""
+        del domain
+        return self.most_cells
+
     def _bill(self, domain: Domain, unit: PrivacyUnit, rho: Fraction) -> "_Bill":
         """Fix every scale. Rounding of the selections' epsilon is given to the families."""
         columns = _varied(domain)

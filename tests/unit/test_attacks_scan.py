@@ -4,13 +4,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import attacks
 from attacks.base import Evidence, NotApplicable, TooLittle
 from attacks.engine.counts import record_words
+from attacks.engine.encode import missing, ordered, sizes
 from attacks.engine.table import CodedTable, by_row, joined
+from attacks.linkage.closest import ClosestRows
+from attacks.linkage.game import linkage
 from attacks.observed import Stage
 from attacks.scan.copies import Copies, NearCopies, scan
 from attacks.scan.identifiers import real_identifiers
 from attacks.scan.outside import undeclared_values
+from attacks.singling_out.game import singling_out
+from attacks.singling_out.whole_record import WholeRecord
+from attacks.tables import read
 from dpsynth.schema import Schema
 
 SIZES = {"age": 60, "sex": 2, "dose": 30, "arm": 4}
@@ -149,7 +156,7 @@ def persons(count, *, seed, ids=None, names=None):
             "pid": ids if ids is not None else rng.integers(10**7, 10**8, count).astype(str),
             "name": names if names is not None else [f"{m.title()} O'{m[:5]}" for m in made],
             "born": (days - 20000).astype(str),
-            "age": rng.integers(0, 100, count).astype(float),
+            "age": np.where(rng.random(count) < 0.1, np.nan, rng.integers(0, 100, count)),
             "town": rng.choice(["Ash", 'O\'Byrne, "W"', "Żarki"], count),
             "seen": days.astype(str),
             "change": rng.normal(0, 8, count).round(1),
@@ -243,6 +250,16 @@ def test_declared_values_and_dates_are_not_looked_for():
     assert identifiers(FRESH, members=members) == []
 
 
+def test_values_of_the_very_column_are_no_identifiers():
+    # An excluded column that an open one was made from: members' words, learnt and released.
+    words = [f"{drug} twice a day" for drug in ("Naproxen", "Metamizole")]
+    members = MEMBERS.assign(name=np.resize(words, 400), drug=np.resize(words, 400))
+    released = FRESH.assign(drug=np.resize(words, 500))
+    assert identifiers(released, members=members) == []
+    other = members.assign(drug="aspirin")
+    assert [witness.column for witness in identifiers(released, members=other)] == ["drug"]
+
+
 def test_fresh_numbers_raise_no_false_alarm_where_they_are_dense():
     # 100 audits of 4,000 random numbers below 100,000 against 500: about 20 hits by chance each,
     # on either side. One false witness in 1,000 audits is allowed, so two in 100 are rare (0.5 %).
@@ -293,3 +310,40 @@ def test_empty_tables():
     assert seen_outside(FRESH.iloc[:0]) == {}
     leak = FRESH.assign(name=MEMBERS["name"][0])
     assert identifiers(leak, controls=CONTROLS.iloc[:0])[0].decides
+
+
+def test_an_audit_fails_on_one_real_name():
+    leak = FRESH.assign(drug=[MEMBERS["name"][7], *FRESH["drug"][1:]])
+    report, clean = (
+        attacks.audit(released, MEMBERS, CONTROLS, SCHEMA, tier="smoke", subgroups_of=[])
+        for released in (leak, FRESH)
+    )
+    assert report.verdict == "FAIL"
+    assert [witness.column for witness in report.witnesses] == ["drug"]
+    assert MEMBERS["name"][7] not in str(report.to_dict())
+    assert clean.verdict != "FAIL"
+    assert not clean.witnesses
+
+
+def test_apostrophes_missing_and_negative_values_and_dates_hide_no_copy():
+    # Through a file as a user would hand it in: every cell is text there.
+    written = MEMBERS.astype("string").astype(object).where(MEMBERS.notna(), None)
+    tables = read(written.sample(frac=1, random_state=0), MEMBERS, CONTROLS, SCHEMA)
+    together = joined(tables.members, tables.controls)
+    stage = Stage(targets=together, one_row=together, views=())
+    held = Evidence(
+        release=tables.release,
+        population=tables.controls.take(np.empty(0, dtype=np.int64)),
+        sizes=sizes(tables.schema),
+        ordered=ordered(tables.schema),
+        missing=missing(tables.schema),
+    )
+    for game, attack in (
+        (scan, Copies()),
+        (scan, NearCopies()),
+        (singling_out, WholeRecord()),
+        (linkage, ClosestRows(first=("age", "town", "seen"))),
+    ):
+        line = game(attack, held, stage)[0]
+        assert line.hits[:400].mean() > 0.99, line.name
+        assert line.hits[400:].mean() < 0.05, line.name

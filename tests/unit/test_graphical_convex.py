@@ -198,3 +198,14 @@ def test_the_pull_of_roughness_is_the_slope_of_its_penalty():
     assert curvature[:12].reshape(3, 4)[0] == pytest.approx([4.0, 4.0, 4.0, 2.0])
     assert (curvature[12:16] == 0).all()
     assert curvature[16:].reshape(2, 4)[0] == pytest.approx([5.0, 5.0, 5.0, 0.0])
+
+
+def test_a_column_is_shrunk_the_less_the_smaller_its_noise_is_beside_chance():
+    rows = np.array([400.0, 600.0])
+    base = {"c": rows}
+    options = {"total": ROWS, "penalty": 0.8}
+    for stddev, part in ((2.0, 2.0 * np.sqrt(2 / ROWS)), (100.0, 1.0)):
+        table = noisy(("c",), rows, stddev)
+        flat = shrinkage(table, base, adapt=False, **options)
+        assert flat == pytest.approx(np.full(2, 0.8 * stddev))
+        assert shrinkage(table, base, adapt=True, **options) == pytest.approx(flat * part)

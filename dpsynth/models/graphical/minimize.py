@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dpsynth.models.graphical.tables import Array
 
-_MEMORY = 10
+_MEMORY = 6
 _SUFFICIENT = 1e-4  # share of the predicted decrease that a step must bring
 _HALVINGS = 30
 

@@ -20,16 +20,21 @@ def shrinkage(
         base: by column, rows expected of each code.
         total: number of rows.
         penalty: in units of the stddev of a cell.
-        adapt: take the geometric mean of ``penalty`` times the stddev with what the table itself
-            asks for. If deviations from the base are normal with variance ``c**2`` times what is
-            expected, that is ``sigma**2 / c**2``, and the noisy table tells ``c**2`` (by moments).
+        adapt: shrink a table of one column the less, the smaller its noise is beside what chance
+            alone leaves of as many rows: by the ratio of the two stddevs, where that is below 1.
+            Of a table of more columns, take the geometric mean of ``penalty`` times the stddev
+            with what the table itself asks for. If deviations from the base are normal with
+            variance ``c**2`` times what is expected, that is ``sigma**2 / c**2``, and the noisy
+            table tells ``c**2`` (by moments).
 
     Returns:
         The shape of the table, above 0.
     """
     flat = penalty * np.sqrt(table.variance)
-    if not adapt or len(table.clique) < 2:
+    if not adapt:
         return flat
+    if len(table.clique) < 2:
+        return flat * min(1.0, float(np.sqrt(table.variance.sum() / total)))
     rows = [np.maximum(base[name], 0.0) for name in table.clique]
     expected = reduce(np.multiply.outer, rows) / total ** (len(rows) - 1)
     noise = float(table.variance.sum())

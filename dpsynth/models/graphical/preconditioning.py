@@ -38,7 +38,7 @@ class Preconditioner:
     """
 
     curvature: Array
-    places: Sequence[NDArray[np.int64]]
+    places: Sequence[NDArray[np.int32]]
     sums: Array
     ease: Array
     code: NDArray[np.int64]
@@ -57,7 +57,7 @@ class Preconditioner:
             expected: rows in every cell.
         """
         axes = max((len(table.clique) for table in tables), default=0)
-        places = [np.zeros(curvature.size, np.int64) for _ in range(axes)]
+        places = [np.zeros(curvature.size, np.int32) for _ in range(axes)]
         first_code: dict[str, int] = {}
         about = [np.zeros(1, np.int64)]
         codes, slices, start = 0, 1, 0
