@@ -27,8 +27,8 @@ def beside_peer(lines: Sequence[Line]) -> str:
     head = f"| attack | CPU s | MiB | {peer}: CPU s | {peer}: MiB | times faster | was to be |"
     rows = [head, "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
     rows += [
-        f"| {_SAID[line['attack']]} | {line['cpu_seconds']:.2f} | {_mib(line['peak_mib'])} | "
-        f"{line['peer_cpu_seconds']:.1f} | {_mib(line['peer_peak_mib'])} | "
+        f"| {_SAID[line['attack']]} | {line['cpu_seconds']:.2f} | {line['peak_mib']} | "
+        f"{line['peer_cpu_seconds']:.1f} | {line['peer_peak_mib']} | "
         f"{line['times_faster']:.0f} | {LEAST[line['attack']]} |"
         for line in lines
     ]
@@ -70,10 +70,6 @@ def _made(lines: Sequence[Line], *, peer: str = "") -> str:
             text += f"; the peer with {_packages(line['peer_versions'])}"
         parts.append(f"{text}.")
     return "\n".join(dict.fromkeys(parts))
-
-
-def _mib(peak: int | None) -> str:
-    return "not kept" if peak is None else str(peak)
 
 
 def _packages(versions: Mapping[str, str]) -> str:
