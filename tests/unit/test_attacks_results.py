@@ -34,7 +34,7 @@ def result(name="membership/marginal@5% false alarms", status="passed", **counts
 PLANT = Plant(
     share=0.01,
     planted=10,
-    line=result(name="scan/copies@x", members_hits=70, adjusted_p_value=0.001),
+    line=result(name="scan/copies@x", members_hits=90, adjusted_p_value=0.001),
 )
 
 
@@ -181,7 +181,7 @@ def test_a_witness_fails_and_one_that_only_informs_does_not():
     [
         (),
         (Plant(share=0.1, planted=100, line=PLANT.line),),
-        (Plant(share=0.01, planted=10, line=result(members_hits=70, adjusted_p_value=0.02)),),
+        (Plant(share=0.01, planted=10, line=result(members_hits=90, adjusted_p_value=0.02)),),
         (Plant(share=0.01, planted=10, line=result(members_hits=52, adjusted_p_value=0.001)),),
     ],
     ids=["none", "another share", "not surprising", "too small"],
