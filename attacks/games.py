@@ -47,7 +47,7 @@ def membership(attack: MembershipAttack, evidence: Evidence, stage: Stage) -> li
             threat_model=model,
             hits=said.targets > _threshold(said.population, share=share),
             asked=said.scored,
-            baseline_rate=share,
+            baseline_rate=_passing(evidence.population.size, share=share),
         )
         for share in FALSE_ALARMS
     ]
@@ -219,6 +219,11 @@ def _with_grouped(
         codes[:, place] = groups[secret][codes[:, place]]
     grouped = by_row(release.columns, codes)
     return replace(evidence, release=grouped, sizes=sizes, missing=missing), groups
+
+
+def _passing(population: int, *, share: float) -> float:
+    """Return how often somebody like the population sample stands above its threshold."""
+    return (int(share * population) + 1) / (population + 1) if population else 0.0
 
 
 def _threshold(population: NDArray[np.float64], *, share: float) -> float:

@@ -6,7 +6,7 @@ Every line of an audit counts hits among members (persons in the training table)
 - Where coins told members from controls, and the two look alike without the release, the audit is
   *calibrated*: a line *failed* where members were hit more often, at a p-value of 1 % or less that
   is adjusted for all lines together (max-T), and by more than is tolerated: members were hit, or
-  controls spared, 1.25 times as often as the others and 0.005 on top. A mechanism of epsilon 0.22
+  controls spared, 1.5 times as often as the others and 0.005 on top. A mechanism of epsilon 0.4
   may show such a factor; whoever attacks enough persons sees a slight difference in any release
   that is of use. It is reported, and does not decide. A line is *inconclusive* where it did not
   fail and a difference above 0.25 could have gone unseen; else it *passed*.
@@ -51,7 +51,7 @@ class Limits:
 
     name: str = "default"
     level: float = 0.01
-    tolerated_ratio: float = 1.25
+    tolerated_ratio: float = 1.5
     smallest_effect: float = 0.005
     uncalibrated_effect: float = 0.10
     largest_blind_spot: float = 0.25
@@ -238,7 +238,7 @@ def doubts(judgments: Sequence[Judgment], *, plant_found: bool) -> tuple[str, ..
     if blind := held("inconclusive"):
         said.append(f"too few persons to see a large leak: {blind}")
     for required in REQUIRED:
-        known = {"passed", "uncalibrated"}
+        known = {"passed", "failed", "uncalibrated"}
         if not any(name.startswith(required) and seen & known for name, seen in by_attack.items()):
             said.append(f"no attack of {required.rstrip('/')} came to a result")
     return tuple(said)

@@ -178,7 +178,7 @@ SUITE: tuple[Entry, ...] = (
     ),
     Entry(
         attack=Shadow(),
-        thorough=Shadow(targets=40, runs=400),
+        thorough=Shadow(runs=400),
         game=games.membership,
         says="membership: shadow runs of the synthesizer",
     ),

@@ -16,7 +16,7 @@ from attacks.threat_model import DataKnowledge, GeneratorAccess, Goal, ThreatMod
 # Kinds that learn less than a graph of pairs: whether they learn a tree of pairs, and others.
 _LEARNED = {"independent": (False, False), "mst": (True, False)}
 # Chosen on seeds 0 to 4 of adult_discrete, nhefs and RAND HIE at epsilon 10 and 100.
-_POWER = 3  # of the share of dependence kept: how fast pairs lose their say where little was kept
+_POWER = 5  # of the share of dependence kept: how fast pairs lose their say where little was kept
 _OTHERS = 0.5  # say of a pair outside the tree, which in part repeats the tree's
 
 

@@ -34,7 +34,8 @@ class Shadow:
     targets in shadow runs without them, each by a regression that did not see the run.
 
     Args:
-        targets: how many persons are attacked, the most isolated first.
+        targets: how many persons are attacked, the most isolated first; at most a quarter as
+            many as there are released rows, since half of them join every table.
         runs: of the synthesizer.
         queries: sets of columns.
 
@@ -44,7 +45,7 @@ class Shadow:
         attack: Meeus et al. (2023), arXiv:2306.10308.
     """
 
-    targets: int = 20
+    targets: int = 400
     runs: int = 96
     queries: int = 200
 
@@ -74,7 +75,8 @@ class Shadow:
             )
         rng = evidence.rng(self.name)
         isolated = isolation(evidence, targets)
-        chosen = np.argsort(-isolated, kind="stable")[: self.targets]
+        most = min(self.targets, max(1, len(evidence.release) // 4))
+        chosen = np.argsort(-isolated, kind="stable")[:most]
         attacked = targets.take(chosen)
         shadows = _shadows(self, generator, evidence, attacked, rng=rng)
         scores, apart = _learned(shadows)

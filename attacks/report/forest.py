@@ -72,7 +72,7 @@ def forest(
         if narrow
         else Panels(labels=244, rates=(252, 540), gaps=(580, 812))
     )
-    step = STEP + (15 if narrow else 0) + (13 if by_group else 0)
+    step = STEP + (18 if narrow else 0) + (13 if by_group else 0)
     head = 0 if by_group else HEAD
     grouped = [("", list(lines))] if by_group else by_attack(lines)
     top = 22
@@ -139,7 +139,7 @@ def _line(
     words = shorten(clean(name), max(1, letters(room, size=12) - len(tail))) + tail
     sheet.text(2, label + 13, line.status["mark"], size=11, color=color, bold=True)
     sheet.text(18, label + 13, words, size=12, color=color if worth_saying else INK)
-    middle = y + (25 if narrow else 9)
+    middle = y + (28 if narrow else 9)
     if line.members is None and line.controls is None:
         return
     sheet.rect(panels.rates[0], middle - 8, panels.rates[1] - panels.rates[0], 16, fill=TRACK)

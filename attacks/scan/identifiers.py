@@ -1,7 +1,7 @@
 """Real identifiers: does a value that only members have stand in the release?"""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
@@ -89,7 +89,8 @@ def real_identifiers(
 
     Compared are the columns of the members' table that the schema does not model (the person
     column, identifiers, excluded and undeclared ones; dates in them aside) with the released cells
-    that no declared value explains. Spelling counts without case and outer white space.
+    that no declared value explains, nor one that members have in that very column. Spelling counts
+    without case and outer white space.
 
     A short number meets another by chance. A witness decides where so many hits are beyond chance,
     judged by how many values of that look there can be, and controls' identifiers are hit less
@@ -116,6 +117,8 @@ def real_identifiers(
     }
     level = LEVEL / max(1, len(named) * len(standing))
     for column, texts in standing.items():
+        for text in _own_values(members, column, schema) & texts.keys():
+            del texts[text]
         for name in named:
             everyone = others.get(name, set())
             mine, theirs = sought[name] - everyone, everyone - sought[name]
@@ -136,6 +139,13 @@ def real_identifiers(
     return witnesses
 
 
+def _own_values(members: "pd.DataFrame", column: str, schema: "Schema") -> set[str]:
+    """Return what members have in a modeled column: values of it, no identifiers."""
+    if not _is_modeled(column, schema):
+        return set()
+    return _texts(Cells.of(members[column]).cells)
+
+
 def _witness(name: str, column: str, count: int, *, decides: bool) -> Witness:
     also = "" if decides else "; so do values of controls: a list of real persons went into it"
     return Witness(
@@ -154,7 +164,7 @@ def _is_modeled(name: str, schema: "Schema") -> bool:
     return any(column.name == name for column in schema.modeled)
 
 
-def _unexplained(series: "pd.Series[Any]", name: str, schema: "Schema") -> Mapping[str, int]:
+def _unexplained(series: "pd.Series[Any]", name: str, schema: "Schema") -> dict[str, int]:
     """Return the released values that no declared value explains, and how many cells hold each."""
     held = Cells.of(series)
     chosen = list(range(len(held.cells)))

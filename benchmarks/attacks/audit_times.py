@@ -69,14 +69,17 @@ def main() -> None:
         json.dump(_audited(Path(asked.worker[0]), asked.worker[1]), sys.stdout)
         return
     cases = CASES if asked.only is None else CASES[asked.only : asked.only + 1]
+    if asked.out is not None:
+        asked.out.parent.mkdir(parents=True, exist_ok=True)
+        asked.out.write_text("", encoding="utf-8")
     with TemporaryDirectory() as place:
-        lines = list(_measured(cases, asked.adult, Path(place)))
-    text = "".join(json.dumps(line) + "\n" for line in lines)
-    if asked.out is None:
-        sys.stdout.write(text)
-        return
-    asked.out.parent.mkdir(parents=True, exist_ok=True)
-    asked.out.write_text(text, encoding="utf-8")
+        for line in _measured(cases, asked.adult, Path(place)):
+            text = json.dumps(line) + "\n"
+            if asked.out is None:
+                sys.stdout.write(text)
+            else:
+                with asked.out.open("a", encoding="utf-8") as file:
+                    file.write(text)
 
 
 def _measured(cases: tuple[Case, ...], adult: Path | None, place: Path) -> Iterator[dict[str, Any]]:

@@ -18,7 +18,12 @@ from attacks.observed import View
 
 GAMES = 300
 LEVEL = 0.05
-PLAYED = ("membership/marginal", "attribute/inference")
+PLAYED = (
+    "membership/marginal",
+    "attribute/inference",
+    "attribute/nearest",
+    "attribute/attribution",
+)
 SIZES = {"a": 12, "b": 3, "c": 4, "d": 6, "secret": 3}
 COLUMNS = tuple(SIZES)
 

@@ -100,6 +100,14 @@ def test_a_group_that_only_controls_have_is_found():
     assert found(by_row(COLUMNS, codes), 600, rng, permutations=999).p_value <= 0.01
 
 
+def test_a_person_with_many_rows_counts_once():
+    rng = np.random.default_rng(9)
+    table = families(population(80, rng), rng)
+    cells = module._cells(table, table.codes[:, 1], 6)
+    assert len(cells) == 6
+    assert np.sum(cells, axis=0) == pytest.approx(np.ones(80))
+
+
 def test_nothing_to_compare_says_nothing():
     rng = np.random.default_rng(5)
     flat = by_row(COLUMNS, np.zeros((50, 6), dtype=np.int32))

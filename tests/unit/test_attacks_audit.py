@@ -8,6 +8,7 @@ import pytest
 
 import attacks
 from attacks.membership.marginal import Marginal
+from attacks.subgroups import ISOLATED
 from dpsynth.errors import DataError, UsageError
 from dpsynth.schema import Schema
 
@@ -132,7 +133,7 @@ def test_every_group_has_lines_of_its_own():
     ages = {r.subgroup for r in report.results if r.subgroup.startswith("age")}
     assert len(ages) == 4
     alone = audit(FRESH, MEMBERS, CONTROLS, ROWS, subgroups_of=["sick"])
-    assert {r.subgroup for r in alone.results} == {"", "sick = False", "sick = True"}
+    assert {r.subgroup for r in alone.results} == {"", "sick = False", "sick = True", ISOLATED}
     with pytest.raises(UsageError, match="'pid' cannot be drawn"):
         audit(FRESH, MEMBERS, CONTROLS, ROWS, subgroups_of=["pid"])
 

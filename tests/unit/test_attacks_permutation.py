@@ -152,6 +152,26 @@ def test_equal_sums_of_fractions_are_equal():
     assert found.p_value == pytest.approx(sum(p for net, p in counts if net >= 2), abs=0.03)
 
 
+def test_sums_of_tenths_tie_as_sums_of_whole_numbers_do():
+    whole = np.random.default_rng(6).integers(0, 8, (20, 70)).astype(float)
+    is_member = half(70)
+    exact = max_t(whole, is_member, permutations=999, rng=np.random.default_rng(1))
+    tenths = max_t(whole / 10, is_member, permutations=999, rng=np.random.default_rng(1))
+    assert [r.p_value for r in exact] == [r.p_value for r in tenths]
+    assert [r.adjusted for r in exact] == [r.adjusted for r in tenths]
+
+
+def test_tail_of_a_skewed_row_is_near_the_true_one():
+    """A few persons with fractions of a hit, one member in ten: far above the normal tail."""
+    rng = np.random.default_rng(7)
+    row = np.zeros(1000)
+    row[:12] = rng.uniform(0.3, 1.0, 12)
+    sums = np.array([row[rng.permutation(1000)[:100]].sum() for _ in range(20_000)])
+    limit = np.quantile(sums, 0.999)
+    said = np.exp(-_law(row, 100).surprise(np.array([limit]), two_sided=False)[0])
+    assert 0.0003 < said < 0.003
+
+
 def test_same_draws_give_the_same_answer_whatever_the_scale():
     rng = np.random.default_rng(8)
     weights, is_member = rng.normal(size=(5, 80)), half(80)
@@ -186,11 +206,11 @@ def test_needed_level_is_that_at_which_a_test_counts_in_its_family():
 
 
 def test_what_is_called_detectable_is_detected_in_nineteen_of_twenty():
-    """Copies at the smallest difference stated: 5 misses of 100 expected at most, 15 by chance."""
+    """At the smallest difference stated: 2 misses of 40 expected, 9 once in ten thousand runs."""
     rng = np.random.default_rng(6)
     is_member = np.arange(1000) < 600
     found = 0
-    for _ in range(100):
+    for _ in range(40):
         weights = (rng.random((41, 1000)) < 0.02).astype(float)
         needed = max_t(weights[1:], is_member, permutations=499, rng=rng)[0].needed
         effect = difference.detectable(
@@ -198,5 +218,5 @@ def test_what_is_called_detectable_is_detected_in_nineteen_of_twenty():
         )
         weights[0] = rng.random(1000) < 0.02 + effect * is_member
         found += max_t(weights, is_member, permutations=499, rng=rng)[0].adjusted <= 0.01
-    assert found >= 85
+    assert found >= 32
     assert effect < 0.1

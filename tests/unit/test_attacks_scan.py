@@ -250,6 +250,16 @@ def test_declared_values_and_dates_are_not_looked_for():
     assert identifiers(FRESH, members=members) == []
 
 
+def test_values_of_the_very_column_are_no_identifiers():
+    # An excluded column that an open one was made from: members' words, learnt and released.
+    words = [f"{drug} twice a day" for drug in ("Naproxen", "Metamizole")]
+    members = MEMBERS.assign(name=np.resize(words, 400), drug=np.resize(words, 400))
+    released = FRESH.assign(drug=np.resize(words, 500))
+    assert identifiers(released, members=members) == []
+    other = members.assign(drug="aspirin")
+    assert [witness.column for witness in identifiers(released, members=other)] == ["drug"]
+
+
 def test_fresh_numbers_raise_no_false_alarm_where_they_are_dense():
     # 100 audits of 4,000 random numbers below 100,000 against 500: about 20 hits by chance each,
     # on either side. One false witness in 1,000 audits is allowed, so two in 100 are rare (0.5 %).
