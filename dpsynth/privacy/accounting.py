@@ -91,10 +91,7 @@ def reserved_delta(event: object) -> Fraction:
 
 def total_reserved_delta(events: Iterable[object]) -> Fraction:
     """Sum what ``events`` spend of delta beside their rho."""
-    return sum(
-        (reserved_delta(event) * sum(1 for _ in same) for event, same in groupby(events)),
-        Fraction(0),
-    )
+    return sum((reserved_delta(event) for event in events), Fraction(0))
 
 
 def _check_reserve(event: PartitionSelectionEvent) -> None:

@@ -223,8 +223,7 @@ class Cap:
             UnsupportedEventError: an event is unknown, or trains under too small a cap.
         """
         trained, others = split_trained(events)
-        cost = total_rho(others)
-        return cost + sum((cost_at(event, self.order) for event in trained), Fraction(0))
+        return sum((cost_at(event, self.order) for event in trained), total_rho(others))
 
     def epsilon_of(self, cost: Fraction, *, trains: bool) -> Fraction:
         """Return the epsilon that ``cost`` comes to at the delta of this cap, rounded up.

@@ -57,10 +57,13 @@ def test_no_module_uses_a_global_generator():
         "SeedSequence",
         "BitGenerator",
     }
+    # It runs in the peer's own environment, and that peer draws from the global state alone.
+    peers = {"runner_anonymeter.py"}
     offenders = [
         f"{path.relative_to(root)}:{line}: {text}"
         for package in ("dpsynth", "attacks")
         for path in sorted((root / package).rglob("*.py"))
+        if path.name not in peers
         for line, text in uses(path)
         if text.startswith(("random.", "from random"))
         or (
