@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from attacks.conformance.checks import CONFIDENCE, FALSE_ALARM, Check, events
 from attacks.stats.laws import GaussianLaw
 
 KIND = "sampled_gaussian/v1"
-SHARE = FALSE_ALARM / 16  # each: the noise, and the batches
+SHARE = FALSE_ALARM / 16  # each: the noise, and the batches with their spread
 UNITS, STEPS = 20_000, 12
+GROUPS, MEMBERS, MOST_STEPS = 64, 100, 64  # units whose batches are counted group by group
 _PARTS = 1024  # of a clip norm; the law of whole numbers of such parts is that of the noise
 _SLACK = 1e-3  # of a clip norm that a unit may add less, for floating point
 
@@ -41,25 +43,77 @@ def draws(event: Mapping[str, str], *, size: int, seed: int) -> NDArray[np.int64
 def batches(plan: Mapping[str, Any], *, seed: int) -> list[Check]:
     """Return a check for each training: whether units are in batches as often as planned."""
     planned = events(plan, KIND)
-    return [_batches(event, seed=seed + at, among=len(planned)) for at, event in enumerate(planned)]
+    share = SHARE / (2 * len(planned)) if planned else SHARE
+    return [
+        check
+        for at, event in enumerate(planned)
+        for check in (
+            _batches(event, seed=seed + at, share=share),
+            _spread(event, seed=seed + at, share=share),
+        )
+    ]
 
 
-def _batches(event: Mapping[str, str], *, seed: int, among: int) -> Check:
+def _spread(event: Mapping[str, str], *, seed: int, share: float) -> Check:
+    """Test whether each unit has a coin of its own in every step: sizes spread as coins do.
+
+    The number of a group's units in a batch has the variance of independent coins, and so has its
+    sum over steps. A shuffled table cut into pieces has batches of one size, and every unit in as
+    many of them as every other; coins that units or steps share spread further.
+    """
+    from dpsynth.testing import noise
+
+    rate, multiplier = float(Fraction(event["rate"])), float(Fraction(event["noise_multiplier"]))
+    epoch = ceil(1 / rate)
+    steps = epoch * max(1, min(MOST_STEPS // epoch, int(Fraction(event["steps"])) // epoch))
+    found = noise.trained_groups(event, groups=GROUPS, units=MEMBERS, steps=steps, seed=seed)
+    coin, added = MEMBERS * rate * (1 - rate), multiplier**2
+    apart = found - MEMBERS * rate
+    # Whole batches in units of groups, groups over all steps, and groups in single steps.
+    standard = {
+        "batch sizes": apart.sum(axis=1) / sqrt(GROUPS * (coin + added)),
+        "how often units were drawn": apart.sum(axis=0) / sqrt(steps * (coin + added)),
+    }
+    spreads = {name: float((values**2).mean()) for name, values in standard.items()}
+    chances = {name: _chance(values) for name, values in standard.items()}
+    worst = min(chances, key=lambda name: chances[name])
+    return Check(
+        name=f"noise/spread of batches at rate {rate:.6g}",
+        status="passed" if chances[worst] > share / len(chances) else "failed",
+        statistic=spreads[worst],
+        p_value=chances[worst],
+        trials=steps * GROUPS * MEMBERS,
+        confidence=CONFIDENCE,
+        detail=f"variance of {worst} over that of independent coins and noise",
+    )
+
+
+def _chance(standard: NDArray[np.float64]) -> float:
+    """Return twice the smaller tail of chi-square, for sums of some hundred coins each."""
+    total = float((standard**2).sum())
+    tails = (
+        special.gammainc(standard.size / 2, total / 2),
+        special.gammaincc(standard.size / 2, total / 2),
+    )
+    return min(1.0, 2 * float(min(tails)))
+
+
+def _batches(event: Mapping[str, str], *, seed: int, share: float) -> Check:
     from dpsynth.testing import noise
 
     rate, multiplier = float(Fraction(event["rate"])), float(Fraction(event["noise_multiplier"]))
     found = noise.trained_totals(event, units=UNITS, steps=STEPS, seed=seed)
     # The sum of all sizes: Bernstein's inequality for the coins, a normal tail for the noise.
-    tail = log(4 * among / SHARE)
+    tail = log(4 / share)
     variance = STEPS * UNITS * rate * (1 - rate)
     most = sqrt(2 * variance * tail) + tail * 2 / 3 + multiplier * sqrt(2 * STEPS * tail)
     expected = STEPS * UNITS * rate
-    share, margin = float(found.sum()) / expected, most / expected
-    right = 1 - margin - _SLACK <= share <= 1 + margin
+    drawn, margin = float(found.sum()) / expected, most / expected
+    right = 1 - margin - _SLACK <= drawn <= 1 + margin
     return Check(
         name=f"noise/batches at rate {rate:.6g}",
         status="passed" if right else "failed",
-        statistic=share,
+        statistic=drawn,
         bound=1 + margin,
         lower_bound=1 - margin - _SLACK,
         trials=STEPS * UNITS,

@@ -31,7 +31,7 @@ class GaussianLaw:
         """Return the law whose standard deviation is ``factor`` times as large."""
         return GaussianLaw(sigma_squared=self.sigma_squared * Fraction(factor) ** 2)
 
-    def energy(self, draws: NDArray[np.int64]) -> Values:
+    def energy(self, draws: NDArray[np.int64] | Values) -> Values:
         """Return the statistic that carries the scale, a draw each."""
         return draws.astype(np.float64) ** 2
 
@@ -81,7 +81,7 @@ class LaplaceLaw:
         """Return the law whose scale is ``factor`` times as large."""
         return LaplaceLaw(scale=self.scale * Fraction(factor))
 
-    def energy(self, draws: NDArray[np.int64]) -> Values:
+    def energy(self, draws: NDArray[np.int64] | Values) -> Values:
         """Return the statistic that carries the scale, a draw each."""
         return np.abs(draws).astype(np.float64)
 

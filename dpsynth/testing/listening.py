@@ -8,7 +8,7 @@ Exact answers are counted apart, from rows that nobody stands before.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,10 @@ from dpsynth.privacy.queries import (
     ValuesQuery,
 )
 from dpsynth.privacy.source import TableSource
+
+if TYPE_CHECKING:
+    from dpsynth.privacy.dpsgd.rule import StepRule
+    from dpsynth.privacy.dpsgd.step import PrivateGradients
 
 Query = MarginalErrorQuery | DependenceQuery
 
@@ -75,18 +79,31 @@ class Scored:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Trained:
+    """What one step of a training released; a recorder of the source holds the exact sums.
+
+    Attributes:
+        charged: the event that paid for all steps, as a document.
+        released: the noisy sums of all parameters in a row, in units of the clip, float64.
+    """
+
+    charged: Mapping[str, str] | None
+    released: NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Heard:
     """What listening curators have noted, in order.
 
     Attributes:
-        max_rows: rows that a unit may contribute, as each curator was told.
         answered: count vectors.
         scored: selections and releases of scores.
+        trained: steps of trainings.
     """
 
-    max_rows: list[int] = field(default_factory=list)
     answered: list[Answered] = field(default_factory=list)
     scored: list[Scored] = field(default_factory=list)
+    trained: list[Trained] = field(default_factory=list)
 
     def curator_of(self, rows: TableSource) -> Callable[..., Curator]:
         """Return what makes a listening curator in place of ``Curator``.
@@ -98,7 +115,6 @@ class Heard:
         def made(
             source: TableSource, *, unit: PrivacyUnit, account: Account, **given: Any
         ) -> Curator:
-            self.max_rows.append(unit.max_rows)
             curator = Curator(source, unit=unit, account=account, **given)
             return ListeningCurator.in_place_of(curator, rows=rows, heard=self)
 
@@ -188,6 +204,28 @@ class ListeningCurator(Curator):
                 )
             )
         return found
+
+    def train(self, rule: "StepRule", *, label: str, **options: Any) -> "PrivateGradients":
+        """Train as ``Curator.train``, and note what every step releases."""
+        from dpsynth.privacy.dpsgd.step import PrivateGradients
+
+        heard, before = self._heard.trained, len(self.account.entries)
+        gradients = super().train(rule, label=label, **options)
+        charged = self._charged(before)
+
+        class Listening(PrivateGradients):
+            """Gradients that note what they release."""
+
+            def release(self, *given: Any) -> dict[str, Any]:
+                found: dict[str, Any] = super().release(*given)
+                flat = np.concatenate([each.double().flatten().numpy() for each in found.values()])
+                released = flat * (self.rule.divisor / self.rule.clip)
+                heard.append(Trained(charged=charged, released=released))
+                return found
+
+        made = Listening.__new__(Listening)
+        vars(made).update(vars(gradients))
+        return made
 
     def closed(self, values: Mapping[str, Sequence[str]], domain: Domain) -> "ListeningCurator":
         """Return a listener in place of what ``Curator.closed`` returns."""

@@ -17,7 +17,7 @@ from dpsynth.privacy.mechanisms import (
     ExponentialSelection,
     PartitionSelection,
 )
-from dpsynth.privacy.randomness import SeededRandom
+from dpsynth.privacy.randomness import PrivacyRandom, SeededRandom
 
 if TYPE_CHECKING:
     from dpsynth.privacy.dpsgd.step import PrivateGradients
@@ -69,6 +69,11 @@ def released_values(
     return mechanism.release(counts, rng=SeededRandom(seed))[1]
 
 
+def fresh_words(count: int) -> NDArray[np.uint64]:
+    """Return words of a release's own source of randomness: another such object every time."""
+    return PrivacyRandom().words(count)
+
+
 def trained(event: Mapping[str, str], *, size: int, seed: int) -> NDArray[np.float64]:
     """Return what one step of a training releases of ``size`` sums over nobody, in clip norms.
 
@@ -104,7 +109,37 @@ def trained_totals(
     return np.array(found) * private.rule.divisor
 
 
-def _training(event: Mapping[str, str], *, units: int, steps: int, seed: int) -> "PrivateGradients":
+def trained_groups(
+    event: Mapping[str, str], *, groups: int, units: int, steps: int, seed: int
+) -> NDArray[np.float64]:
+    """Return how many units of each group were in each batch, shape ``(steps, groups)``, noisy.
+
+    Every unit adds a clip norm to the number of its group; ``units`` of each group are made up.
+
+    Raises:
+        ImportError: torch is not installed.
+    """
+    import torch
+
+    whose = np.arange(groups * units, dtype=np.int64) % groups
+    private = _training(event, units=whose.size, steps=steps, seed=seed, codes=whose)
+    model = torch.nn.Linear(groups, 1, bias=False)
+
+    def loss(held: torch.nn.Module, rows: torch.Tensor) -> torch.Tensor:
+        return 2 * held(torch.nn.functional.one_hot(rows[:, 0], groups).float())[:, 0]
+
+    found = [private.release(model, loss)["weight"] for _ in range(steps)]
+    return np.array([each.double().numpy().ravel() for each in found]) * private.rule.divisor
+
+
+def _training(
+    event: Mapping[str, str],
+    *,
+    units: int,
+    steps: int,
+    seed: int,
+    codes: NDArray[np.int64] | None = None,
+) -> "PrivateGradients":
     from dpsynth.privacy.dpsgd.engines import engine_of
     from dpsynth.privacy.dpsgd.rule import StepRule
     from dpsynth.privacy.dpsgd.step import PrivateGradients
@@ -118,9 +153,9 @@ def _training(event: Mapping[str, str], *, units: int, steps: int, seed: int) ->
         steps=steps,
         expected_units=max(units, 1),
     )
-    codes, whose = np.zeros((units, 1), dtype=np.int64), np.arange(units)
+    held = np.zeros(units, dtype=np.int64) if codes is None else codes
     return PrivateGradients(
-        UnitRows(codes=codes, units=whose),
+        UnitRows(codes=held[:, None], units=np.arange(units)),
         max_rows=1,
         rule=rule,
         engine=engine_of("book_keeping"),

@@ -264,7 +264,13 @@ class Replay:
 
 
 def replay(
-    synthesizer: "Synthesizer", schema: "Schema", *, epsilon: str, delta: str, seed: int = 0
+    synthesizer: "Synthesizer",
+    schema: "Schema",
+    *,
+    epsilon: str,
+    delta: str,
+    seed: int = 0,
+    drawn: int = 0,
 ) -> tuple[Replay, ...]:
     """Fit ``synthesizer`` on pairs of neighboring made-up tables of ``schema``.
 
@@ -278,7 +284,9 @@ def replay(
         schema: public facts; the made-up rows lie in its declared domain.
         epsilon: of the plan, exact text.
         delta: of the plan, exact text.
-        seed: of the noise.
+        seed: of the noise, and of the tables that are drawn.
+        drawn: how many more pairs of small tables are drawn at random: where a choice hangs on
+            exact counts, one person tips it in some of them.
     """
     plan = synthesizer.plan(schema, epsilon=Fraction(epsilon), delta=Fraction(delta))
     given = plan.unit.max_rows + 2 * (plan.unit.name == "person")
@@ -292,6 +300,10 @@ def replay(
         ("one person in an empty table", nobody, same),
         ("one person like all others", crowd, usual),
         ("one person of odd cells", crowd, odd),
+        *(
+            (f"one person of drawn table {number}", *_drawn(schema, given, seed=(seed, number)))
+            for number in range(1, drawn + 1)
+        ),
     )
     return tuple(
         _pair(synthesizer, schema, plan, world=world, table=table, person=person, seed=seed)
@@ -320,7 +332,7 @@ def _pair(
 ) -> Replay:
     import pandas as pd
 
-    table, person = _named(table, schema, every=True), _named(person, schema, every=False)
+    table, person = named_rows(table, schema, every=True), named_rows(person, schema, every=False)
     neighbor = pd.concat([table, person], ignore_index=True) if len(table) else person
     here: list[Reading] = []
     there: list[Reading] = []
@@ -392,6 +404,40 @@ def _rows(schema: "Schema", *, last: bool, rows: int, values: int) -> "pd.DataFr
     return table.assign(**dict.fromkeys(opened, made_up))
 
 
+def _drawn(
+    schema: "Schema", given: int, *, seed: tuple[int, int]
+) -> "tuple[pd.DataFrame, pd.DataFrame]":
+    """Draw a table of a few rows over few codes, and the rows of one person more.
+
+    Few codes and rows, so that columns hang together by chance and counts are often tied.
+    """
+    rng = np.random.default_rng(seed)
+    rows, theirs = int(rng.integers(2, 16)), int(rng.integers(1, given + 1))
+    table = random_rows(schema, rng, rows=rows + theirs, most_codes=int(rng.integers(2, 5)))
+    return table.iloc[:rows].reset_index(drop=True), table.iloc[rows:].reset_index(drop=True)
+
+
+def random_rows(
+    schema: "Schema", rng: np.random.Generator, *, rows: int, most_codes: int | None = None
+) -> "pd.DataFrame":
+    """Draw rows whose columns are independent, each even over ``most_codes`` codes or over all.
+
+    In an open column they hold one of three undeclared values.
+    """
+    from dpsynth.encoding import base_domain
+    from dpsynth.encoding.table import decode_table
+
+    codes = {}
+    for name, size in base_domain(schema).sizes.items():
+        allowed = rng.choice(size, size=min(size, most_codes or size), replace=False)
+        codes[name] = rng.choice(allowed, size=rows)
+    table = decode_table(codes, schema, rng, rows=rows)
+    opened = [column.name for column in schema.modeled if column.learns_values]
+    return table.assign(
+        **{name: [f"made up {at}" for at in rng.integers(0, 3, rows)] for name in opened}
+    )
+
+
 def odd_rows(schema: "Schema", like: "pd.DataFrame") -> "pd.DataFrame":
     """Return ``like`` with cells that nobody expects, of as many kinds as there are rows.
 
@@ -412,7 +458,7 @@ def odd_rows(schema: "Schema", like: "pd.DataFrame") -> "pd.DataFrame":
     return table
 
 
-def _named(table: "pd.DataFrame", schema: "Schema", *, every: bool) -> "pd.DataFrame":
+def named_rows(table: "pd.DataFrame", schema: "Schema", *, every: bool) -> "pd.DataFrame":
     """Give every row a person of its own, or all rows one person who is none of those."""
     column = schema.unit.column
     if column is None:

@@ -1,0 +1,195 @@
+"""The bill, added up again: does a plan cost more than it claims?
+
+Written down from the papers a second time, in floating point and with none of the kernel's code. A
+plan whose events cost more than its (epsilon, delta) is a fault; one that costs less is not.
+"""
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from math import exp, expm1, log, log1p, sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize, special
+
+from attacks.conformance.trial import Alarm, Trial
+
+_CLOSE = 1e-6  # of an epsilon: the plan's own numbers are rounded, exactly and in its disfavor
+_GAUSSIAN, _LAPLACE = "discrete_gaussian/v1", "discrete_laplace/v1"
+_CHOICE, _VALUES, _STEPS = (
+    "exponential_selection/v1",
+    "partition_selection/v1",
+    "sampled_gaussian/v1",
+)
+_PLACES = 1 << 18  # on which privacy losses are put, each rounded down: a lower bound results
+_REACH = 20.0  # standard deviations of all losses together that the places reach to
+ACCOUNTING, SENSITIVITY, LEDGER = "accounting", "sensitivity", "ledger"
+
+Event = Mapping[str, str]
+Array = NDArray[np.float64]
+
+
+def audit(trial: Trial) -> list[Alarm]:
+    """Return what is wrong with the plan, and with what the accountant and a cap say of it."""
+    import dpsynth
+    from dpsynth.testing.bookkeeping import admitted
+
+    plan = trial.document
+    events = [step["event"] for step in plan["steps"]]
+    alarms = [*_over_claim(plan, events), *_too_small_a_person(plan, events)]
+    stated = float(dpsynth.claimed_epsilon(events, plan["delta"]))
+    if Fraction(plan["delta"]) and stated < least_epsilon(events, plan["delta"]) * (1 - _CLOSE):
+        alarms.append(_accounting("the accountant states less than the events cost"))
+    epsilon, delta = Fraction(1), Fraction(1, 10**9)
+    let_through = admitted(cap_epsilon=epsilon, cap_delta=delta, releases=20)
+    if least_epsilon(let_through, str(delta)) > float(epsilon) * (1 + _CLOSE):
+        alarms.append(
+            Alarm(component=LEDGER, sentence="a ledger let more through than its cap allows")
+        )
+    return alarms
+
+
+def _accounting(sentence: str) -> Alarm:
+    return Alarm(component=ACCOUNTING, sentence=sentence)
+
+
+def _over_claim(plan: Mapping[str, Any], events: Sequence[Event]) -> list[Alarm]:
+    alarms = []
+    epsilon, delta = float(Fraction(plan["epsilon"])), Fraction(plan["delta"])
+    if any(
+        event["kind"] == _VALUES and values_delta(event) > float(Fraction(event["delta"]))
+        for event in events
+    ):
+        alarms.append(_accounting("a selection of values sets too little delta aside"))
+    if not delta:
+        costs = [pure_epsilon(event) for event in events]
+        if None in costs:
+            alarms.append(_accounting("a claim without a delta holds an event that needs one"))
+        elif sum(each or 0.0 for each in costs) > epsilon * (1 + _CLOSE):
+            alarms.append(
+                _accounting("the pure epsilons of the plan add up to more than it claims")
+            )
+    elif least_epsilon(events, plan["delta"]) > epsilon * (1 + _CLOSE):
+        alarms.append(_accounting("the events of the plan cost more than it claims"))
+    return alarms
+
+
+def _too_small_a_person(plan: Mapping[str, Any], events: Sequence[Event]) -> list[Alarm]:
+    """Tables of counts move by all rows of a person in one cell; by two of them where replaced."""
+    rows = Fraction(plan["unit"]["max_rows"])
+    swapped = plan["unit"]["neighboring"] != "add_or_remove"
+    least = {
+        (_GAUSSIAN, "l2_sensitivity_squared"): rows**2 * (1 + swapped),
+        (_LAPLACE, "l1_sensitivity"): rows * (1 + swapped),
+        (_VALUES, "l2_sensitivity_squared"): rows * (1 + swapped),
+        (_VALUES, "max_new"): rows,
+    }
+    if any(
+        event["kind"] == kind and Fraction(event[field]) < bound
+        for event in events
+        for (kind, field), bound in least.items()
+    ):
+        sentence = "an event was made for a smaller person than the plan promises to protect"
+        return [Alarm(component=SENSITIVITY, sentence=sentence)]
+    return []
+
+
+def rho_of(event: Event) -> float:
+    """Return the zCDP cost of an event other than training."""
+    if event["kind"] in (_GAUSSIAN, _VALUES):
+        return float(
+            Fraction(event["l2_sensitivity_squared"]) / (2 * Fraction(event["sigma_squared"]))
+        )
+    if event["kind"] == _LAPLACE:
+        return float(Fraction(event["l1_sensitivity"]) / Fraction(event["scale"])) ** 2 / 2
+    return float(Fraction(event["epsilon"])) ** 2 / 8
+
+
+def pure_epsilon(event: Event) -> float | None:
+    """Return the epsilon of an event at delta 0, or None where it has none."""
+    if event["kind"] == _LAPLACE:
+        return float(Fraction(event["l1_sensitivity"]) / Fraction(event["scale"]))
+    return float(Fraction(event["epsilon"])) if event["kind"] == _CHOICE else None
+
+
+def values_delta(event: Event) -> float:
+    """Return the chance that a value of one unit is released, times how many it can bring.
+
+    By the smooth normal tail, which is below the discrete one: a fault is a fault.
+    """
+    sigma = sqrt(Fraction(event["sigma_squared"]))
+    beyond = float(Fraction(event["threshold"])) - 0.5 - 1
+    tail = float(special.ndtr(-beyond / sigma)) * 0.9
+    return float(Fraction(event["max_new"])) * tail
+
+
+def least_epsilon(events: Sequence[Event], delta: str) -> float:
+    """Return an epsilon that the events cost together at ``delta``.
+
+    From zCDP by Canonne, Kamath and Steinke (2020), Proposition 12, at the best order. With
+    training, a lower bound: its privacy losses, discretized downward and convolved.
+    """
+    reserved = sum(
+        (Fraction(event["delta"]) for event in events if event["kind"] == _VALUES), Fraction(0)
+    )
+    left = float(Fraction(delta) - reserved)
+    if left <= 0:
+        return float("inf")
+    trained = [event for event in events if event["kind"] == _STEPS]
+    rho = sum(rho_of(event) for event in events if event["kind"] != _STEPS)
+    if trained:
+        return trained_epsilon(trained, left)
+    return zcdp_epsilon(rho, left)
+
+
+def zcdp_epsilon(rho: float, delta: float) -> float:
+    """Return the least epsilon over all orders of a rho-zCDP mechanism."""
+
+    def at(log_gap: float) -> float:
+        gap = exp(log_gap)
+        order = 1 + gap
+        return order * rho + log1p(-1 / order) - (log(delta) + log(order)) / gap
+
+    middle = log(log(1 / delta) / rho) / 2 if rho else 0.0
+    found = optimize.minimize_scalar(
+        at, bounds=(middle - 6, middle + 6), method="bounded", options={"xatol": 1e-10}
+    )
+    return max(float(found.fun), 0.0)
+
+
+def trained_epsilon(trained: Sequence[Event], delta: float) -> float:
+    """Return a lower bound on the epsilon of sampled training alone, at ``delta``."""
+    grid, masses = _losses(trained)
+    low, high = 0.0, grid * (_PLACES // 2)
+    places = grid * (np.arange(_PLACES) - _PLACES // 2)
+    for _ in range(60):
+        middle = (low + high) / 2
+        above = places > middle
+        gained = float((masses[above] * -np.expm1(middle - places[above])).sum())
+        low, high = (middle, high) if gained > delta * (1 + _CLOSE) else (low, middle)
+    return low
+
+
+def _losses(trained: Sequence[Event]) -> tuple[float, Array]:
+    """Return a grid and the masses on it of all steps' privacy losses, each rounded down."""
+    laws = [
+        (float(Fraction(e["rate"])), float(Fraction(e["noise_multiplier"])), int(e["steps"]))
+        for e in trained
+    ]
+    spread = sqrt(sum(steps * rate**2 * expm1(min(sigma**-2, 50.0)) for rate, sigma, steps in laws))
+    grid = 2 * _REACH * spread * (1 + spread) / _PLACES
+    total: NDArray[np.complex128] | None = None
+    for rate, sigma, steps in laws:
+        # Of a step in which one unit was removed: the mixture against the noise alone.
+        edges = np.linspace(-12 * sigma, 1 + 12 * sigma, 400_001)
+        losses = np.log1p(rate * np.expm1((2 * edges - 1) / (2 * sigma**2)))
+        below = (1 - rate) * special.ndtr(edges / sigma) + rate * special.ndtr((edges - 1) / sigma)
+        places = np.floor(losses[:-1] / grid).astype(np.int64) + _PLACES // 2
+        inside = np.clip(places, 0, _PLACES - 1)
+        step = np.bincount(inside, weights=np.diff(below), minlength=_PLACES)
+        transformed = np.fft.rfft(np.fft.ifftshift(step)) ** steps
+        total = transformed if total is None else total * transformed
+    assert total is not None, "there is training"
+    masses = np.fft.fftshift(np.fft.irfft(total, _PLACES))
+    return grid, np.asarray(np.maximum(masses, 0.0))

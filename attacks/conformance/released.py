@@ -1,0 +1,202 @@
+"""The noise and the choices that a synthesizer gets, against the law of what was charged.
+
+The other side of the tests at frozen inputs: there a mechanism is asked directly, here a whole
+synthesizer is fitted many times to one table, and what reached it is held beside the exact answer.
+Whatever lies between the mechanism and the synthesizer is then on trial too.
+
+Noise that is wider than charged is no fault. Neither is what anybody may do to a noisy answer, such
+as cutting it off at zero: where that could matter, only the part of the noise above zero is used.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from itertools import pairwise
+from math import log, sqrt
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks.conformance.checks import FALSE_ALARM
+from attacks.conformance.scores import exact_scores
+from attacks.conformance.trial import Alarm, Fits, Trial
+from attacks.stats.laws import GaussianLaw, LaplaceLaw, Law, softmax
+
+if TYPE_CHECKING:
+    from dpsynth.testing.listening import Heard
+
+NOISE, INDEPENDENCE, SELECTION = "noise", "independence", "selection"
+_TESTS = 16  # of one trial, at most
+_TAIL = log(_TESTS / FALSE_ALARM)
+_FAR = 6.0  # standard deviations above zero, from where on no cut at zero is ever seen
+_TILTS = np.logspace(-3, 1.5, 200)
+_LEAST = 30  # values below which nothing is said
+
+Array = NDArray[np.float64]
+
+
+def audit(trial: Trial) -> list[Alarm]:
+    """Return what is wrong with the noise or the choices that reached the synthesizer."""
+    return [*_noise(trial.fitted), *_steps(trial.fitted), *_choices(trial.fitted)]
+
+
+def _noise(fits: Fits) -> list[Alarm]:
+    """Too little noise, off the grid of whole numbers, or not fresh in every cell."""
+    alarms = []
+    calls = [list(_noisy(heard)) for heard in fits.heard]
+    every = [call for fit in calls for call in fit]
+    if any(not np.issubdtype(released.dtype, np.integer) for _, _, released in every):
+        alarms.append(Alarm(component=NOISE, sentence="an answer was released that is not whole"))
+    by_law: dict[Law, list[tuple[Array, NDArray[np.bool_]]]] = {}
+    for law, exact, released in every:
+        far = exact >= _FAR * sqrt(law.moments()[0])
+        by_law.setdefault(law, []).append(((released - exact).astype(np.float64), far))
+    drawn = {law: _joined(parts) for law, parts in by_law.items()}
+    if _too_narrow(drawn, above=False):
+        alarms.append(Alarm(component=NOISE, sentence="answers hold less noise than was charged"))
+    if _too_narrow(drawn, above=True):
+        sentence = "answers of few rows hold less noise than was charged"
+        alarms.append(Alarm(component=NOISE, sentence=sentence))
+    alarms += _dependent([[released - exact for _, exact, released in fit] for fit in calls])
+    return alarms
+
+
+def _noisy(heard: "Heard") -> Iterator[tuple[Law, NDArray[np.int64], NDArray[Any]]]:
+    """Yield law, exact and released numbers of every noisy vector of one fit."""
+    for each in heard.answered:
+        law = _law(each.charged)
+        if law is not None and each.exact.size:
+            yield law, each.exact, each.released
+    for scored in heard.scored:
+        law = _law(scored.charged)
+        if law is not None and scored.released is not None:
+            yield law, exact_scores(scored), scored.released
+
+
+def _law(charged: Mapping[str, str] | None) -> Law | None:
+    """Return the law of an event's noise; None where only what is large enough is released."""
+    event = charged or {}
+    if event.get("kind") == "discrete_gaussian/v1":
+        return GaussianLaw(sigma_squared=Fraction(event["sigma_squared"]))
+    if event.get("kind") == "discrete_laplace/v1":
+        return LaplaceLaw(scale=Fraction(event["scale"]))
+    return None
+
+
+def _joined(parts: Sequence[tuple[Array, NDArray[np.bool_]]]) -> tuple[Array, NDArray[np.bool_]]:
+    return np.concatenate([one for one, _ in parts]), np.concatenate([far for _, far in parts])
+
+
+def _too_narrow(drawn: Mapping[Law, tuple[Array, NDArray[np.bool_]]], *, above: bool) -> bool:
+    """Whether the energies of all laws together, each over its mean, are too small to be chance.
+
+    Chernoff's bound with the exact moment generating functions, at any number of draws. Where
+    ``above`` is set, of the cells near zero the energy of noise above zero; else of the others all.
+    """
+    total, spent = 0.0, np.full(_TILTS.size, -_TAIL)
+    count = 0
+    for law, (noise, far) in drawn.items():
+        used = noise[~far] if above else noise[far]
+        mean = law.moments()[0]
+        if not used.size or mean <= 0:
+            continue
+        held: Array = np.maximum(used, 0) if above else used
+        total += float(law.energy(held).sum()) / mean
+        spent -= used.size * _log_moment(law, _TILTS / mean, above=above)
+        count += used.size
+    if count < _LEAST:
+        return False
+    return bool(total < float(np.max(spent / _TILTS)))
+
+
+def _log_moment(law: Law, tilts: Array, *, above: bool) -> Array:
+    """Return ``log E exp(-tilt * energy)``, of the noise or of its part above zero."""
+    start = law.log_normalizer(np.array(law.rate))
+    whole = law.log_normalizer(law.rate + tilts) - start
+    if not above:
+        return whole
+    zero = float(np.exp(-start))  # chance of no noise
+    return np.asarray(np.log((1 + zero) / 2 + (np.exp(whole) - zero) / 2))
+
+
+def _dependent(fits: list[list[Array]]) -> list[Alarm]:
+    """Signs of symmetric, independent noise agree as often as not: Hoeffding's inequality."""
+    cells = [np.sign(noise[1:]) * np.sign(noise[:-1]) for fit in fits for noise in fit]
+    calls = [_agreement(first, second) for fit in fits for first, second in pairwise(fit)]
+    runs = [
+        _agreement(first, second)
+        for one, other in pairwise(fits)
+        for first, second in zip(one, other, strict=False)
+    ]
+    named = {"of neighboring cells": cells, "of different answers": calls, "of other fits": runs}
+    alarms = []
+    for where, products in named.items():
+        joined = np.concatenate([np.zeros(0), *products])
+        if joined.size >= _LEAST and abs(joined.sum()) > sqrt(2 * joined.size * _TAIL):
+            sentence = f"the noise {where} hangs together"
+            alarms.append(Alarm(component=INDEPENDENCE, sentence=sentence))
+    return alarms
+
+
+def _agreement(first: Array, second: Array) -> Array:
+    size = min(first.size, second.size)
+    return np.asarray(np.sign(first[:size]) * np.sign(second[:size]), dtype=np.float64)
+
+
+def _steps(fits: Fits) -> list[Alarm]:
+    """Too little noise in any number that a training releases, beside the exact clipped sums."""
+    noise = []
+    for heard, tape in zip(fits.heard, fits.tapes, strict=True):
+        exact = [reading.sums for reading in tape if reading.sums is not None]
+        noise += [
+            (step.released - sums) / float(Fraction((step.charged or {})["noise_multiplier"]))
+            for step, sums in zip(heard.trained, exact, strict=False)
+            if step.charged
+        ]
+    if not noise or len({each.size for each in noise}) > 1:
+        return []
+    table = np.array(noise)  # steps by numbers, standard normal if all is well
+    alarms = []
+    # Of chi-square: P(mean of squares <= x) <= exp(-n (x - 1 - log x) / 2) for x below 1.
+    energy = float((table**2).mean())
+    if _chance_below(energy, table.size) < 0:
+        alarms.append(Alarm(component=NOISE, sentence="steps hold less noise than was charged"))
+    each = (table**2).mean(axis=0)
+    if any(_chance_below(float(x), len(table), among=each.size) < 0 for x in each):
+        sentence = "a number of a training's steps holds less noise than was charged"
+        alarms.append(Alarm(component=NOISE, sentence=sentence))
+    return alarms + _dependent([list(table)])
+
+
+def _chance_below(mean: float, size: int, *, among: int = 1) -> float:
+    """Return the logarithm by which a small mean of squares is likelier than is tolerated."""
+    if mean >= 1:
+        return 1.0
+    return _TAIL + log(among) - size * (max(mean, 1e-300) - 1 - log(max(mean, 1e-300))) / 2
+
+
+def _choices(fits: Fits) -> list[Alarm]:
+    """Choices that fall on high scores more often than the charged epsilon lets them."""
+    gained, variance, widest = 0.0, 0.0, 0.0
+    for heard in fits.heard:
+        for scored in heard.scored:
+            if not scored.picks or scored.charged is None:
+                continue
+            rate = Fraction(scored.charged.get("epsilon", 0)) / (2 * scored.sensitivity)
+            exponents = (exact_scores(scored) - exact_scores(scored).max()) * float(rate)
+            for allowed, chosen in scored.picks:
+                if chosen not in allowed:
+                    sentence = "something was chosen that was not to be chosen from"
+                    return [Alarm(component=SELECTION, sentence=sentence)]
+                held = exponents[list(allowed)]
+                chances = softmax(held)
+                mean = float(chances @ held)
+                gained += float(exponents[chosen]) - mean
+                variance += float(chances @ (held - mean) ** 2)
+                widest = max(widest, float(held.max()) - mean)
+    # Bernstein's inequality.
+    limit = sqrt(2 * variance * _TAIL) + 2 * widest * _TAIL / 3
+    if gained > limit:
+        sentence = "high scores were chosen more often than the charged epsilon allows"
+        return [Alarm(component=SELECTION, sentence=sentence)]
+    return []

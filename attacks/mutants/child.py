@@ -1,0 +1,50 @@
+"""One mutant or control in a process of its own: ``python -m attacks.mutants.child NAME``.
+
+Prints what the audits found, as JSON.
+"""
+
+import json
+import sys
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from attacks.mutants.catalogue import find
+from attacks.mutants.subjects import SUBJECTS
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Patch, audit, print."""
+    parser = ArgumentParser(prog="python -m attacks.mutants.child")
+    parser.add_argument("name")
+    parser.add_argument("--audit", action="append", help="run this audit alone; repeatable")
+    parser.add_argument("--seed", type=int, action="append", help="repeatable; 0 if not given")
+    parser.add_argument("--fits", type=int, default=24)
+    parser.add_argument("--pairs", type=int, default=12)
+    parser.add_argument("--words", action="store_true", help="print words of randomness instead")
+    given = parser.parse_args(arguments)
+    subject = find(given.name)
+    with subject.patch():
+        if given.words:
+            from attacks.conformance import repeats
+
+            sys.stdout.write(" ".join(str(int(word)) for word in repeats.words()) + "\n")
+            return 0
+        from attacks.conformance import audits
+
+        runs = []
+        for seed in given.seed or [0]:
+            trial = SUBJECTS[subject.subject].trial(
+                seed=seed,
+                fits=given.fits,
+                pairs=given.pairs,
+                child=(sys.executable, "-m", "attacks.mutants.child", given.name, "--words"),
+            )
+            found = audits.run(trial, names=given.audit)
+            runs.append({"seed": seed, "found": [asdict(each) for each in found]})
+    sys.stdout.write(json.dumps(runs) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""What mutants are made of: correct synthesizers with schemas that reach all of their parts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from attacks.conformance.trial import Trial
+
+_ROWS: dict[str, Any] = {
+    "columns": [
+        {"name": "age", "kind": "integer", "bounds": [0, 99], "bins": 10},
+        {"name": "sex", "kind": "categorical", "values": ["m", "f"]},
+        {"name": "ward", "kind": "categorical", "values": list("abcde"), "nullable": True},
+        {"name": "cost", "kind": "continuous", "bounds": [0, 1000], "bins": 8},
+        {"name": "pid", "kind": "identifier"},
+    ],
+    "expected_rows": 1000,
+}
+_PERSONS = {**_ROWS, "unit": {"kind": "person", "column": "pid", "max_rows": 3}}
+_OPEN = {
+    **_PERSONS,
+    "columns": [
+        *(column for column in _PERSONS["columns"] if column["name"] != "cost"),
+        {"name": "cost", "kind": "continuous", "bounds": [0, 1000]},
+        {"name": "town", "kind": "categorical", "open": True},
+    ],
+}
+_PAIR = {**_PERSONS, "columns": [each for each in _PERSONS["columns"] if each["name"] != "cost"]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A synthesizer with settings, a schema and a budget.
+
+    Args:
+        synthesizer: its registered name.
+        settings: of the synthesizer.
+        schema: as a document.
+        epsilon: exact text.
+        delta: exact text.
+        trains: whether torch is needed.
+    """
+
+    synthesizer: str
+    schema: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    epsilon: str = "1"
+    delta: str = "1/1000000000"
+    trains: bool = False
+
+    def trial(self, *, seed: int, fits: int, pairs: int, child: tuple[str, ...]) -> "Trial":
+        """Put it on trial."""
+        import dpsynth
+        from attacks.conformance.trial import Trial
+
+        return Trial(
+            synthesizer=dpsynth.synthesizer(self.synthesizer, **self.settings),
+            schema=dpsynth.Schema.from_dict(dict(self.schema)),
+            epsilon=self.epsilon,
+            delta=self.delta,
+            seed=seed,
+            fits=fits,
+            pairs=pairs,
+            child=child,
+        )
+
+
+def _subject(name: str, schema: Mapping[str, Any], **more: Any) -> Subject:
+    settings = more.pop("settings", {})
+    return Subject(synthesizer=name, schema=schema, settings=settings, **more)
+
+
+SUBJECTS: Mapping[str, Subject] = {
+    "independent": _subject("independent", _PERSONS),
+    "independent without a delta": _subject("independent", _PERSONS, delta="0"),
+    "mst": _subject("mst", _PERSONS),
+    "mst of rows": _subject("mst", _ROWS),
+    "mst of open columns": _subject("mst", _OPEN),
+    "aim": _subject("aim", _PERSONS),
+    "auto": _subject("auto", _PERSONS),
+    "privbayes": _subject("privbayes", _PERSONS),
+    "privbayes without a delta": _subject("privbayes", _PERSONS, delta="0"),
+    "made": _subject(
+        "made",
+        _PAIR,
+        settings={"training_steps": 12},
+        epsilon="4",
+        delta="1/1000000",
+        trains=True,
+    ),
+}
