@@ -7,12 +7,14 @@ import pandas as pd
 import pytest
 
 import attacks
-from attacks import plants, rules, suite
+from attacks import lower_bounds, memorization, plants, rules, suite, views
+from attacks.audit_set import AuditSet
 from attacks.base import Evidence, Scores
 from attacks.engine.table import by_row
 from attacks.membership.marginal import Marginal
 from attacks.observed import Observed, Stage
 from attacks.results import AttackResult
+from attacks.stats.one_run import epsilon_bounds
 from dpsynth.errors import DataError
 from dpsynth.schema import Schema
 
@@ -137,11 +139,12 @@ def line_of(name, hits):
     return Observed(name=name, threat_model=Marginal.threat_model, hits=np.asarray(hits, bool))
 
 
-class _Persons:
-    """An audit set of a thousand, half of them members."""
-
-    stage = stage_of(1000)
-    is_member = np.arange(1000) < 500
+THOUSAND = AuditSet(
+    stage=stage_of(1000),
+    is_member=np.arange(1000) < 500,
+    fair=np.arange(1000) % 5 < 2,
+    reference=stage_of(1).targets,
+)
 
 
 def planted(results, *, groups=lambda lines: []):
@@ -159,8 +162,8 @@ def planted(results, *, groups=lambda lines: []):
     other = line_of("membership/distance@a", [0] * 1000)
     before = [*play(None, None, None), line_of("membership/marginal@a, sex = f", [0] * 1000)]
     found = plants.planted(
-        evidence_of(_Persons.stage),
-        _Persons,
+        evidence_of(THOUSAND.stage),
+        THOUSAND,
         [*before, other],
         [entry],
         test=test,
@@ -212,3 +215,83 @@ def test_plants_are_tested_among_as_many_lines_as_the_audit():
             "membership/marginal@a, sex = f",
             "membership/marginal@b",
         ]
+
+
+def test_bounds_look_at_fair_coins_alone_and_pay_for_every_attack_that_scores():
+    rng = np.random.default_rng(0)
+    scores = [THOUSAND.is_member + rng.normal(size=1000) * noise for noise in (0.3, 0.4)]
+    # Whoever had no fair coin is told apart at once, and must not count.
+    scores[0][~THOUSAND.fair] = 9.0 * THOUSAND.is_member[~THOUSAND.fair]
+    lines = [
+        replace(line_of(f"membership/{place}@ranking", [0] * 1000), scores=each)
+        for place, each in enumerate(scores)
+    ]
+    part = replace(lines[0], subgroup="sex = f")
+    unscored = line_of("scan/copies@exact record", [0] * 1000)
+    bounds = lower_bounds.lower_bounds([*lines, part, unscored], THOUSAND, delta=1e-5)
+    labels = THOUSAND.is_member[THOUSAND.fair]
+    for place, bound in enumerate(bounds):
+        said = [
+            epsilon_bounds(each[THOUSAND.fair], labels, delta=1e-5, looks=2)[place]
+            for each in scores
+        ]
+        assert bound.persons == 400
+        assert bound.method == said[0].method
+        assert bound.epsilon == max(one.value for one in said) > 0
+    nobody = replace(THOUSAND, fair=np.zeros(1000, dtype=bool))
+    assert lower_bounds.lower_bounds(lines, nobody, delta=1e-5) == ()
+
+
+def test_closest_records_are_told_of_members_and_of_controls():
+    held = evidence_of(THOUSAND.stage)
+    copied = by_row(("a", "b"), THOUSAND.stage.targets.codes[:500])
+    figures = memorization.distances(replace(held, release=copied), THOUSAND)
+    assert {figure.group for figure in figures} == {"members", "controls"}
+    assert all(figure.value == 2.0 * (figure.group == "controls") for figure in figures)
+
+
+def test_a_person_is_planted_with_all_rows():
+    copies = THOUSAND.stage.targets
+    twice = plants.with_copies(copies, copies)
+    assert (len(twice), twice.size) == (2000, 2000)
+    handed = []
+
+    def play(attack, evidence, stage):
+        handed.append(evidence.release)
+        return [line_of("membership/marginal@a", [0] * 1000)]
+
+    stage = Stage(targets=repeated(), one_row=copies, views=())
+    persons = replace(THOUSAND, stage=stage)
+    plants.planted(
+        evidence_of(THOUSAND.stage),
+        persons,
+        [],
+        [suite.Entry(attack=Marginal(), game=play, says="", plants=True)],
+        test=lambda lines: [result("membership/marginal@a", members=0, controls=0, p_value=1.0)],
+        groups=lambda lines: [],
+        limits=rules.Limits(),
+        seed=0,
+        progress=lambda _: None,
+    )
+    # 1 % and 10 % of 500 members, two rows each, beside the thousand that were released.
+    assert [len(release) - 1000 for release in handed] == [2 * 5, 2 * 50]
+    members = stage.targets.codes[np.isin(stage.targets.persons, np.arange(500)), 0]
+    assert np.isin(handed[-1].codes[1000:, 0], members).all()
+
+
+def repeated():
+    """Return the thousand persons with two rows each."""
+    once = THOUSAND.stage.targets
+    rows = np.repeat(np.arange(1000), 2)
+    return replace(once, codes=once.codes[rows], words=once.words[rows], persons=rows)
+
+
+def test_nobody_knows_the_column_to_be_guessed():
+    both = Schema.from_dict({**ROWS, "sensitive": ["ward", "score"]})
+    found = views.views(both, attackers=["registry holder"])
+    assert {(view.name, view.known, view.secrets) for view in found} == {
+        ("", ("age",), ("ward",)),
+        ("", ("age", "ward"), ("score",)),
+        ("registry holder", ("age", "score"), ("ward",)),
+        ("registry holder", ("age", "ward"), ("score",)),
+    }
