@@ -268,3 +268,21 @@ def test_rounds_end_where_less_is_moved_than_drawing_rows_moves(monkeypatch):
     beyond = model([Correction(clique=("a", "c"), shares=outside(1.0), stddev=1e-6)])
     beyond.sample(20_000, np.random.default_rng(0))
     assert len(steps) > 2
+
+
+@pytest.mark.parametrize("looked_at", [2_000, 200_000])
+def test_weights_that_only_add_noise_do_not_pay_however_many_rows_are_looked_at(
+    monkeypatch, looked_at
+):
+    monkeypatch.setattr(raking, "_MOST_CANDIDATES", looked_at)
+    rng = np.random.default_rng(0)
+    codes = model().sample(20_000, rng)
+    wanted = Correction(clique=("a", "c"), shares=outside(1.0), stddev=1e-6)
+    held = raking.FusedTables([("a", "c"), ("a",), ("b",), ("c",)], codes, DOMAIN)
+    shares = {name: shares_of(codes, (name,)) for name in DOMAIN.columns}
+    follow = raking.rake(held, [wanted], shares, total=20_000.0)
+    spread = np.exp(2 * rng.standard_normal(20_000))
+    spread *= 20_000 / spread.sum()
+    for weights, worth in ((follow, True), (spread, False)):
+        after = held.summed(weights)
+        assert raking.pays(held, weights, after, [wanted], codes, DOMAIN, rng) == worth

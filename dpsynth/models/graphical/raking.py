@@ -133,7 +133,7 @@ def pays(
 
     What is moved is the distance of these tables from what they were, in all. The noise of a pair
     of columns is seen where two halves of the rows disagree, once weighted and once not; some
-    pairs stand for all.
+    pairs stand for all, and the first rows for more: it falls with the root of their number.
 
     Args:
         tables: of the rows; the first ones are those of the corrections.
@@ -152,20 +152,26 @@ def pays(
     if not pairs:
         return True
     some = rng.choice(len(pairs), size=min(_LOOKED_AT, len(pairs)), replace=False)
+    looked = min(weights.size, _MOST_CANDIDATES)
+    head = {name: column[:looked] for name, column in codes.items()}
     noise = 0.0
     for first in range(0, len(some), _TOGETHER):
         few = [pairs[at] for at in some[first : first + _TOGETHER].tolist()]
-        seen = FusedTables(few, codes, domain)
-        noise += _disagreement(seen, weights) - _disagreement(seen, even)
+        seen = FusedTables(few, head, domain)
+        noise += _disagreement(seen, weights[:looked]) - _disagreement(seen, even[:looked])
+    noise *= float(weights.sum()) * (looked / weights.size) ** 0.5
     return moved > noise / len(some) * len(pairs)
 
 
 def _disagreement(tables: FusedTables, weights: Array) -> float:
-    """Return how far two halves of the rows are apart, halved: about the noise of them all."""
+    """Return how far two halves of the rows are apart, halved: about the noise of them all.
+
+    As a share of all weight, for all tables together.
+    """
     signed = weights.copy()
     for half, sign in ((slice(0, None, 2), 1.0), (slice(1, None, 2), -1.0)):
         signed[half] *= sign / max(float(weights[half].sum()), 1e-300)
-    return float(np.abs(tables.summed(signed)).sum() * weights.sum()) / 2
+    return float(np.abs(tables.summed(signed)).sum()) / 2
 
 
 def _weighted(
