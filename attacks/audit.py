@@ -123,12 +123,15 @@ def audit(
     limits = limits or rules.Limits()
     entries = suite.of_tier(tier, every_column=every_column)
     lines, others = suite.run(entries, evidence, persons.stage, progress=say)
-    lines += [
-        *subgroups.of_lines(
-            lines, entries, evidence, persons.stage, columns=groups, schema=declared
-        ),
-        *subgroups.of_isolated(lines, evidence, persons.stage),
-    ]
+    by_group = partial(
+        subgroups.drawn,
+        entries=entries,
+        evidence=evidence,
+        stage=persons.stage,
+        columns=groups,
+        schema=declared,
+    )
+    lines += by_group(lines)
     calibrated = split == "random"
     say("comparing members and controls without the release")
     apart = shift(
@@ -144,7 +147,17 @@ def audit(
         test(lines) if calibrated else [judging.counted(line, persons.is_member) for line in lines]
     )
     calibration = (
-        plants.planted(evidence, persons, lines, entries, test=test, seed=seed, progress=say)
+        plants.planted(
+            evidence,
+            persons,
+            lines,
+            entries,
+            test=test,
+            groups=by_group,
+            limits=limits,
+            seed=seed,
+            progress=say,
+        )
         if calibrated
         else ()
     )
