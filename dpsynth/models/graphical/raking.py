@@ -8,6 +8,7 @@ weighted ones, systematically, so that little is lost. Post-processing of releas
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,16 +152,23 @@ def pays(
     pairs = list(combinations([name for name in domain.columns if domain.sizes[name] > 1], 2))
     if not pairs:
         return True
-    some = rng.choice(len(pairs), size=min(_LOOKED_AT, len(pairs)), replace=False)
+    some = rng.choice(len(pairs), size=min(_LOOKED_AT, len(pairs)), replace=False).tolist()
+    noise = _added_noise(weights, [pairs[at] for at in some], codes, domain)
+    return moved > noise / len(some) * len(pairs)
+
+
+def _added_noise(
+    weights: Array, pairs: Sequence[tuple[str, str]], codes: Codes, domain: Domain
+) -> float:
+    """Return by how much the weights add to the noise of these pairs, in rows, over all of them."""
     looked = min(weights.size, _MOST_CANDIDATES)
     head = {name: column[:looked] for name, column in codes.items()}
+    weighted, even = weights[:looked], np.ones(looked)
     noise = 0.0
-    for first in range(0, len(some), _TOGETHER):
-        few = [pairs[at] for at in some[first : first + _TOGETHER].tolist()]
-        seen = FusedTables(few, head, domain)
-        noise += _disagreement(seen, weights[:looked]) - _disagreement(seen, even[:looked])
-    noise *= float(weights.sum()) * (looked / weights.size) ** 0.5
-    return moved > noise / len(some) * len(pairs)
+    for first in range(0, len(pairs), _TOGETHER):
+        seen = FusedTables(pairs[first : first + _TOGETHER], head, domain)
+        noise += _disagreement(seen, weighted) - _disagreement(seen, even)
+    return noise * float(weights.sum()) * sqrt(looked / weights.size)
 
 
 def _disagreement(tables: FusedTables, weights: Array) -> float:
