@@ -174,7 +174,19 @@ def audit(
             limits=limits,
         ),
         limits=limits,
-        plan=_plan(entries, tier=tier, control_share=control_share, every_column=every_column),
+        plan=_plan(
+            entries,
+            tier=tier,
+            knows=knows,
+            generator=generator,
+            control_share=control_share,
+            every_column=every_column,
+            subgroups=list(groups),
+            attackers=list(attackers),
+            synthesizer=synthesizer,
+            delta=delta,
+            time_limit=time_limit,
+        ),
         plants=calibration,
         shift_p_value=apart.p_value,
         lower_bounds=bounds.lower_bounds(lines, persons, delta=delta),
@@ -190,16 +202,19 @@ def _plan(
     entries: Sequence[suite.Entry],
     *,
     tier: str,
-    control_share: float | None,
-    every_column: bool,
+    knows: Mapping[str, Sequence[str]] | None,
+    generator: FrameGenerator | None,
+    **settings: object,
 ) -> dict[str, Any]:
+    """Return what was asked for: the same call on the same tables gives the same report."""
     return {
         "attacks": [entry.name for entry in entries],
         "most_persons": MOST[tier],
         "permutations": PERMUTATIONS,
-        "control_share": control_share,
-        "every_column": every_column,
         "plants": list(plants.SHARES),
+        "knows": {part: list(columns) for part, columns in (knows or {}).items()},
+        "generator": generator is not None,
+        **settings,
     }
 
 

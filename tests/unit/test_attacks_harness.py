@@ -1,5 +1,6 @@
 """What the harness does where tables, attacks or plants are not as they should be."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -97,6 +98,29 @@ def test_the_attack_that_guesses_has_lines_for_each_group():
     whole = next(found for found in mine if found.name.endswith("@all targets"))
     assert sum(part.members_hits for part in parts) == whole.members_hits
     assert sum(part.controls_n for part in parts) == whole.controls_n
+
+
+def test_the_plan_holds_all_that_was_asked_for():
+    asked = {
+        "subgroups_of": ["ward"],
+        "attackers": ["neighbor"],
+        "knows": {"age": ["age"]},
+        "synthesizer": "mst",
+        "delta": 1e-5,
+        "every_column": True,
+        "control_share": 0.5,
+        "time_limit": 1000.0,
+    }
+    first, again = (
+        json.dumps(audit(FRESH, MEMBERS, CONTROLS, UNITS[0], tier="standard", **asked).to_dict())
+        for _ in range(2)
+    )
+    assert first == again
+    plan = json.loads(first)["plan"]
+    assert plan["subgroups"] == asked.pop("subgroups_of")
+    assert plan.items() >= asked.items()
+    assert not plan["generator"]
+    assert plan["most_persons"] == 10_000
 
 
 def stage_of(persons=20):
