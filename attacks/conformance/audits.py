@@ -24,12 +24,14 @@ _COMPONENTS = {
 
 def replayed(trial: Trial) -> list[Alarm]:
     """Return what tells neighboring tables apart beside what the noise covers."""
-    planned = [step["event"] for step in trial.document["steps"]]
-    found = [
-        Alarm(component=component, sentence=f"{sentence} ({each.world.split(' of drawn')[0]})")
-        for each in trial.replays
-        for component, sentence in neighbors.faults_of(each, planned=planned)
-    ]
+    found = []
+    for each in (trial,) if trial.trains else (trial, trial.loud):
+        planned = [step["event"] for step in each.document["steps"]]
+        found += [
+            Alarm(component=component, sentence=f"{sentence} ({pair.world.split(' of drawn')[0]})")
+            for pair in each.replays
+            for component, sentence in neighbors.faults_of(pair, planned=planned)
+        ]
     return list(dict.fromkeys(found))
 
 
@@ -99,11 +101,6 @@ def _run(name: str, trial: Trial) -> Found:
     except Exception as fault:  # noqa: BLE001  # a broken mechanism may raise anything
         error = f"{type(fault).__name__}: {fault}"
     return Found(audit=name, alarms=alarms, error=error, seconds=time.process_time() - start)
-
-
-def trains(trial: Trial) -> bool:
-    """Whether the plan trains, so that torch is needed."""
-    return any(step["event"]["kind"] == "sampled_gaussian/v1" for step in trial.document["steps"])
 
 
 def has_torch() -> bool:

@@ -131,7 +131,7 @@ def _family(
         for check in _one(
             kind,
             law,
-            draws,
+            np.rint(draws).astype(np.int64),
             false_alarm=share / (2 * len(chosen)),
             untested=len(laws) - len(chosen),
             wider=wider,

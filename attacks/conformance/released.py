@@ -30,6 +30,7 @@ _TESTS = 16  # of one trial, at most
 _TAIL = log(_TESTS / FALSE_ALARM)
 _FAR = 6.0  # standard deviations above zero, from where on no cut at zero is ever seen
 _TILTS = np.logspace(-3, 1.5, 200)
+_NO_NOISE = 1e-6  # of a mean energy: the law is all but certain to add none
 _LEAST = 30  # values below which nothing is said
 
 Array = NDArray[np.float64]
@@ -45,32 +46,34 @@ def _noise(fits: Fits) -> list[Alarm]:
     alarms = []
     calls = [list(_noisy(heard)) for heard in fits.heard]
     every = [call for fit in calls for call in fit]
-    if any(not np.issubdtype(released.dtype, np.integer) for _, _, released in every):
+    if any(not np.issubdtype(released.dtype, np.integer) for *_, released in every):
         alarms.append(Alarm(component=NOISE, sentence="an answer was released that is not whole"))
-    by_law: dict[Law, list[tuple[Array, NDArray[np.bool_]]]] = {}
-    for law, exact, released in every:
-        far = exact >= _FAR * sqrt(law.moments()[0])
-        by_law.setdefault(law, []).append(((released - exact).astype(np.float64), far))
-    drawn = {law: _joined(parts) for law, parts in by_law.items()}
-    if _too_narrow(drawn, above=False):
-        alarms.append(Alarm(component=NOISE, sentence="answers hold less noise than was charged"))
-    if _too_narrow(drawn, above=True):
-        sentence = "answers of few rows hold less noise than was charged"
-        alarms.append(Alarm(component=NOISE, sentence=sentence))
-    alarms += _dependent([[released - exact for _, exact, released in fit] for fit in calls])
+    groups = {"all answers": every}
+    for call in every:
+        groups.setdefault(call[0], []).append(call)
+    for what, calls_of in groups.items():
+        for above in (False, True):
+            if _too_narrow(calls_of, above=above, among=2 * len(groups)):
+                where = "answers of few rows" if above else "answers"
+                sentence = f"{where} hold less noise than was charged ({what})"
+                alarms.append(Alarm(component=NOISE, sentence=sentence))
+    alarms += _dependent([[released - exact for *_, exact, released in fit] for fit in calls])
     return alarms
 
 
-def _noisy(heard: "Heard") -> Iterator[tuple[Law, NDArray[np.int64], NDArray[Any]]]:
-    """Yield law, exact and released numbers of every noisy vector of one fit."""
+Call = tuple[str, Law, NDArray[np.int64], NDArray[Any]]  # question, law, exact, released
+
+
+def _noisy(heard: "Heard") -> Iterator[Call]:
+    """Yield every noisy vector of one fit."""
     for each in heard.answered:
         law = _law(each.charged)
         if law is not None and each.exact.size:
-            yield law, each.exact, each.released
+            yield each.what, law, each.exact, each.released
     for scored in heard.scored:
         law = _law(scored.charged)
         if law is not None and scored.released is not None:
-            yield law, exact_scores(scored), scored.released
+            yield "scores", law, exact_scores(scored), scored.released
 
 
 def _law(charged: Mapping[str, str] | None) -> Law | None:
@@ -83,30 +86,33 @@ def _law(charged: Mapping[str, str] | None) -> Law | None:
     return None
 
 
-def _joined(parts: Sequence[tuple[Array, NDArray[np.bool_]]]) -> tuple[Array, NDArray[np.bool_]]:
-    return np.concatenate([one for one, _ in parts]), np.concatenate([far for _, far in parts])
-
-
-def _too_narrow(drawn: Mapping[Law, tuple[Array, NDArray[np.bool_]]], *, above: bool) -> bool:
-    """Whether the energies of all laws together, each over its mean, are too small to be chance.
+def _too_narrow(calls: Sequence[Call], *, above: bool, among: int) -> bool:
+    """Whether the energies of all draws together, each over its mean, are too small to be chance.
 
     Chernoff's bound with the exact moment generating functions, at any number of draws. Where
     ``above`` is set, of the cells near zero the energy of noise above zero; else of the others all.
     """
-    total, spent = 0.0, np.full(_TILTS.size, -_TAIL)
-    count = 0
-    for law, (noise, far) in drawn.items():
-        used = noise[~far] if above else noise[far]
+    total, count = 0.0, 0
+    spent = np.full(_TILTS.size, -_TAIL - log(among))
+    sizes: dict[Law, int] = {}
+    for _, law, exact, released in calls:
         mean = law.moments()[0]
-        if not used.size or mean <= 0:
+        if mean <= _NO_NOISE:
             continue
-        held: Array = np.maximum(used, 0) if above else used
-        total += float(law.energy(held).sum()) / mean
-        spent -= used.size * _log_moment(law, _TILTS / mean, above=above)
-        count += used.size
-    if count < _LEAST:
-        return False
-    return bool(total < float(np.max(spent / _TILTS)))
+        far = exact >= _FAR * _width(law)
+        noise = (released - exact)[~far if above else far].astype(np.float64)
+        total += float(law.energy(np.maximum(noise, 0) if above else noise).sum()) / mean
+        sizes[law] = sizes.get(law, 0) + noise.size
+        count += noise.size
+    for law, size in sizes.items():
+        spent -= size * _log_moment(law, _TILTS / law.moments()[0], above=above)
+    return count >= _LEAST and bool(total < float(np.max(spent / _TILTS)))
+
+
+def _width(law: Law) -> float:
+    """Return about the standard deviation."""
+    mean = law.moments()[0]
+    return sqrt(mean) if isinstance(law, GaussianLaw) else 1.5 * mean
 
 
 def _log_moment(law: Law, tilts: Array, *, above: bool) -> Array:

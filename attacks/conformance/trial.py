@@ -1,7 +1,7 @@
 """A synthesizer on trial: what the audits share, so that it is fitted and replayed once."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dpsynth.testing.recording import Reading, Replay
 
 ROWS = 1_013  # a prime no size of a domain equals: an array of this length holds rows
+LOUD = "2000"  # an epsilon
 CHILD = (sys.executable, "-m", "attacks.conformance.repeats")
 
 
@@ -70,7 +71,7 @@ class Trial:
     epsilon: str
     delta: str
     seed: int = 0
-    fits: int = 24
+    fits: int = 40
     pairs: int = 12
     child: tuple[str, ...] = CHILD
 
@@ -91,7 +92,7 @@ class Trial:
         from dpsynth.schema.columns import IdentifierColumn
         from dpsynth.testing.recording import random_rows
 
-        table = random_rows(self.schema, np.random.default_rng(self.seed), rows=ROWS)
+        table = random_rows(self.schema, np.random.default_rng(self.seed), rows=ROWS, skewed=True)
         named = [each.name for each in self.schema.columns if isinstance(each, IdentifierColumn)]
         subjects = [f"made-up subject {row:06d}" for row in range(ROWS)]
         return table.assign(**dict.fromkeys(named, subjects))
@@ -109,6 +110,21 @@ class Trial:
             seed=self.seed,
             drawn=self.pairs,
         )
+
+    @cached_property
+    def loud(self) -> "Trial":
+        """The same trial with a budget so large that noise hides nothing.
+
+        No sensitivity and no question may depend on that; but much is only asked where the noise
+        leaves something to ask about.
+        """
+        return replace(self, epsilon=LOUD)
+
+    @property
+    def trains(self) -> bool:
+        """Whether the plan trains, so that torch is needed."""
+        kinds = {step["event"]["kind"] for step in self.document["steps"]}
+        return "sampled_gaussian/v1" in kinds
 
     @cached_property
     def fitted(self) -> Fits:

@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("name")
     parser.add_argument("--audit", action="append", help="run this audit alone; repeatable")
     parser.add_argument("--seed", type=int, action="append", help="repeatable; 0 if not given")
-    parser.add_argument("--fits", type=int, default=24)
+    parser.add_argument("--fits", type=int, default=40)
     parser.add_argument("--pairs", type=int, default=12)
     parser.add_argument("--words", action="store_true", help="print words of randomness instead")
     given = parser.parse_args(arguments)

@@ -269,6 +269,7 @@ def child_of(
     command += [f"--audit={each}" for each in audits_named or ()]
     command += [f"--seed={seed}" for seed in seeds]
     alone = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    found: list[dict[str, Any]]
     try:
         done = subprocess.run(  # noqa: S603  # this very program
             command,
@@ -278,7 +279,7 @@ def child_of(
             check=True,
             env={**os.environ, **alone},
         )
-        found: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
+        found = json.loads(done.stdout.splitlines()[-1])
     except subprocess.CalledProcessError as error:
         return (error.stderr.strip().splitlines() or ["it ended with no word"])[-1]
     except (subprocess.TimeoutExpired, ValueError, IndexError) as error:

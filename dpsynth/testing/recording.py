@@ -276,8 +276,8 @@ def replay(
 
     The pairs are those that move counts furthest: a person with more rows than are allowed, all
     the same and unlike the rows that are there; one alone in an empty table; one who says what
-    everybody says; and one whose cells are what no schema expects: missing, empty, infinite, huge,
-    undeclared.
+    everybody says; one whose cells are all missing; and one whose cells are what no schema expects:
+    infinite, huge, empty, undeclared.
 
     Args:
         synthesizer: what is on trial.
@@ -294,11 +294,12 @@ def replay(
     nobody = crowd.iloc[:0]
     extreme, usual = (_rows(schema, last=last, rows=given, values=given) for last in (True, False))
     same = _rows(schema, last=True, rows=given, values=1)
-    odd = odd_rows(schema, extreme)
+    missing, odd = (odd_rows(schema, extreme, missing=missing) for missing in (True, False))
     worlds = (
         ("one person unlike all others", crowd, extreme),
         ("one person in an empty table", nobody, same),
         ("one person like all others", crowd, usual),
+        ("one person of missing cells", crowd, missing),
         ("one person of odd cells", crowd, odd),
         *(
             (f"one person of drawn table {number}", *_drawn(schema, given, seed=(seed, number)))
@@ -409,20 +410,29 @@ def _drawn(
 ) -> "tuple[pd.DataFrame, pd.DataFrame]":
     """Draw a table of a few rows over few codes, and the rows of one person more.
 
-    Few codes and rows, so that columns hang together by chance and counts are often tied.
+    Few codes and rows, so that columns hang together by chance and counts are often tied. The
+    person is drawn over the same codes, or over all that are declared.
     """
     rng = np.random.default_rng(seed)
     rows, theirs = int(rng.integers(2, 16)), int(rng.integers(1, given + 1))
-    table = random_rows(schema, rng, rows=rows + theirs, most_codes=int(rng.integers(2, 5)))
-    return table.iloc[:rows].reset_index(drop=True), table.iloc[rows:].reset_index(drop=True)
+    most = int(rng.integers(2, 5))
+    table = random_rows(schema, rng, rows=rows + theirs, most_codes=most)
+    person = table.iloc[rows:] if rng.integers(2) else random_rows(schema, rng, rows=theirs)
+    return table.iloc[:rows].reset_index(drop=True), person.reset_index(drop=True)
 
 
 def random_rows(
-    schema: "Schema", rng: np.random.Generator, *, rows: int, most_codes: int | None = None
+    schema: "Schema",
+    rng: np.random.Generator,
+    *,
+    rows: int,
+    most_codes: int | None = None,
+    skewed: bool = False,
 ) -> "pd.DataFrame":
     """Draw rows whose columns are independent, each even over ``most_codes`` codes or over all.
 
-    In an open column they hold one of three undeclared values.
+    Where ``skewed``, each code is half as likely as the one before, so that the last ones are rare
+    or empty. In an open column there is one of three undeclared values.
     """
     from dpsynth.encoding import base_domain
     from dpsynth.encoding.table import decode_table
@@ -430,7 +440,10 @@ def random_rows(
     codes = {}
     for name, size in base_domain(schema).sizes.items():
         allowed = rng.choice(size, size=min(size, most_codes or size), replace=False)
-        codes[name] = rng.choice(allowed, size=rows)
+        places = rng.integers(0, allowed.size, rows)
+        if skewed:
+            places = (rng.geometric(0.5, rows) - 1) % allowed.size
+        codes[name] = (np.sort(allowed) if skewed else allowed)[places]
     table = decode_table(codes, schema, rng, rows=rows)
     opened = [column.name for column in schema.modeled if column.learns_values]
     return table.assign(
@@ -438,11 +451,12 @@ def random_rows(
     )
 
 
-def odd_rows(schema: "Schema", like: "pd.DataFrame") -> "pd.DataFrame":
-    """Return ``like`` with cells that nobody expects, of as many kinds as there are rows.
+def odd_rows(schema: "Schema", like: "pd.DataFrame", *, missing: bool) -> "pd.DataFrame":
+    """Return ``like`` with cells that nobody expects.
 
-    Missing ones come first: a column that held none before then has its first. A cell that a
-    reader of files would not let stand in a column of such values is an object, as from a file.
+    All of them missing, so that a column that held no missing cell has its first; or each of one
+    kind of many. A cell that a reader of files would not let stand in a column of such values is
+    an object, as from a file.
     """
     import pandas as pd
 
@@ -450,11 +464,11 @@ def odd_rows(schema: "Schema", like: "pd.DataFrame") -> "pd.DataFrame":
 
     table = like.astype(object)
     for place, column in enumerate(schema.modeled):
-        odd: list[object] = [None, "", "never declared before", "9999-12-31"]
+        odd: list[object] = ["never declared before", "", "9999-12-31", "x" * 300]
         if isinstance(column, NumericColumn):
-            odd = [float("nan"), float("inf"), -1e300, 1e300]
-        kinds = [odd[(place + row) % len(odd)] for row in range(len(table))]
-        table[column.name] = pd.Series(kinds, index=table.index, dtype=object)
+            odd = [float("inf"), 1e300, -1e300, "no number"]
+        held = [None if missing else odd[(place + row) % len(odd)] for row in range(len(table))]
+        table[column.name] = pd.Series(held, index=table.index, dtype=object)
     return table
 
 

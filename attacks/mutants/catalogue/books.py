@@ -233,7 +233,6 @@ BOOKS = (
         "only-the-dearest-charge-counts",
         "A ledger adds its charges up as if they were about different persons.",
         patches((f"{_LEDGER}:Cap.cost", _largest_only)),
-        audit="bill",
     ),
     _mutant(
         "cap-forgets",

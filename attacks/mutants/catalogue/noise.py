@@ -186,6 +186,7 @@ NOISE = (
         "redrawn-until-close",
         "Noise is drawn five times, and the answer nearest to the truth is released.",
         _around(_redrawn),
+        audit="released",
     ),
     _mutant(
         "one-draw-for-all-cells",
