@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attacks.conformance.checks import Check
+from attacks.conformance.scores import furthest
 from attacks.engine.generators import planned_synthesizer
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 _NAME = "neighbors"
 _CHOICE = "exponential_selection/v1"
 _TRAINING = "sampled_gaussian/v1"
+FLOW, CHARGES, SENSITIVITY = "control flow", "charges", "sensitivity"
+PAST, SIDE = "post-processing", "side channels"
 _FAULTS = (ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
 
 
@@ -50,30 +53,7 @@ def check(plan: Mapping[str, Any], schema: "Schema | None", *, seed: int) -> lis
 def _judged(found: "Replay", *, planned: Sequence[Mapping[str, str]]) -> Check:
     moved = movements(found)
     worst = max(moved, key=lambda one: (one.ratio, one.moved), default=None)
-    faults = [
-        *([found.diverged] if found.diverged else []),
-        *(
-            ["the ledger shows other charges than the plan"]
-            if [dict(entry.event) for entry in found.charged] != [dict(event) for event in planned]
-            else []
-        ),
-        *(
-            ["the neighbor was charged otherwise"]
-            if not found.diverged and found.charged != found.charged_again
-            else []
-        ),
-        *(
-            ["the neighbor was asked fewer questions"]
-            if not found.diverged and len(found.there) < len(found.here)
-            else []
-        ),
-        *(
-            ["the same answers led to another model"]
-            if not found.diverged and not found.same_model
-            else []
-        ),
-        *(one.fault for one in moved if one.fault),
-    ]
+    faults = [sentence for _, sentence in faults_of(found, planned=planned)]
     return Check(
         name=f"{_NAME}/{found.world}",
         status="failed" if faults else "passed",
@@ -82,11 +62,53 @@ def _judged(found: "Replay", *, planned: Sequence[Mapping[str, str]]) -> Check:
         trials=len(moved),
         confidence=1.0,
         detail=(
-            "; ".join(dict.fromkeys(faults))
+            "; ".join(faults)
             or "the same charges, questions and model; no exact answer moved further than its "
             "declared sensitivity (squared length, the answer nearest to its bound)"
         ),
     )
+
+
+def faults_of(
+    found: "Replay", *, planned: Sequence[Mapping[str, str]]
+) -> tuple[tuple[str, str], ...]:
+    """Return what tells the two worlds apart, each as the component that is broken and a sentence.
+
+    Components: "control flow" (what is asked follows the rows), "charges" (what was read is not
+    what was paid for), "sensitivity" (an answer moved further than its noise was made for),
+    "post-processing" (something reached the release past the noise) and "side channels".
+    """
+    faults = []
+    if found.diverged:
+        faults.append((FLOW, found.diverged))
+    elif len(found.there) < len(found.here):
+        faults.append((FLOW, "the neighbor was asked fewer questions"))
+    if [dict(entry.event) for entry in found.charged] != [dict(event) for event in planned]:
+        faults.append((CHARGES, "the ledger shows other charges than the plan"))
+    if not found.diverged and found.charged != found.charged_again:
+        faults.append((CHARGES, "the neighbor was charged otherwise"))
+    faults += [(one.component, one.fault) for one in movements(found) if one.fault]
+    faults += _scores(found)
+    if not found.diverged and not found.same_model:
+        faults.append((PAST, "the same answers led to another model"))
+    faults += [(SIDE if _said(each) else PAST, each) for each in found.unlike]
+    return tuple(dict.fromkeys(faults))
+
+
+def _said(difference: str) -> bool:
+    return "warnings" in difference or "ended" in difference
+
+
+def _scores(found: "Replay") -> list[tuple[str, str]]:
+    """Hold scores against their declared sensitivity, as far as both worlds scored the same."""
+    faults = []
+    for here, there in found.scored:
+        if here.query.cliques != there.query.cliques:
+            break
+        moved, allowed = furthest(here, there)
+        if moved > allowed:
+            faults.append((SENSITIVITY, "the scores of candidates moved further than declared"))
+    return faults
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,11 +119,13 @@ class Movement:
         moved: in the norm of the mechanism: squared length, or sum of absolute differences.
         allowed: what its ledger entry declares.
         fault: a sentence where something is wrong.
+        component: what is broken then.
     """
 
     moved: Fraction
     allowed: Fraction
     fault: str
+    component: str = SENSITIVITY
 
     @property
     def ratio(self) -> Fraction:
@@ -166,6 +190,7 @@ def _paid(here: "Reading", there: "Reading", entry: "Entry") -> Movement:
             moved=Fraction(0),
             allowed=Fraction(1),
             fault=f"the values of {', '.join(here.clique)} were read, and no selection was paid",
+            component=CHARGES,
         )
     if entry.event["kind"] == "discrete_laplace/v1":
         allowed = Fraction(entry.event["l1_sensitivity"])
@@ -178,16 +203,17 @@ def _steps(readings: "Sequence[tuple[Reading, Reading]]", entry: "Entry") -> lis
     """Compare clipped sums, in units of the clip: one unit moves each by a length of 1 at most."""
     result = []
     for number, (here, there) in enumerate(readings):
-        fault = "rows were counted, and a training was paid"
+        fault, component = "rows were counted, and a training was paid", CHARGES
         moved = Fraction(0)
         if here.sums is not None and there.sums is not None:
             apart = here.sums - there.sums
             length = float(apart @ apart)
             moved = Fraction(length) if np.isfinite(length) else Fraction(2)
             fault = "a training step moved further than the clip" if moved > 1 else ""
+            component = SENSITIVITY
         if number >= int(entry.event["steps"]):
-            fault = "more training steps were taken than were paid"
-        result.append(Movement(moved=moved, allowed=Fraction(1), fault=fault))
+            fault, component = "more training steps were taken than were paid", CHARGES
+        result.append(Movement(moved=moved, allowed=Fraction(1), fault=fault, component=component))
     return result
 
 
@@ -198,6 +224,7 @@ def _values(here: "Reading", there: "Reading", entry: "Entry") -> Movement:
             moved=Fraction(0),
             allowed=Fraction(1),
             fault=f"{', '.join(here.clique)} was counted, and a selection of values was paid",
+            component=CHARGES,
         )
     first = dict(zip(here.texts, here.counts.tolist(), strict=True))
     second = dict(zip(there.texts, there.counts.tolist(), strict=True))
@@ -230,4 +257,5 @@ def _unpaid(here: "Reading") -> Movement:
         moved=Fraction(0),
         allowed=Fraction(1),
         fault=f"the rows were counted by {', '.join(here.clique)} before anything was paid",
+        component=CHARGES,
     )

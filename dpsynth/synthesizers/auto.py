@@ -51,7 +51,7 @@ _OUTSIDE_NOISE = 2.0  # by which the noise of a table outside the tree counts mo
 _PENALTY = 0.55  # of the fit, in the unit of models/graphical/convex.py: tables of two columns
 _COLUMN_PENALTY = 0.8  # tables of one column
 _ROUGHNESS = 0.02  # differences of neighbors along ordered columns
-_PRECISION = 0.01  # of what noise alone brings about, at which the fit stops
+_PRECISION = 0.007  # of what noise alone brings about, at which the fit stops
 
 
 @dataclass(frozen=True, kw_only=True)

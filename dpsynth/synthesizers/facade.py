@@ -4,6 +4,7 @@
 where the schema declares none, and hands a curator to the synthesizer.
 """
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -319,15 +320,19 @@ class Synthesizer:
         account: Account,
         rng: RandomSource | None = None,
         progress: Progress | None = None,
+        curator_of: Callable[..., Curator] = Curator,
     ) -> "FittedModel":
-        """Spend ``plan`` on rows that are coded and bounded; see ``fit`` for the usual way in."""
+        """Spend ``plan`` on rows that are coded and bounded; see ``fit`` for the usual way in.
+
+        ``curator_of`` makes the curator; a test of the mechanisms puts one there that listens.
+        """
         from dpsynth.encoding import base_domain
         from dpsynth.encoding.bins import PrivateBins
         from dpsynth.encoding.coarsening import Coarsening
         from dpsynth.encoding.values import PrivateValues
         from dpsynth.synthesizers.fitted import FittedModel
 
-        curator = Curator(
+        curator = curator_of(
             prepared.source, unit=plan.unit, account=account, rng=rng or PrivacyRandom()
         )
         bins, values = PrivateBins(), PrivateValues()

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from dpsynth.domain import Domain
 from dpsynth.privacy.events import PartitionSelectionEvent, event_to_dict
 from dpsynth.privacy.source import TableSource, UnitRows
+from dpsynth.testing.listening import Heard, Scored
+from dpsynth.testing.outcome import Outcome, outcome_of
 from dpsynth.testing.rerun import Wrap, fit_seeded
 
 if TYPE_CHECKING:
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 
     from dpsynth.schema import Schema
     from dpsynth.synthesizers.facade import Synthesizer
-    from dpsynth.synthesizers.fitted import FittedModel
     from dpsynth.synthesizers.plan import Plan
 
 CROWD = 10  # rows that all say the same, so that one more stands out
@@ -245,6 +246,9 @@ class Replay:
         there: exact counts of the neighbor, to the same questions.
         diverged: why the replay was given up, or None.
         same_model: both fits ended in the same model, bit for bit.
+        scored: what both worlds scored, pair by pair, as far as both did.
+        unlike: what else an observer could tell the two by, in public words: documents, a sample
+            of the same seed, warnings, log lines, output, how the fit ended.
     """
 
     world: str
@@ -255,6 +259,8 @@ class Replay:
     there: tuple[Reading, ...]
     diverged: str | None
     same_model: bool
+    scored: tuple[tuple[Scored, Scored], ...] = ()
+    unlike: tuple[str, ...] = ()
 
 
 def replay(
@@ -263,8 +269,9 @@ def replay(
     """Fit ``synthesizer`` on pairs of neighboring made-up tables of ``schema``.
 
     The pairs are those that move counts furthest: a person with more rows than are allowed, all
-    the same and unlike the rows that are there; one alone in an empty table; and one who says
-    what everybody says.
+    the same and unlike the rows that are there; one alone in an empty table; one who says what
+    everybody says; and one whose cells are what no schema expects: missing, empty, infinite, huge,
+    undeclared.
 
     Args:
         synthesizer: what is on trial.
@@ -279,10 +286,12 @@ def replay(
     nobody = crowd.iloc[:0]
     extreme, usual = (_rows(schema, last=last, rows=given, values=given) for last in (True, False))
     same = _rows(schema, last=True, rows=given, values=1)
+    odd = odd_rows(schema, extreme)
     worlds = (
         ("one person unlike all others", crowd, extreme),
         ("one person in an empty table", nobody, same),
         ("one person like all others", crowd, usual),
+        ("one person of odd cells", crowd, odd),
     )
     return tuple(
         _pair(synthesizer, schema, plan, world=world, table=table, person=person, seed=seed)
@@ -322,21 +331,23 @@ def _pair(
     def replaying(source: TableSource, paid: Callable[[], int]) -> TableSource:
         return ReplayingSource(source, paid=paid, tape=there, recorded=here)
 
-    model, charged = _fit(synthesizer, schema, plan, table, recording, seed=seed)
-    diverged, again = None, None
-    try:
-        again, charged_again = _fit(synthesizer, schema, plan, neighbor, replaying, seed=seed)
-    except DivergedError as error:
-        diverged, charged_again = str(error), ()
+    heard, heard_again = Heard(), Heard()
+    first = _fit(synthesizer, schema, plan, table, recording, seed=seed, heard=heard)
+    if first.fault is not None:
+        raise first.fault
+    second = _fit(synthesizer, schema, plan, neighbor, replaying, seed=seed, heard=heard_again)
+    diverged = str(second.fault) if isinstance(second.fault, DivergedError) else None
     return Replay(
         world=world,
         max_rows=plan.unit.max_rows,
-        charged=charged,
-        charged_again=charged_again,
+        charged=_entries(first),
+        charged_again=_entries(second),
         here=tuple(here),
         there=tuple(there),
         diverged=diverged,
-        same_model=again is not None and _same(model, again),
+        same_model=second.model is not None and _same(first.model, second.model),
+        scored=tuple(zip(heard.scored, heard_again.scored, strict=False)),
+        unlike=() if diverged else tuple(first.differences(second)),
     )
 
 
@@ -348,10 +359,16 @@ def _fit(
     wrapped: Wrap,
     *,
     seed: int,
-) -> tuple["FittedModel", tuple[Entry, ...]]:
-    model, entries = fit_seeded(synthesizer, schema, plan, table, wrapped, seed=seed)
-    return model, tuple(
-        Entry(label=entry.label, event=event_to_dict(entry.event)) for entry in entries
+    heard: Heard,
+) -> Outcome:
+    return outcome_of(
+        lambda: fit_seeded(synthesizer, schema, plan, table, wrapped, seed=seed, heard=heard)
+    )
+
+
+def _entries(found: Outcome) -> tuple[Entry, ...]:
+    return tuple(
+        Entry(label=entry.label, event=event_to_dict(entry.event)) for entry in found.entries
     )
 
 
@@ -375,6 +392,26 @@ def _rows(schema: "Schema", *, last: bool, rows: int, values: int) -> "pd.DataFr
     return table.assign(**dict.fromkeys(opened, made_up))
 
 
+def odd_rows(schema: "Schema", like: "pd.DataFrame") -> "pd.DataFrame":
+    """Return ``like`` with cells that nobody expects, of as many kinds as there are rows.
+
+    Missing ones come first: a column that held none before then has its first. A cell that a
+    reader of files would not let stand in a column of such values is an object, as from a file.
+    """
+    import pandas as pd
+
+    from dpsynth.schema.columns import NumericColumn
+
+    table = like.astype(object)
+    for place, column in enumerate(schema.modeled):
+        odd: list[object] = [None, "", "never declared before", "9999-12-31"]
+        if isinstance(column, NumericColumn):
+            odd = [float("nan"), float("inf"), -1e300, 1e300]
+        kinds = [odd[(place + row) % len(odd)] for row in range(len(table))]
+        table[column.name] = pd.Series(kinds, index=table.index, dtype=object)
+    return table
+
+
 def _named(table: "pd.DataFrame", schema: "Schema", *, every: bool) -> "pd.DataFrame":
     """Give every row a person of its own, or all rows one person who is none of those."""
     column = schema.unit.column
@@ -384,7 +421,7 @@ def _named(table: "pd.DataFrame", schema: "Schema", *, every: bool) -> "pd.DataF
     return table.assign(**{column: [f"p{row}" if every else "one more" for row in rows]})
 
 
-def _same(first: "FittedModel", second: "FittedModel") -> bool:
+def _same(first: Any, second: Any) -> bool:
     header, arrays = first.model.to_arrays()
     other_header, other_arrays = second.model.to_arrays()
     same_arrays = arrays.keys() == other_arrays.keys() and all(

@@ -2,7 +2,8 @@
 
 What runs is what a release runs: preparation, curator, ledger, mechanisms and synthesizer. But the
 noise comes from a seed and the ledger is made for the occasion, in memory and marked as seeded, so
-that nothing of it can be certified, and nothing of it is charged to anybody's ledger.
+that nothing of it can be certified, and nothing of it is charged to anybody's ledger. Where the
+source of randomness itself is on trial, the noise is the operating system's.
 """
 
 from collections.abc import Callable
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, cast
 
 from dpsynth.privacy.accounting import epsilon_from_rho
 from dpsynth.privacy.ledger import Ledger, LedgerEntry
-from dpsynth.privacy.randomness import SeededRandom
+from dpsynth.privacy.randomness import PrivacyRandom, SeededRandom
 from dpsynth.privacy.source import TableSource
+from dpsynth.testing.listening import Heard
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +63,8 @@ def fit_seeded(
     table: "pd.DataFrame",
     wrapped: Wrap,
     *,
-    seed: int,
+    seed: int | None,
+    heard: Heard | None = None,
 ) -> tuple["FittedModel", tuple[LedgerEntry, ...]]:
     """Return the model and what its ledger shows.
 
@@ -71,7 +74,8 @@ def fit_seeded(
         plan: what the synthesizer planned for this schema.
         table: the rows.
         wrapped: returns what stands where the rows stand; told how to see the entries on record.
-        seed: of the noise.
+        seed: of the noise; None for the operating system's, as in a release.
+        heard: notes the answers beside the exact ones, where given.
     """
     from dpsynth.sources.frame import prepare
 
@@ -80,15 +84,17 @@ def fit_seeded(
     cap = epsilon_from_rho(2 * plan.rho, _CAP_DELTA)
     cap_delta = 2 * max(plan.reserved_delta, _CAP_DELTA)
     with Ledger.in_memory(cap_epsilon=cap, cap_delta=cap_delta) as ledger:
-        account = plan.open(ledger, seeded=True)
+        account = plan.open(ledger, seeded=seed is not None)
         prepared = prepare(table, schema, key=_key)
         source = wrapped(prepared.source, lambda: len(account.entries))
+        listening = {} if heard is None else {"curator_of": heard.curator_of(prepared.source)}
         model = synthesizer.fit_prepared(
             replace(prepared, source=cast("FrameSource", source)),
             schema=schema,
             plan=plan,
             account=account,
-            rng=SeededRandom(seed),
+            rng=PrivacyRandom() if seed is None else SeededRandom(seed),
+            **listening,
         )
         return model, tuple(account.entries)
 

@@ -190,7 +190,7 @@ def test_neighbors_differ_by_what_the_noise_covers(name, more):
     schema = schema_of(**more)
     plan = made(name).plan(schema, **CLAIM).to_dict()
     checks = neighbors.check(plan, schema, seed=0)
-    assert len(checks) == 3
+    assert len(checks) == 4
     assert [(check.status, check.detail) for check in checks if check.status != "passed"] == []
 
 

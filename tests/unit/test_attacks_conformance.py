@@ -1,6 +1,8 @@
 """Conformance checks pass what is right, and catch what is wrong where it is wrong."""
 
 import json
+import logging
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -103,7 +105,7 @@ def check_pairs(checks, schema):
     squared = float(schema.privacy_unit.max_rows**2)
     pairs = [check for check in checks if check.name.startswith("neighbors/")]
     # The worst neighbor reaches the declared sensitivity: a smaller one would be found wrong.
-    assert len(pairs) == 3
+    assert len(pairs) == 4
     assert all(check.statistic == check.bound <= squared for check in pairs)
     assert max(check.statistic for check in pairs) == squared
 
@@ -129,7 +131,7 @@ def test_open_columns_pass_and_their_selection_is_tested(name):
 def test_open_columns_are_replayed_whatever_their_delta(delta):
     # The replay of a release runs after its budget is spent: it must be able to pay by itself.
     found = replay(dpsynth.Independent(), OPENED, epsilon="1", delta=delta)
-    assert [pair.diverged for pair in found] == [None] * 3
+    assert [pair.diverged for pair in found] == [None] * 4
     assert all(pair.same_model for pair in found)
 
 
@@ -497,3 +499,64 @@ def test_a_choice_among_known_scores_pays_for_no_table(rows, faults):
     (moved,) = neighbors.movements(found)
     assert bool(moved.fault) == faults
     assert moved.moved == rows**2
+
+
+def test_an_understated_score_is_found(monkeypatch):
+    """Half of a score's sensitivity is declared; no count and no charge shows it."""
+    from dpsynth.privacy.queries import MarginalErrorQuery
+
+    right = MarginalErrorQuery.sensitivity
+    monkeypatch.setattr(MarginalErrorQuery, "sensitivity", lambda *of: right(*of) / 2)
+    failed = [check for check in judged(dpsynth.MST()) if check.status == "failed"]
+    assert failed
+    assert all("scores of candidates moved" in check.detail for check in failed)
+
+
+def test_release_of_all_scores_is_held_against_what_was_charged(monkeypatch):
+    from dpsynth.privacy.queries import MarginalErrorQuery
+
+    right = MarginalErrorQuery.l2_sensitivity_squared
+    monkeypatch.setattr(
+        MarginalErrorQuery, "l2_sensitivity_squared", lambda *of: right(*of) / 2**20
+    )
+    failed = [check for check in judged(dpsynth.Auto()) if check.status == "failed"]
+    assert any("scores of candidates moved" in check.detail for check in failed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Talks(Leaky):
+    """Says something of the rows beside its answers."""
+
+    def learn(self, curator, *, rho, **planned):
+        rows = curator._Curator__source._source.count((curator.domain.columns[0],)).sum()
+        if self.fault == "warning" and rows > 10:
+            warnings.warn("this is a large table", stacklevel=1)
+        if self.fault == "log":
+            logging.getLogger("somewhere").debug("%d rows", rows)
+        if self.fault == "crash" and rows > 10:
+            raise ValueError("too many rows")
+        return super().learn(curator, rho=rho, **planned)
+
+
+@pytest.mark.parametrize("fault", ["warning", "log", "crash"])
+def test_what_is_said_beside_the_answers_is_found(fault):
+    failed = [check for check in judged(Talks(fault=fault)) if check.status == "failed"]
+    words = "ended otherwise" if fault == "crash" else "warnings, log lines or output differ"
+    assert any(words in check.detail for check in failed)
+
+
+def test_a_person_of_odd_cells_is_among_the_neighbors():
+    from dpsynth.testing.recording import odd_rows
+
+    frame = odd_rows(PERSONS, replayed_rows(PERSONS))
+    cells = [cell for name in ("age", "ward", "sick") for cell in frame[name]]
+    assert {None, "", "never declared before"} <= {c for c in cells if not isinstance(c, float)}
+    assert any(isinstance(cell, float) and np.isinf(cell) for cell in cells)
+    worlds = [each.world for each in replay(dpsynth.Independent(), PERSONS, **BUDGET)]
+    assert "one person of odd cells" in worlds
+
+
+def replayed_rows(schema):
+    from dpsynth.testing.recording import _rows
+
+    return _rows(schema, last=True, rows=5, values=5)

@@ -362,4 +362,4 @@ def test_its_plan_passes_every_check_of_the_mechanism(delta):
     assert families == {"noise", "selection", "neighbors"}
     law = "discrete_laplace" if delta == "0" else "discrete_gaussian"
     assert all(law in check.name for check in checks if check.name.startswith("noise/"))
-    assert sum(check.name.startswith("neighbors/") for check in checks) == 3
+    assert sum(check.name.startswith("neighbors/") for check in checks) == 4

@@ -1,0 +1,213 @@
+"""A curator that notes what it released beside the exact answer, on made-up rows.
+
+It is a curator and answers as one, so that what is heard is what a synthesizer gets: by its own
+calls, with its own scales, after everything that lies between the mechanism and the synthesizer.
+Exact answers are counted apart, from rows that nobody stands before.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpsynth.domain import Domain, PrivacyUnit
+from dpsynth.privacy.curator import Curator, Selection
+from dpsynth.privacy.events import event_to_dict
+from dpsynth.privacy.ledger import Account
+from dpsynth.privacy.mechanisms import (
+    DiscreteGaussian,
+    DiscreteLaplace,
+    ExponentialSelection,
+    PartitionSelection,
+)
+from dpsynth.privacy.queries import (
+    DependenceQuery,
+    Discovery,
+    MarginalErrorQuery,
+    MarginalQuery,
+    Measurement,
+    ValuesQuery,
+)
+from dpsynth.privacy.source import TableSource
+
+Query = MarginalErrorQuery | DependenceQuery
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answered:
+    """One vector of counts, exact and as released.
+
+    Attributes:
+        what: the question, in public names.
+        charged: the event that was charged for it, as a document; None where nothing was.
+        exact: shape ``(cells,)``, int64.
+        released: shape ``(cells,)``, of whatever type the mechanism gave it.
+    """
+
+    what: str
+    charged: Mapping[str, str] | None
+    exact: NDArray[np.int64]
+    released: NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scored:
+    """Scores of candidates, and what was released of them.
+
+    Attributes:
+        query: the candidates and public references.
+        tables: for each clique of the query, its exact counts.
+        sensitivity: how far one score moves, as the query says.
+        charged: the event of each round, or of the release of all scores; None where not charged.
+        picks: for each round that was used, the candidates allowed and the one chosen.
+        released: the noisy scores where all were released, else None.
+    """
+
+    query: Query
+    tables: tuple[NDArray[np.int64], ...]
+    sensitivity: Fraction
+    charged: Mapping[str, str] | None
+    picks: list[tuple[tuple[int, ...], int]] = field(default_factory=list)
+    released: NDArray[Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Heard:
+    """What listening curators have noted, in order.
+
+    Attributes:
+        max_rows: rows that a unit may contribute, as each curator was told.
+        answered: count vectors.
+        scored: selections and releases of scores.
+    """
+
+    max_rows: list[int] = field(default_factory=list)
+    answered: list[Answered] = field(default_factory=list)
+    scored: list[Scored] = field(default_factory=list)
+
+    def curator_of(self, rows: TableSource) -> Callable[..., Curator]:
+        """Return what makes a listening curator in place of ``Curator``.
+
+        Args:
+            rows: the same rows as those the curator will be given, with nobody before them.
+        """
+
+        def made(
+            source: TableSource, *, unit: PrivacyUnit, account: Account, **given: Any
+        ) -> Curator:
+            self.max_rows.append(unit.max_rows)
+            curator = Curator(source, unit=unit, account=account, **given)
+            return ListeningCurator.in_place_of(curator, rows=rows, heard=self)
+
+        return made
+
+
+class ListeningCurator(Curator):
+    """A curator that notes its answers; made from another, whose place it takes."""
+
+    _rows: TableSource
+    _heard: Heard
+
+    @classmethod
+    def in_place_of(cls, curator: Curator, *, rows: TableSource, heard: Heard) -> Self:
+        """Return a listener that holds all that ``curator`` holds."""
+        made = cls.__new__(cls)
+        vars(made).update(vars(curator))
+        made._rows, made._heard = rows, heard
+        return made
+
+    def measure(
+        self,
+        queries: Sequence[MarginalQuery],
+        mechanism: DiscreteGaussian | DiscreteLaplace,
+        *,
+        labels: Sequence[str] | None = None,
+    ) -> tuple[Measurement, ...]:
+        """Answer as ``Curator.measure``, and note it."""
+        before = len(self.account.entries)
+        answers = super().measure(queries, mechanism, labels=labels)
+        for at, answer in enumerate(answers):
+            self._heard.answered.append(
+                Answered(
+                    what=answer.query.label,
+                    charged=self._charged(before + at),
+                    exact=self._rows.count(answer.clique),
+                    released=answer.values.copy(),
+                )
+            )
+        return answers
+
+    def select(
+        self,
+        query: MarginalErrorQuery | DependenceQuery,
+        mechanism: ExponentialSelection,
+        *,
+        rounds: int,
+        label: str,
+    ) -> Selection:
+        """Select as ``Curator.select``, and note every choice."""
+        before = len(self.account.entries)
+        inner = super().select(query, mechanism, rounds=rounds, label=label)
+        noted = self._scored(query, before)
+        self._heard.scored.append(noted)
+
+        def pick(allowed: NDArray[np.int64]) -> int:
+            chosen = inner.pick(allowed.tolist())
+            noted.picks.append((tuple(allowed.tolist()), chosen))
+            return chosen
+
+        return Selection(pick, rounds=rounds, candidates=len(query.cliques))
+
+    def score(
+        self, query: MarginalErrorQuery, mechanism: DiscreteGaussian, *, label: str
+    ) -> NDArray[np.int64]:
+        """Release scores as ``Curator.score``, and note them."""
+        before = len(self.account.entries)
+        released = super().score(query, mechanism, label=label)
+        self._heard.scored.append(self._scored(query, before, released=released.copy()))
+        return released
+
+    def discover(
+        self, queries: Sequence[ValuesQuery], mechanism: PartitionSelection
+    ) -> tuple[Discovery, ...]:
+        """Discover values as ``Curator.discover``, and note their noisy counts."""
+        before = len(self.account.entries)
+        found = super().discover(queries, mechanism)
+        for at, each in enumerate(found):
+            texts, counts = self._rows.values(each.query.column)
+            exact = dict(zip(texts, counts.tolist(), strict=True))
+            self._heard.answered.append(
+                Answered(
+                    what=each.query.label,
+                    charged=self._charged(before + at),
+                    exact=np.array([exact.get(text, 0) for text in each.values], dtype=np.int64),
+                    released=each.units.copy(),
+                )
+            )
+        return found
+
+    def closed(self, values: Mapping[str, Sequence[str]], domain: Domain) -> "ListeningCurator":
+        """Return a listener in place of what ``Curator.closed`` returns."""
+        rows = self._rows.closed(values, domain)
+        return self.in_place_of(super().closed(values, domain), rows=rows, heard=self._heard)
+
+    def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> "ListeningCurator":
+        """Return a listener in place of what ``Curator.coarsened`` returns."""
+        rows = self._rows.coarsened(groups)
+        return self.in_place_of(super().coarsened(groups), rows=rows, heard=self._heard)
+
+    def _charged(self, at: int) -> Mapping[str, str] | None:
+        entries = self.account.entries[at : at + 1]
+        return event_to_dict(entries[0].event) if entries else None
+
+    def _scored(self, query: Query, before: int, *, released: NDArray[Any] | None = None) -> Scored:
+        return Scored(
+            query=query,
+            tables=tuple(self._rows.count(clique) for clique in query.cliques),
+            sensitivity=query.sensitivity(self.unit),
+            charged=self._charged(before),
+            released=released,
+        )

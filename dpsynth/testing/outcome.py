@@ -1,0 +1,127 @@
+"""What an observer of a fit sees beside its answers: how it ended, what it said and wrote."""
+
+import io
+import logging
+import warnings
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dpsynth.privacy.ledger import LedgerEntry
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SAMPLED = 40  # rows, drawn with one seed: what may differ is the model alone
+_OF_THE_RUN = ("release", "entries")  # names and digests of a ledger, new in every run
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Outcome:
+    """One fit, as somebody sees it who may not see the rows.
+
+    Attributes:
+        model: what was fitted; None where the fit raised.
+        entries: what the ledger shows; empty where the fit raised.
+        fault: what the fit raised.
+        said: warnings, log lines and output, in order of kind.
+    """
+
+    model: Any
+    entries: tuple[LedgerEntry, ...]
+    fault: Exception | None
+    said: tuple[str, ...] = field(repr=False)
+
+    def differences(self, other: "Outcome") -> list[str]:
+        """Return in public words what tells two fits apart; the numbers of the models aside."""
+        found = []
+        if (type(self.fault), str(self.fault)) != (type(other.fault), str(other.fault)):
+            found.append("the neighbor's fit ended otherwise")
+        if self.said != other.said:
+            found.append("warnings, log lines or output differ")
+        if self.model is None or other.model is None:
+            return found
+        if _documents(self.model) != _documents(other.model):
+            found.append("the documents beside the model differ")
+        first, second = _sample(self.model), _sample(other.model)
+        if (first is None) != (second is None):
+            found.append("one of the models cannot be sampled")
+        elif first is not None and second is not None:
+            if list(first.dtypes.items()) != list(second.dtypes.items()):
+                found.append("columns or their types differ in the synthetic table")
+            elif not first.equals(second):
+                found.append("the same model and seed gave another synthetic table")
+        return found
+
+
+def outcome_of(fit: Callable[[], tuple[Any, tuple[LedgerEntry, ...]]]) -> Outcome:
+    """Run ``fit`` and return what an observer sees of it, whether it ends well or not."""
+    model: Any = None
+    entries: tuple[LedgerEntry, ...] = ()
+    fault: Exception | None = None
+    lines, out, err = _Lines(), io.StringIO(), io.StringIO()
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(lines)
+    root.setLevel(logging.DEBUG)
+    try:
+        with (
+            warnings.catch_warnings(record=True) as warned,
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            warnings.simplefilter("always")
+            try:
+                model, entries = fit()
+            except Exception as error:  # noqa: BLE001  # whatever it is, it can be seen
+                fault = error
+    finally:
+        root.setLevel(level)
+        root.removeHandler(lines)
+    said = [f"{type(each.message).__name__}: {each.message}" for each in warned]
+    return Outcome(
+        model=model,
+        entries=tuple(entries),
+        fault=fault,
+        said=(*said, *lines.held, out.getvalue(), err.getvalue()),
+    )
+
+
+class _Lines(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.held: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one line."""
+        self.held.append(f"{record.name} {record.levelname} {record.getMessage()}")
+
+
+def _documents(model: Any) -> dict[str, Any]:
+    """Return what a release writes beside the arrays of a model, its own names in a ledger aside.
+
+    The ledgers of two runs differ in their names for the release and so in all digests.
+    """
+    held = {name: getattr(model, name, None) for name in ("synthesizer", "values", "plan")}
+    extract = getattr(model, "ledger_extract", None) or {}
+    schema = getattr(model, "full_schema", None)
+    return {
+        **held,
+        "ledger": {name: each for name, each in extract.items() if name not in _OF_THE_RUN},
+        "charged": [(each["label"], each["event"]) for each in extract.get("entries", ())],
+        "schema": None if schema is None else schema.to_dict(),
+    }
+
+
+def _sample(model: Any) -> "pd.DataFrame | None":
+    draw = getattr(model, "sample", None)
+    if draw is None:
+        return None
+    try:
+        found: pd.DataFrame = draw(SAMPLED, seed=0)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        return None
+    return found
