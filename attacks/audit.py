@@ -123,12 +123,15 @@ def audit(
     limits = limits or rules.Limits()
     entries = suite.of_tier(tier, every_column=every_column)
     lines, others = suite.run(entries, evidence, persons.stage, progress=say)
-    lines += [
-        *subgroups.of_lines(
-            lines, entries, evidence, persons.stage, columns=groups, schema=declared
-        ),
-        *subgroups.of_isolated(lines, evidence, persons.stage),
-    ]
+    by_group = partial(
+        subgroups.drawn,
+        entries=entries,
+        evidence=evidence,
+        stage=persons.stage,
+        columns=groups,
+        schema=declared,
+    )
+    lines += by_group(lines)
     calibrated = split == "random"
     say("comparing members and controls without the release")
     apart = shift(
@@ -144,7 +147,17 @@ def audit(
         test(lines) if calibrated else [judging.counted(line, persons.is_member) for line in lines]
     )
     calibration = (
-        plants.planted(evidence, persons, lines, entries, test=test, seed=seed, progress=say)
+        plants.planted(
+            evidence,
+            persons,
+            lines,
+            entries,
+            test=test,
+            groups=by_group,
+            limits=limits,
+            seed=seed,
+            progress=say,
+        )
         if calibrated
         else ()
     )
@@ -161,7 +174,19 @@ def audit(
             limits=limits,
         ),
         limits=limits,
-        plan=_plan(entries, tier=tier, control_share=control_share, every_column=every_column),
+        plan=_plan(
+            entries,
+            tier=tier,
+            knows=knows,
+            generator=generator,
+            control_share=control_share,
+            every_column=every_column,
+            subgroups=list(groups),
+            attackers=list(attackers),
+            synthesizer=synthesizer,
+            delta=delta,
+            time_limit=time_limit,
+        ),
         plants=calibration,
         shift_p_value=apart.p_value,
         lower_bounds=bounds.lower_bounds(lines, persons, delta=delta),
@@ -177,16 +202,19 @@ def _plan(
     entries: Sequence[suite.Entry],
     *,
     tier: str,
-    control_share: float | None,
-    every_column: bool,
+    knows: Mapping[str, Sequence[str]] | None,
+    generator: FrameGenerator | None,
+    **settings: object,
 ) -> dict[str, Any]:
+    """Return what was asked for: the same call on the same tables gives the same report."""
     return {
         "attacks": [entry.name for entry in entries],
         "most_persons": MOST[tier],
         "permutations": PERMUTATIONS,
-        "control_share": control_share,
-        "every_column": every_column,
         "plants": list(plants.SHARES),
+        "knows": {part: list(columns) for part, columns in (knows or {}).items()},
+        "generator": generator is not None,
+        **settings,
     }
 
 

@@ -1,7 +1,7 @@
 """What an audit found: its lines, what stands beside them, and the verdict that they give."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -93,20 +93,28 @@ class AuditReport:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """A sentence for each thing that kept the audit from PASS."""
+        """A sentence for each thing that kept the audit from PASS, or that its PASS hangs on."""
         failed = [f"{name} did better on members" for name in self._failed()]
         seen = [witness.sentence for witness in self.witnesses if witness.decides]
-        return (*failed, *seen, *rules.doubts(self.judgments, plant_found=self.plant_found))
+        doubts = rules.doubts(self.judgments, plant_found=self.plant_found)
+        return (*failed, *seen, *doubts, *self._other_limits())
 
     @property
     def sentence(self) -> str:
-        """The verdict for a person, in one sentence."""
-        if self.verdict == "FAIL":
-            names = ", ".join([*self._failed(), *(w.kind for w in self.witnesses if w.decides)])
-            return f"FAIL: the release says more about its members than about others ({names})."
+        """The verdict for a person, in one sentence; in two where its limits are not the usual."""
         if self.verdict == "INCONCLUSIVE":
             why = "; ".join(self.reasons)
             return f"INCONCLUSIVE: no leak was found, and that shows little: {why}."
+        said = self._said
+        for limits in self._other_limits():
+            said += f" {limits.capitalize()}."
+        return said
+
+    @property
+    def _said(self) -> str:
+        if self.verdict == "FAIL":
+            names = ", ".join([*self._failed(), *(w.kind for w in self.witnesses if w.decides)])
+            return f"FAIL: the release says more about its members than about others ({names})."
         if self.slight:
             return (
                 "PASS: no attack did better on members than on others by more than is tolerated; "
@@ -117,6 +125,12 @@ class AuditReport:
     def _failed(self) -> list[str]:
         names = [one.name.partition("@")[0] for one in self.judgments if one.status == "failed"]
         return list(dict.fromkeys(names))
+
+    def _other_limits(self) -> tuple[str, ...]:
+        """Say so where the limits are not the usual ones, whatever they are called."""
+        if replace(self.limits, name=rules.Limits().name) == rules.Limits():
+            return ()
+        return ("the limits of the verdict are not the usual ones",)
 
     def to_dict(self) -> dict[str, Any]:
         """Write as one JSON-ready document."""

@@ -106,6 +106,11 @@ class Scores:
     population: NDArray[np.float64]
     scored: NDArray[np.bool_] | None = None
 
+    def __post_init__(self) -> None:
+        # A score that is no number is above no threshold: it would pass for "not suspected".
+        if np.isnan(self.targets).any() or np.isnan(self.population).any():
+            raise ValueError("a score must be a number")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Guesses:

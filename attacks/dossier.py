@@ -117,8 +117,12 @@ def audit_of(internal: Path, predicate: Mapping[str, Any]) -> AuditReport:
     try:
         report = AuditReport.from_dict(document)
         judged = report.judgments
+        told = {found.name.partition("@")[0].partition("(")[0] for found in judged}
+        untold = set(report.plan.get("attacks", ())) - told
     except (AttributeError, KeyError, TypeError, ValueError):
         raise malformed from None
+    if untold:
+        raise IntegrityError(f"{bundle.AUDIT} says nothing of an attack that was planned")
     statuses = [{"name": found.name, "status": found.status} for found in judged]
     if statuses != list(predicate["attacks"]) or statuses != [
         {"name": found.name, "status": found.status} for found in report.results

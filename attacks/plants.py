@@ -2,15 +2,17 @@
 
 A share of the attacked members is copied into the release, and the attacks that find copied persons
 run again. All lines of the audit are then tested as before, with the lines of these attacks
-replaced: what comes out is what the audit would have said, had the leak been there.
+replaced, those of groups of persons too: what comes out is what the audit would have said, had the
+leak been there.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
-from attacks import suite
+from attacks import rules, suite
 from attacks.audit_set import AuditSet
 from attacks.base import Evidence
 from attacks.engine.table import CodedTable
@@ -18,6 +20,7 @@ from attacks.observed import Observed
 from attacks.results import AttackResult, Plant
 
 Test = Callable[[Sequence[Observed]], list[AttackResult]]
+Groups = Callable[[Sequence[Observed]], list[Observed]]
 
 SHARES = (0.001, 0.01, 0.1)
 
@@ -29,6 +32,8 @@ def planted(
     entries: Sequence[suite.Entry],
     *,
     test: Test,
+    groups: Groups,
+    limits: rules.Limits,
     seed: int,
     progress: suite.Progress,
 ) -> tuple[Plant, ...]:
@@ -40,6 +45,8 @@ def planted(
         lines: of the audit as it is.
         entries: the attacks of the audit; those that find copies run again.
         test: tests lines together.
+        groups: draws the lines of groups of persons from others, as the audit did.
+        limits: what the verdict is measured by.
         seed: of the choice of whom to copy.
         progress: told what is being done.
     """
@@ -60,8 +67,9 @@ def planted(
         )
         if not again:
             continue
+        again += groups(again)
         results = test([*again, *rest])
-        best = min(results[: len(again)], key=_doubt)
+        best = min(results[: len(again)], key=partial(_doubt, limits))
         found.append(Plant(share=share, planted=int(copied.size), line=best))
     return tuple(found)
 
@@ -78,7 +86,11 @@ def with_copies(release: CodedTable, copies: CodedTable) -> CodedTable:
     )
 
 
-def _doubt(result: AttackResult) -> tuple[float, float]:
-    """Order lines from the surest on; of two as sure, the one that names more of the members."""
+def _doubt(limits: rules.Limits, result: AttackResult) -> tuple[bool, float, float]:
+    """Order lines: those that the audit would fail on, the surest, those that name more members.
+
+    The surest of all may be a ranking that moves a little everywhere, which alone decides nothing.
+    """
+    found = rules.found(rules.Tally.from_dict(result.to_dict()), limits)
     p_value = 1.0 if result.adjusted_p_value is None else result.adjusted_p_value
-    return p_value, -(result.difference or 0.0)
+    return not found, p_value, -(result.difference or 0.0)

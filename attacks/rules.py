@@ -120,6 +120,8 @@ class Tally:
             raise ValueError(f"result {name!r} needs an adjusted p-value between 0 and 1")
         # An attack that could not be made on so little has no operating point, and no counts.
         ran = status in RAN and "@" in name
+        if not ran and ("@" in name or any(counts.values())):
+            raise ValueError(f"result {name!r} did not run, and yet has counts")
         return cls(
             name=name,
             ran=ran,
@@ -191,7 +193,8 @@ def judge(
             continue
         seen = detectable(tally, level=limits.level / tests)
         if calibrated and comparable:
-            blind = _blind_spot(tally, seen) > limits.largest_blind_spot
+            tested = tally.adjusted_p_value is not None
+            blind = not tested or _blind_spot(tally, seen) > limits.largest_blind_spot
             status = "inconclusive" if blind else "passed"
             status = "failed" if found(tally, limits) else status
         else:

@@ -23,39 +23,54 @@ ISOLATED = "most isolated tenth"
 SMALLEST = 50  # attacked persons of a group, members and controls together
 
 
-def of_lines(
-    lines: Sequence[Observed],
+def drawn(
+    found: Sequence[Observed],
+    *,
     entries: Sequence[Entry],
     evidence: Evidence,
     stage: Stage,
-    *,
     columns: Sequence[str],
     schema: "Schema",
 ) -> list[Observed]:
-    """Return the lines of attacks that are drawn by group, once for each group of each column.
+    """Return the lines of all groups of persons that are drawn of lines of everybody.
 
     Groups follow from the schema and the release, and a person's from the one row drawn of that
-    person: never from the labels.
+    person: never from the labels. Of lines about some persons only no groups of a column are drawn:
+    too few would be left.
+
+    Args:
+        found: lines of everybody.
+        entries: the attacks that they are of.
+        evidence: the release.
+        stage: who is attacked.
+        columns: whose groups get lines.
+        schema: declares them.
     """
     wanted = {entry.name for entry in entries if entry.by_group}
-    drawn = [line for line in lines if line.name.partition("@")[0] in wanted]
-    return [
+    of_all = [line for line in found if line.asked is None and _attack(line.name) in wanted]
+    lines = [
         line.among(mask, name=f"{line.name}, {group}", subgroup=group)
         for group, mask in groups(evidence, stage, columns=columns, schema=schema)
-        for line in drawn
+        for line in of_all
     ]
+    return [*lines, *_of_isolated(found, evidence, stage)]
 
 
-def of_isolated(lines: Sequence[Observed], evidence: Evidence, stage: Stage) -> list[Observed]:
+def _attack(line: str) -> str:
+    """Return the name of the attack that a line is of, without the column that it guesses."""
+    return line.partition("@")[0].partition("(")[0]
+
+
+def _of_isolated(found: Sequence[Observed], evidence: Evidence, stage: Stage) -> list[Observed]:
     """Return the lines of membership attacks for the tenth of persons whom fewest resemble.
 
     An attack may fail on the crowd and find those whom it can tell from everybody else.
     """
-    drawn = [line for line in lines if line.scores is not None]
-    if not drawn or stage.size < SMALLEST:
+    scored = [line for line in found if line.scores is not None]
+    if not scored or stage.size < SMALLEST:
         return []
     mask = most_isolated(isolation(evidence, stage.targets), share=0.1)
-    return [line.among(mask, name=f"{line.name}, {ISOLATED}", subgroup=ISOLATED) for line in drawn]
+    return [line.among(mask, name=f"{line.name}, {ISOLATED}", subgroup=ISOLATED) for line in scored]
 
 
 def groups(

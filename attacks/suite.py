@@ -33,7 +33,15 @@ from attacks.threat_model import ThreatModel
 SMOKE, STANDARD, FULL = "smoke", "standard", "full"
 TIERS = (SMOKE, STANDARD, FULL)
 # What a broken attack may raise; anything else is a fault of the machine or of the caller.
-_FAULTS = (ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
+_FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 Game = Callable[[Any, Evidence, Stage], list[Observed]]
 Progress = Callable[[str], None]
@@ -234,6 +242,9 @@ def run(
     for entry in entries:
         if evidence.deadline is not None and monotonic() >= evidence.deadline:
             others.append(_not_run(entry, "skipped", "the time limit was reached before it"))
+            continue
+        if not len(evidence.release):
+            others.append(_not_run(entry, "inconclusive", "the release has no rows to attack"))
             continue
         progress(entry.says)
         try:

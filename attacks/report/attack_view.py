@@ -1,6 +1,6 @@
 """The attack section of the internal report: an audit document as the template shows it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from attacks.report import beside, choice, forest, lines, page, reach
@@ -163,9 +163,10 @@ def _attackers(found: Sequence[Line]) -> list[dict[str, Any]]:
 
 def _subgroups(found: Sequence[Line]) -> list[dict[str, Any]]:
     """Put subgroup lines together by the column that makes the groups."""
+    columns = {name for line in found for name in _known(line)}
     by_column: dict[str, list[Line]] = {}
     for line in found:
-        by_column.setdefault(_grouped_by(line), []).append(line)
+        by_column.setdefault(_grouped_by(line, columns), []).append(line)
     shown = []
     for index, (column, of) in enumerate(by_column.items()):
         title = f"Subgroups by {column}: success on members and on controls"
@@ -186,10 +187,13 @@ def _subgroups(found: Sequence[Line]) -> list[dict[str, Any]]:
     return shown
 
 
-def _grouped_by(line: Line) -> str:
+def _known(line: Line) -> list[str]:
+    return dict(line.model).get("knows of the target", "").split(", ")
+
+
+def _grouped_by(line: Line, columns: Collection[str]) -> str:
     """Return the column that makes a subgroup, such as "age" of "age 18 to 39"."""
-    known = dict(line.model).get("knows of the target", "").split(", ")
-    fitting = [name for name in known if name and line.subgroup.startswith(f"{name} ")]
+    fitting = [name for name in columns if name and line.subgroup.startswith(f"{name} ")]
     return max(fitting, key=len, default=line.subgroup.partition(" = ")[0])
 
 

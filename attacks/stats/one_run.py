@@ -63,29 +63,6 @@ class EpsilonBound:
     correct: int
 
 
-def fair_coins(control_share: float, *, tested: float = 1.0) -> float:
-    """Return the chance with which each member joins the audit set, to make every coin fair.
-
-    Args:
-        control_share: chance with which each person was set aside as a control; in (0, 1).
-        tested: chance with which each control is attacked, not kept as a reference; in (0, 1].
-
-    Returns:
-        ``tested * control_share / (1 - control_share)``. A person is then in the audit set as a
-        member as likely as not as one. The coins that do this must be independent of everything.
-
-    Raises:
-        ValueError: fewer persons are members than tested controls, so no chance does it.
-    """
-    _validate.in_open_unit(control_share=control_share)
-    if not 0 < tested <= 1:
-        raise ValueError("tested must be above 0 and at most 1")
-    chance = tested * control_share / (1 - control_share)
-    if chance > 1:
-        raise ValueError("the share of tested controls must be at most that of members")
-    return chance
-
-
 def epsilon_bounds(
     scores: NDArray[np.float64],
     is_member: NDArray[np.bool_],

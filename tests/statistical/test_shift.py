@@ -74,6 +74,16 @@ def test_the_classifier_raises_no_alarm_either(monkeypatch):
     assert sum(result.p_value <= 0.05 for result in results) < 8
 
 
+def test_each_way_of_looking_pays_its_part_of_the_error(monkeypatch):
+    rng = np.random.default_rng(3)
+    codes = np.vstack([population(500, rng), population(500, rng, moved=4.0)])
+    # The least p-value of 10 times 99 draws, times four ways; of two halves by one way, times two.
+    assert found(by_row(COLUMNS, codes), 500, rng, permutations=99).p_value == 4 / 991
+    for part in ("_means", "_shares", "_shares_of_pairs"):
+        monkeypatch.setattr(module, part, lambda *_, **__: [])
+    assert found(by_row(COLUMNS, codes), 500, rng, permutations=99).p_value == 8 / 991
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_shift_of_three_tenths_of_a_deviation_is_found_at_a_thousand_persons(seed):
     rng = np.random.default_rng(seed)

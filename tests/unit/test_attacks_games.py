@@ -263,6 +263,24 @@ def test_ties_go_to_the_commoner_value_then_to_the_lower_code():
     assert said.confident.tolist() == [False, True, False, False]
 
 
+def test_a_guess_is_confident_only_where_a_record_agrees_in_all_that_is_known():
+    held = Evidence(
+        release=table_of([[0, 0, 3], [5, 1, 1]]),
+        population=table_of(np.empty((0, 3))),
+        sizes=dict.fromkeys("abc", 9),
+        ordered=dict.fromkeys("abc", False),
+    )
+    targets = np.array([[0, 0], [5, 1], [0, 2]], dtype=np.int32)
+    said = NearestVote().guess(held, targets, ("a", "b"), ("c",))["c"]
+    # The third has one closest record, which says one thing, and differs from it.
+    assert said.values.tolist() == [3, 1, 3]
+    assert said.confident.tolist() == [True, True, False]
+
+
+def table_of(codes):
+    return by_row(("a", "b", "c"), np.asarray(codes, dtype=np.int32))
+
+
 def test_occurrences_against_counting():
     words = record_words(rows(300, seed=1))
     among = record_words(rows(200, seed=2))
@@ -273,6 +291,8 @@ def test_occurrences_against_counting():
         int(((words == w) & (persons == p)).sum()) for w, p in zip(words, persons, strict=True)
     ]
     assert own_occurrences(words[:0], persons[:0]).size == 0
+    same = np.zeros(4, dtype=np.uint64)
+    assert own_occurrences(same, np.array([0, 1, 1, 2])).tolist() == [1, 2, 2, 1]
 
 
 def test_record_words_tell_records_apart():

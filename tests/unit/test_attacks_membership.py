@@ -12,6 +12,7 @@ from attacks.membership.density import Density
 from attacks.membership.distance import CalibratedDistance, Distance
 from attacks.membership.gen_lra import GenLra
 from attacks.membership.kernel import FRESH, NEAR, SAME, WIDTH, Kernel
+from attacks.membership.marginal import Marginal
 from attacks.membership.vulnerable import (
     NEIGHBORS,
     among_the_most_isolated,
@@ -127,7 +128,10 @@ def test_missing_values_hide_no_copy(attack):
     assert area(attack, held, targets, share) > 0.97
 
 
-@pytest.mark.parametrize("attack", [Distance(), *KNOWS_ALL], ids=lambda attack: attack.name)
+WITHOUT_OWN = [Distance(), *KNOWS_ALL, Marginal()]
+
+
+@pytest.mark.parametrize("attack", WITHOUT_OWN, ids=lambda attack: attack.name)
 def test_a_person_of_the_population_is_scored_without_their_own_rows(attack):
     rng = np.random.default_rng(4)
     population = of_persons(people(12, rng), rng)

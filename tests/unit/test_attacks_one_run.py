@@ -13,7 +13,6 @@ from attacks.stats.one_run import (
     by_gaussian_curve,
     counting_p_value,
     epsilon_bounds,
-    fair_coins,
     gaussian_epsilon,
     numbers_of_guesses,
 )
@@ -146,20 +145,6 @@ def test_the_best_of_several_attacks_costs_confidence():
     once = epsilon_bounds(scores, is_member, delta=1e-5)
     among_ten = epsilon_bounds(scores, is_member, delta=1e-5, looks=10)
     assert all(b.value < a.value for a, b in zip(once, among_ten, strict=True))
-
-
-def test_fair_coins_make_members_as_many_as_tested_controls():
-    assert fair_coins(0.2) == pytest.approx(0.25)
-    assert fair_coins(0.2, tested=0.5) == pytest.approx(0.125)
-    assert fair_coins(0.5) == pytest.approx(1.0)
-    rng = np.random.default_rng(0)
-    is_control = rng.random(200_000) < 0.2
-    joins = np.where(is_control, rng.random(200_000) < 0.5, rng.random(200_000) < 0.125)
-    assert is_control[joins].mean() == pytest.approx(0.5, abs=0.02)
-    with pytest.raises(ValueError, match="at most that of members"):
-        fair_coins(0.6)
-    with pytest.raises(ValueError, match="tested"):
-        fair_coins(0.2, tested=0.0)
 
 
 def test_what_cannot_be_bounded_is_refused():

@@ -17,7 +17,8 @@ from scipy.optimize import linprog, lsq_linear
 import attacks
 from attacks import games
 from attacks.attribute.inference import NearestVote
-from attacks.attribute.reconstruction import Marginals, Reconstruction, play, recover, shift
+from attacks.attribute.marginals import Marginals
+from attacks.attribute.reconstruction import Reconstruction, play, recover, shift
 from attacks.base import Evidence, TooLittle
 from attacks.engine.table import by_row
 from attacks.observed import Stage, View

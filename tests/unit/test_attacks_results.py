@@ -38,6 +38,11 @@ PLANT = Plant(
 )
 
 
+def not_run(name, status):
+    """Return an attack without lines, as the harness writes it."""
+    return AttackResult(name=name, goal="ATTRIBUTE", threat_model=MODEL.to_dict(), status=status)
+
+
 def report(*results, split="random", plants=(PLANT,), **more):
     more = {"tier": "full", "seed": 0, "unit": "row", **more}
     return AuditReport(split=split, results=results, plants=plants, **more)
@@ -70,7 +75,7 @@ def test_report_comes_back_exactly_through_json():
             notes=("one", "two"),
             subgroup="sex = F",
         ),
-        result(name="attribute/inference", status="not applicable", members_n=0, members_hits=0),
+        not_run("attribute/inference", "not applicable"),
         limits=rules.Limits(name="ours", level=0.05),
         plan={"attacks": ["membership/marginal"], "permutations": 1999},
         shift_p_value=0.3,
@@ -134,6 +139,32 @@ def test_malformed_results_are_refused(missing):
 def test_an_adjusted_p_value_is_a_probability(wrong):
     with pytest.raises(ValueError, match="p-value"):
         rules.Tally.from_dict({**result().to_dict(), "adjusted_p_value": wrong})
+
+
+@pytest.mark.parametrize("name", ["membership/marginal@ranking", "membership/marginal"])
+@pytest.mark.parametrize("status", ["not applicable", "skipped", "error"])
+def test_an_attack_that_did_not_run_has_no_counts(name, status):
+    # Else a line that failed would vanish behind another word.
+    with pytest.raises(ValueError, match="did not run"):
+        tally(name=name, status=status, members_hits=900, adjusted_p_value=0.001)
+
+
+def test_a_line_without_a_test_is_no_pass():
+    leak = result(members_hits=900, adjusted_p_value=None)
+    assert verdict(leak) == "INCONCLUSIVE"
+    assert verdict(result(adjusted_p_value=0.9)) == "PASS"
+
+
+def test_limits_other_than_the_usual_ones_are_said_whatever_they_are_called():
+    leak = result(members_hits=82, adjusted_p_value=0.001)
+    assert verdict(leak) == "FAIL"
+    lax = report(leak, limits=rules.Limits(tolerated_ratio=1.6))
+    assert lax.verdict == "PASS"
+    assert "not the usual ones" in lax.sentence
+    assert "not the usual ones" in lax.reasons[-1]
+    named = report(result(), limits=rules.Limits(name="ward 3"))
+    assert "usual" not in named.sentence
+    assert named.reasons == ()
 
 
 def test_no_difference_passes():
@@ -225,11 +256,11 @@ def test_controls_nearly_always_hit_leave_no_room_for_a_large_difference():
 
 @pytest.mark.parametrize("status", ["error", "skipped", "inconclusive"])
 def test_unfinished_attacks_are_inconclusive(status):
-    assert verdict(result(), result(name="attribute/inference(a)", status=status)) == "INCONCLUSIVE"
+    assert verdict(result(), not_run("attribute/inference", status)) == "INCONCLUSIVE"
 
 
 def test_not_applicable_attacks_do_not_count():
-    other = result(name="attribute/inference", status="not applicable")
+    other = not_run("attribute/inference", "not applicable")
     assert verdict(result(), other) == "PASS"
     assert verdict(other) == "INCONCLUSIVE"
     assert verdict() == "INCONCLUSIVE"

@@ -245,6 +245,14 @@ def test_short_values_and_shared_names_are_no_witness():
     assert not identifiers(leak, members=members, controls=controls, random=False)
 
 
+def test_what_controls_have_as_well_names_no_member():
+    wards = ["Saint Elmo, fourth floor", "The long gallery, west"]
+    members = persons(400, seed=1, names=np.resize(wards, 400))
+    controls = persons(400, seed=2, names=np.resize(wards, 400))
+    leak = FRESH.assign(drug=np.resize(wards, 500))
+    assert identifiers(leak, members=members, controls=controls) == []
+
+
 def test_declared_values_and_dates_are_not_looked_for():
     members = MEMBERS.assign(name="Ash", born=FRESH["seen"][:400])
     assert identifiers(FRESH, members=members) == []

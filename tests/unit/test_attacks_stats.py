@@ -17,7 +17,6 @@ from attacks.stats.laws import (
     gap_limit,
     largest_gap,
 )
-from attacks.stats.multiplicity import holm
 
 
 @pytest.mark.parametrize(("hits", "trials"), [(0, 5), (5, 5), (3, 10), (97, 1000)])
@@ -123,12 +122,6 @@ def test_difference_interval_holds_both_rates():
     assert low < 0.6 < high
     assert low >= -1
     assert high <= 1
-
-
-def test_holm_against_a_worked_example():
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx((0.03, 0.06, 0.06, 0.02))
-    assert holm([]) == ()
-    assert holm([0.6, 0.7]) == (1.0, 1.0)
 
 
 def test_auc_counts_pairs():

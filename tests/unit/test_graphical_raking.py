@@ -268,3 +268,18 @@ def test_rounds_end_where_less_is_moved_than_drawing_rows_moves(monkeypatch):
     beyond = model([Correction(clique=("a", "c"), shares=outside(1.0), stddev=1e-6)])
     beyond.sample(20_000, np.random.default_rng(0))
     assert len(steps) > 2
+
+
+def test_the_first_rows_tell_what_noise_weights_add_to_all(monkeypatch):
+    """Noise falls with the root of rows: a quarter of them tells of all, up to a few percent."""
+    rng = np.random.default_rng(0)
+    domain = Domain(sizes=dict.fromkeys("abcdef", 8))
+    codes = {name: rng.integers(0, 8, 40_000).astype(np.uint8) for name in domain.columns}
+    weights = np.exp(rng.standard_normal(40_000))
+    weights *= 40_000 / weights.sum()
+    pairs = list(combinations(domain.columns, 2))
+    every = raking._added_noise(weights, pairs, codes, domain)
+    monkeypatch.setattr(raking, "_MOST_CANDIDATES", 10_000)
+    assert raking._added_noise(weights, pairs, codes, domain) == pytest.approx(every, rel=0.2)
+    assert every > 0
+    assert raking._added_noise(np.ones(40_000), pairs, codes, domain) == pytest.approx(0, abs=1e-6)

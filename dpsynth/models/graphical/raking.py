@@ -8,6 +8,7 @@ weighted ones, systematically, so that little is lost. Post-processing of releas
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,7 +134,7 @@ def pays(
 
     What is moved is the distance of these tables from what they were, in all. The noise of a pair
     of columns is seen where two halves of the rows disagree, once weighted and once not; some
-    pairs stand for all.
+    pairs stand for all, and the first rows for more: it falls with the root of their number.
 
     Args:
         tables: of the rows; the first ones are those of the corrections.
@@ -151,21 +152,34 @@ def pays(
     pairs = list(combinations([name for name in domain.columns if domain.sizes[name] > 1], 2))
     if not pairs:
         return True
-    some = rng.choice(len(pairs), size=min(_LOOKED_AT, len(pairs)), replace=False)
-    noise = 0.0
-    for first in range(0, len(some), _TOGETHER):
-        few = [pairs[at] for at in some[first : first + _TOGETHER].tolist()]
-        seen = FusedTables(few, codes, domain)
-        noise += _disagreement(seen, weights) - _disagreement(seen, even)
+    some = rng.choice(len(pairs), size=min(_LOOKED_AT, len(pairs)), replace=False).tolist()
+    noise = _added_noise(weights, [pairs[at] for at in some], codes, domain)
     return moved > noise / len(some) * len(pairs)
 
 
+def _added_noise(
+    weights: Array, pairs: Sequence[tuple[str, str]], codes: Codes, domain: Domain
+) -> float:
+    """Return by how much the weights add to the noise of these pairs, in rows, over all of them."""
+    looked = min(weights.size, _MOST_CANDIDATES)
+    head = {name: column[:looked] for name, column in codes.items()}
+    weighted, even = weights[:looked], np.ones(looked)
+    noise = 0.0
+    for first in range(0, len(pairs), _TOGETHER):
+        seen = FusedTables(pairs[first : first + _TOGETHER], head, domain)
+        noise += _disagreement(seen, weighted) - _disagreement(seen, even)
+    return noise * float(weights.sum()) * sqrt(looked / weights.size)
+
+
 def _disagreement(tables: FusedTables, weights: Array) -> float:
-    """Return how far two halves of the rows are apart, halved: about the noise of them all."""
+    """Return how far two halves of the rows are apart, halved: about the noise of them all.
+
+    As a share of all weight, for all tables together.
+    """
     signed = weights.copy()
     for half, sign in ((slice(0, None, 2), 1.0), (slice(1, None, 2), -1.0)):
         signed[half] *= sign / max(float(weights[half].sum()), 1e-300)
-    return float(np.abs(tables.summed(signed)).sum() * weights.sum()) / 2
+    return float(np.abs(tables.summed(signed)).sum()) / 2
 
 
 def _weighted(

@@ -373,6 +373,17 @@ def test_a_dossier_must_follow_from_its_counts(release, key, change):
         verify(release)
 
 
+def test_a_planned_attack_cannot_be_left_out(release, key):
+    def plan(*attacks):
+        return lambda content: content.update(plan={"attacks": list(attacks)})
+
+    edited_dossier(release, key, audit=plan("membership/likelihood"))
+    verify(release)
+    edited_dossier(release, key, audit=plan("membership/likelihood", "scan/copies"))
+    with pytest.raises(IntegrityError, match="nothing of an attack that was planned"):
+        verify(release)
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
