@@ -281,7 +281,8 @@ def child_of(
         )
         found = json.loads(done.stdout.splitlines()[-1])
     except subprocess.CalledProcessError as error:
-        return (error.stderr.strip().splitlines() or ["it ended with no word"])[-1]
+        said: list[str] = error.stderr.strip().splitlines()
+        return said[-1] if said else "it ended with no word"
     except (subprocess.TimeoutExpired, ValueError, IndexError) as error:
         return type(error).__name__
     return found

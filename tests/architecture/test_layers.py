@@ -42,7 +42,9 @@ def test_the_engine_never_imports_the_attacks():
 
 @pytest.mark.parametrize("room", ["privacy", "synthesizers", "models", "sources"])
 def test_an_attack_uses_the_engine_as_any_user_could(room):
-    assert not reach("attacks", f"dpsynth.{room}")
+    # Planted bugs alone may know internals: they break them.
+    found = reach("attacks", f"dpsynth.{room}")
+    assert not [each for each in found if not each.startswith("attacks/mutants/")]
 
 
 def test_only_commands_of_the_attacks_know_the_command_line():

@@ -84,7 +84,7 @@ def _other_generator(_: Any) -> Any:
     """Make reproducible words by another generator."""
 
     def init(self: Any, seed: int) -> None:
-        self._bits = np.random.SFC64(seed + 99)
+        self._bits = np.random.PCG64(seed + 99)
 
     return init
 
