@@ -99,12 +99,9 @@ def test_rates_of_pure_noise_are_those_of_draws():
         noise = stats.dlaplace(2 / scale).rvs(100_000, random_state=rng)
         out += (np.abs(noise) - np.abs(noise - 3)) / scale
         within += (np.abs(noise + 3) - np.abs(noise)) / scale
-    found = noised(events, factor=2, reach=1)
-    levels = np.quantile(out, 1 - np.array([fpr for fpr, _ in found]) + 0.004)
-    near = [
-        (abs((out >= level).mean() - fpr) < 0.02, abs((within < level).mean() - fnr) < 0.02)
-        for (fpr, fnr), level in zip(found, levels, strict=True)
-        if 0.05 < fpr < 0.95
-    ]
-    assert len(near) > 3
-    assert np.mean(near) > 0.8
+    # Scores lie on few places: every pair of rates must be that of a threshold between two.
+    levels = np.unique(out.round(6)) + 1e-4
+    drawn = np.array([[(out > level).mean(), (within <= level).mean()] for level in levels])
+    rates = np.array(noised(events, factor=2, reach=1))
+    assert len(rates) > 10
+    assert np.abs(rates[:, None] - drawn).max(axis=2).min(axis=1).max() < 0.01
