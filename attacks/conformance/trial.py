@@ -63,6 +63,7 @@ class Trial:
         seed: of all rows and draws but those that try the operating system's randomness.
         fits: how often the same table is fitted.
         pairs: pairs of small neighboring tables that are drawn at random.
+        louder: whether neighbors are replayed with next to no noise as well.
         child: a command that prints words of a fresh process's randomness.
     """
 
@@ -73,6 +74,7 @@ class Trial:
     seed: int = 0
     fits: int = 40
     pairs: int = 12
+    louder: bool = True
     child: tuple[str, ...] = CHILD
 
     @cached_property

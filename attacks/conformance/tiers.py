@@ -1,0 +1,38 @@
+"""How much is tried: one small table of numbers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Tier(StrEnum):
+    """How much of a trial is run; the time that the whole default set takes at most."""
+
+    smoke = "smoke"  # a minute
+    standard = "standard"  # ten minutes
+    full = "full"  # an hour
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """What one trial costs.
+
+    Attributes:
+        fits: of one table, for what is seen in the noise and the choices of many fits.
+        pairs: of small neighboring tables that are drawn at random, beside the worst ones.
+        loud: whether neighbors are also replayed with a budget so large that noise hides nothing.
+        columns: to learn at most, where models are fitted; the bill and the laws are those of the
+            whole plan all the same. None for all.
+    """
+
+    fits: int
+    pairs: int
+    loud: bool
+    columns: int | None = None
+
+
+EFFORTS: Mapping[Tier, Effort] = {
+    Tier.smoke: Effort(fits=2, pairs=0, loud=False, columns=12),
+    Tier.standard: Effort(fits=40, pairs=12, loud=True),
+    Tier.full: Effort(fits=200, pairs=60, loud=True),
+}
