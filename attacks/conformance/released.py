@@ -57,6 +57,9 @@ def _noise(fits: Fits) -> list[Alarm]:
                 where = "answers of few rows" if above else "answers"
                 sentence = f"{where} hold less noise than was charged ({what})"
                 alarms.append(Alarm(component=NOISE, sentence=sentence))
+    if _narrow_cells(every):
+        sentence = "a cell held less noise than was charged whenever it was asked for"
+        alarms.append(Alarm(component=NOISE, sentence=sentence))
     alarms += _dependent([[released - exact for *_, exact, released in fit] for fit in calls])
     return alarms
 
@@ -93,7 +96,6 @@ def _too_narrow(calls: Sequence[Call], *, above: bool, among: int) -> bool:
     ``above`` is set, of the cells near zero the energy of noise above zero; else of the others all.
     """
     total, count = 0.0, 0
-    spent = np.full(_TILTS.size, -_TAIL - log(among))
     sizes: dict[Law, int] = {}
     for _, law, exact, released in calls:
         mean = law.moments()[0]
@@ -104,9 +106,44 @@ def _too_narrow(calls: Sequence[Call], *, above: bool, among: int) -> bool:
         total += float(law.energy(np.maximum(noise, 0) if above else noise).sum()) / mean
         sizes[law] = sizes.get(law, 0) + noise.size
         count += noise.size
+    log_moments = np.zeros(_TILTS.size)
     for law, size in sizes.items():
-        spent -= size * _log_moment(law, _TILTS / law.moments()[0], above=above)
-    return count >= _LEAST and bool(total < float(np.max(spent / _TILTS)))
+        log_moments += size * _log_moment(law, _TILTS / law.moments()[0], above=above)
+    return count >= _LEAST and total < _least_total(log_moments, among=among)
+
+
+def _narrow_cells(calls: Sequence[Call]) -> bool:
+    """Whether any single cell, of a vector that came out often, gets too little noise by itself.
+
+    What is done to few cells alone, as to small counts or to empty ones, is lost among the others.
+    """
+    asked: dict[tuple[str, Law, bytes], list[Call]] = {}
+    for call in calls:
+        asked.setdefault((call[0], call[1], call[2].tobytes()), []).append(call)
+    often = [each for each in asked.values() if len(each) >= _LEAST]
+    cells = sum(each[0][2].size for each in often)
+    for same in often:
+        _, law, exact, _ = same[0]
+        mean = law.moments()[0]
+        if mean <= _NO_NOISE:
+            continue
+        noise = np.array([released for *_, released in same], dtype=np.float64) - exact
+        far = exact >= _FAR * _width(law)
+        total = law.energy(np.where(far, noise, np.maximum(noise, 0))).sum(axis=0) / mean
+        tilts = _TILTS / mean
+        for above in (False, True):
+            least = _least_total(len(same) * _log_moment(law, tilts, above=above), among=cells)
+            if (total[far != above] < least).any():
+                return True
+    return False
+
+
+def _least_total(log_moments: Array, *, among: int) -> float:
+    """Return what a sum of energies over their means stays below as seldom as is tolerated.
+
+    Chernoff's bound: ``P(total <= t) <= E exp(tilt * (t - total))``, at any tilt.
+    """
+    return float(np.max((-_TAIL - log(among) - log_moments) / _TILTS))
 
 
 def _width(law: Law) -> float:
