@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 _DELTA = Fraction(1, 10**9)
 _ROOM = Fraction(16)  # times what a plan needs: a cap for several releases
-_TIGHT = Fraction(11, 10)  # a cap for one release; two trainings may cost but 1.4 times one
+_TIGHT = Fraction(3, 2)  # a cap for one release and no second
+_TIGHT_EPSILON = Fraction(11, 10)  # likewise, in epsilon: two trainings cost some 1.4 times one
 _MOST = 1_000  # charges that a cap may let through before filling it is given up
 TAMPERING = {
     "an entry was changed": "UPDATE entries SET body = replace(body, '\"seeded\":true', "
@@ -101,7 +102,8 @@ def keep_books(
         with suppress(_UnpluggedError):
             run.release(readings=len(known) - 1)
         after_unplugged = entries_on_disk(path)
-        again = _Runs(synthesizer, schema, plan, table, path=small, room=_TIGHT, seed=seed)
+        tight = _TIGHT if plan.needs_cap is None else _TIGHT_EPSILON
+        again = _Runs(synthesizer, schema, plan, table, path=small, room=tight, seed=seed)
         again.release()
         try:
             again.release()
