@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 
 from attacks.conformance.checks import FALSE_ALARM
 from attacks.conformance.scores import exact_scores
-from attacks.conformance.trial import Alarm, Fits, Trial
+from attacks.conformance.trial import ROWS, Alarm, Fits, Trial
 from attacks.stats.laws import GaussianLaw, LaplaceLaw, Law, softmax
 
 if TYPE_CHECKING:
     from dpsynth.testing.listening import Heard
 
-NOISE, INDEPENDENCE, SELECTION = "noise", "independence", "selection"
+NOISE, INDEPENDENCE, BATCHES, SELECTION = "noise", "independence", "batches", "selection"
 _TESTS = 16  # of one trial, at most
 _TAIL = log(_TESTS / FALSE_ALARM)
 _FAR = 6.0  # standard deviations above zero, from where on no cut at zero is ever seen
@@ -38,7 +38,8 @@ Array = NDArray[np.float64]
 
 def audit(trial: Trial) -> list[Alarm]:
     """Return what is wrong with the noise or the choices that reached the synthesizer."""
-    return [*_noise(trial.fitted), *_steps(trial.fitted), *_choices(trial.fitted)]
+    fits = trial.fitted
+    return [*_noise(fits), *_steps(fits), *_batches(fits, units=ROWS), *_choices(fits)]
 
 
 def _noise(fits: Fits) -> list[Alarm]:
@@ -209,6 +210,28 @@ def _steps(fits: Fits) -> list[Alarm]:
         sentence = "a number of a training's steps holds less noise than was charged"
         alarms.append(Alarm(component=NOISE, sentence=sentence))
     return alarms + _dependent([list(table)])
+
+
+def _batches(fits: Fits, *, units: int) -> list[Alarm]:
+    """Units in a training's batches more often than was charged, or not each by its own coin."""
+    steps = [step for heard in fits.heard for step in heard.trained if step.charged]
+    if not steps:
+        return []
+    rates = np.array([float(Fraction((step.charged or {})["rate"])) for step in steps])
+    apart = np.array([step.units for step in steps]) - units * rates
+    variances = units * rates * (1 - rates)
+    alarms = []
+    # Bernstein's inequality.
+    if apart.sum() > sqrt(2 * variances.sum() * _TAIL) + 2 * _TAIL / 3:
+        sentence = "units were drawn into batches more often than was charged"
+        alarms.append(Alarm(component=BATCHES, sentence=sentence))
+    # Sizes of hundreds of coins are all but normal; whole epochs cut to size are too much alike.
+    wide = variances >= _LEAST
+    energy = float((apart[wide] ** 2 / variances[wide]).sum()) / max(int(wide.sum()), 1)
+    if wide.any() and _chance_below(energy, int(wide.sum())) < 0:
+        sentence = "the sizes of batches are more alike than those of independent coins"
+        alarms.append(Alarm(component=BATCHES, sentence=sentence))
+    return alarms
 
 
 def _chance_below(mean: float, size: int, *, among: int = 1) -> float:

@@ -6,7 +6,7 @@ what comes out where every made-up unit adds one clip norm is the size of its ba
 
 from collections.abc import Mapping
 from fractions import Fraction
-from math import ceil, log, sqrt
+from math import ceil, floor, log, log2, sqrt
 from typing import Any
 
 import numpy as np
@@ -20,24 +20,31 @@ KIND = "sampled_gaussian/v1"
 SHARE = FALSE_ALARM / 16  # each: the noise, and the batches with their spread
 UNITS, STEPS = 20_000, 12
 GROUPS, MEMBERS, MOST_STEPS = 64, 100, 64  # units whose batches are counted group by group
-_PARTS = 1024  # of a clip norm; the law of whole numbers of such parts is that of the noise
+_GRID_BITS = 10  # noisy sums are rounded to about so many binary places of the noise's deviation
 _SLACK = 1e-3  # of a clip norm that a unit may add less, for floating point
 
 
 def laws(plan: Mapping[str, Any]) -> dict[GaussianLaw, Mapping[str, str]]:
-    """Return the law of the noise of every training in ``plan``, in parts of a clip norm."""
+    """Return the law of the noise of every training in ``plan``, in steps of its grid."""
     return {_law(event): event for event in events(plan, KIND)}
 
 
 def _law(event: Mapping[str, str]) -> GaussianLaw:
-    return GaussianLaw(sigma_squared=(_PARTS * Fraction(event["noise_multiplier"])) ** 2)
+    multiplier = Fraction(event["noise_multiplier"])
+    return GaussianLaw(sigma_squared=(multiplier * _steps_of(multiplier)) ** 2)
+
+
+def _steps_of(multiplier: Fraction) -> Fraction:
+    """Return how many steps of the grid of noisy sums a clip norm has, a power of 2."""
+    return Fraction(2) ** (_GRID_BITS - floor(log2(multiplier)))
 
 
 def draws(event: Mapping[str, str], *, size: int, seed: int) -> NDArray[np.int64]:
-    """Return ``size`` draws of the noise of a step, in parts of a clip norm."""
+    """Return ``size`` draws of the noise of a step, in steps of its grid."""
     from dpsynth.testing import noise
 
-    return np.rint(noise.trained(event, size=size, seed=seed) * _PARTS).astype(np.int64)
+    fine = float(_steps_of(Fraction(event["noise_multiplier"])))
+    return np.rint(noise.trained(event, size=size, seed=seed) * fine).astype(np.int64)
 
 
 def batches(plan: Mapping[str, Any], *, seed: int) -> list[Check]:
@@ -65,7 +72,7 @@ def _spread(event: Mapping[str, str], *, seed: int, share: float) -> Check:
 
     rate, multiplier = float(Fraction(event["rate"])), float(Fraction(event["noise_multiplier"]))
     epoch = ceil(1 / rate)
-    steps = epoch * max(1, min(MOST_STEPS // epoch, int(Fraction(event["steps"])) // epoch))
+    steps = epoch * max(1, MOST_STEPS // epoch)  # whatever is planned: few would tell nothing
     found = noise.trained_groups(event, groups=GROUPS, units=MEMBERS, steps=steps, seed=seed)
     coin, added = MEMBERS * rate * (1 - rate), multiplier**2
     apart = found - MEMBERS * rate
