@@ -18,10 +18,14 @@ from attacks.stats.laws import GaussianLaw
 
 KIND = "sampled_gaussian/v1"
 SHARE = FALSE_ALARM / 16  # each: the noise, and the batches with their spread
-UNITS, STEPS = 20_000, 12
+UNITS, STEPS, LEAST_BATCH = 6_000, 40, 200  # made up; units in a batch
 GROUPS, MEMBERS, MOST_STEPS = 64, 100, 64  # units whose batches are counted group by group
 _GRID_BITS = 10  # noisy sums are rounded to about so many binary places of the noise's deviation
 _SLACK = 1e-3  # of a clip norm that a unit may add less, for floating point
+
+
+Event = Mapping[str, str]
+Numbers = NDArray[np.float64]
 
 
 def laws(plan: Mapping[str, Any]) -> dict[GaussianLaw, Mapping[str, str]]:
@@ -54,19 +58,29 @@ def batches(plan: Mapping[str, Any], *, seed: int) -> list[Check]:
     return [
         check
         for at, event in enumerate(planned)
-        for check in (
-            _batches(event, seed=seed + at, share=share),
-            _spread(event, seed=seed + at, share=share),
-        )
+        for check in _batches_of(event, seed=seed + at, share=share)
     ]
 
 
-def _spread(event: Mapping[str, str], *, seed: int, share: float) -> Check:
+def _batches_of(event: Mapping[str, str], *, seed: int, share: float) -> tuple[Check, Check]:
+    from dpsynth.testing import noise
+
+    sizes = noise.trained_totals(event, units=_units(event), steps=STEPS, seed=seed)
+    spread = _spread(event, sizes, seed=seed, share=share)
+    return _batches(event, sizes, share=share), spread
+
+
+def _units(event: Event) -> int:
+    """Return how many units are made up: enough that the size of a batch is all but normal."""
+    return max(UNITS, ceil(LEAST_BATCH / Fraction(event["rate"])))
+
+
+def _spread(event: Event, sizes: Numbers, *, seed: int, share: float) -> Check:
     """Test whether each unit has a coin of its own in every step: sizes spread as coins do.
 
-    The number of a group's units in a batch has the variance of independent coins, and so has its
-    sum over steps. A shuffled table cut into pieces has batches of one size, and every unit in as
-    many of them as every other; coins that units or steps share spread further.
+    The number of units in a batch has the variance of independent coins, and so has the number of
+    times that a group's units were drawn. A shuffled table cut into pieces has batches of one size,
+    and every unit in as many of them as every other; coins that are shared spread further.
     """
     from dpsynth.testing import noise
 
@@ -76,9 +90,10 @@ def _spread(event: Mapping[str, str], *, seed: int, share: float) -> Check:
     found = noise.trained_groups(event, groups=GROUPS, units=MEMBERS, steps=steps, seed=seed)
     coin, added = MEMBERS * rate * (1 - rate), multiplier**2
     apart = found - MEMBERS * rate
-    # Whole batches in units of groups, groups over all steps, and groups in single steps.
+    units = _units(event)
+    whole = sqrt(units * rate * (1 - rate) + added)
     standard = {
-        "batch sizes": apart.sum(axis=1) / sqrt(GROUPS * (coin + added)),
+        "batch sizes": (sizes - units * rate) / whole,
         "how often units were drawn": apart.sum(axis=0) / sqrt(steps * (coin + added)),
     }
     spreads = {name: float((values**2).mean()) for name, values in standard.items()}
@@ -89,7 +104,7 @@ def _spread(event: Mapping[str, str], *, seed: int, share: float) -> Check:
         status="passed" if chances[worst] > share / len(chances) else "failed",
         statistic=spreads[worst],
         p_value=chances[worst],
-        trials=steps * GROUPS * MEMBERS,
+        trials=STEPS * units + steps * GROUPS * MEMBERS,
         confidence=CONFIDENCE,
         detail=f"variance of {worst} over that of independent coins and noise",
     )
@@ -105,17 +120,15 @@ def _chance(standard: NDArray[np.float64]) -> float:
     return min(1.0, 2 * float(min(tails)))
 
 
-def _batches(event: Mapping[str, str], *, seed: int, share: float) -> Check:
-    from dpsynth.testing import noise
-
+def _batches(event: Event, sizes: Numbers, *, share: float) -> Check:
     rate, multiplier = float(Fraction(event["rate"])), float(Fraction(event["noise_multiplier"]))
-    found = noise.trained_totals(event, units=UNITS, steps=STEPS, seed=seed)
+    units = _units(event)
     # The sum of all sizes: Bernstein's inequality for the coins, a normal tail for the noise.
     tail = log(4 / share)
-    variance = STEPS * UNITS * rate * (1 - rate)
+    variance = STEPS * units * rate * (1 - rate)
     most = sqrt(2 * variance * tail) + tail * 2 / 3 + multiplier * sqrt(2 * STEPS * tail)
-    expected = STEPS * UNITS * rate
-    drawn, margin = float(found.sum()) / expected, most / expected
+    expected = STEPS * units * rate
+    drawn, margin = float(sizes.sum()) / expected, most / expected
     right = 1 - margin - _SLACK <= drawn <= 1 + margin
     return Check(
         name=f"noise/batches at rate {rate:.6g}",
@@ -123,7 +136,7 @@ def _batches(event: Mapping[str, str], *, seed: int, share: float) -> Check:
         statistic=drawn,
         bound=1 + margin,
         lower_bound=1 - margin - _SLACK,
-        trials=STEPS * UNITS,
+        trials=STEPS * units,
         confidence=CONFIDENCE,
         detail=(
             "units drawn into batches over their expected number; a rate wrong by "
