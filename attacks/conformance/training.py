@@ -4,17 +4,22 @@ Through the object that a release uses: what comes out of a step over nobody is 
 what comes out where every made-up unit adds one clip norm is the size of its batch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from math import ceil, floor, log, log2, sqrt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from attacks.conformance.checks import CONFIDENCE, FALSE_ALARM, Check, events
+from attacks.conformance.checks import FALSE_ALARM, TEST, Check, events, judged
 from attacks.stats.laws import GaussianLaw
+
+BATCHES = "batches"
+if TYPE_CHECKING:
+    from dpsynth.testing.listening import Trained
 
 KIND = "sampled_gaussian/v1"
 SHARE = FALSE_ALARM / 16  # each: the noise, and the batches with their spread
@@ -22,7 +27,6 @@ UNITS, STEPS, LEAST_BATCH = 6_000, 40, 200  # made up; units in a batch
 GROUPS, MEMBERS, MOST_STEPS = 64, 100, 64  # units whose batches are counted group by group
 _GRID_BITS = 10  # noisy sums are rounded to about so many binary places of the noise's deviation
 _SLACK = 1e-3  # of a clip norm that a unit may add less, for floating point
-
 
 Event = Mapping[str, str]
 Numbers = NDArray[np.float64]
@@ -62,7 +66,7 @@ def batches(plan: Mapping[str, Any], *, seed: int) -> list[Check]:
     ]
 
 
-def _batches_of(event: Mapping[str, str], *, seed: int, share: float) -> tuple[Check, Check]:
+def _batches_of(event: Event, *, seed: int, share: float) -> tuple[Check, Check]:
     from dpsynth.testing import noise
 
     sizes = noise.trained_totals(event, units=_units(event), steps=STEPS, seed=seed)
@@ -91,22 +95,25 @@ def _spread(event: Event, sizes: Numbers, *, seed: int, share: float) -> Check:
     coin, added = MEMBERS * rate * (1 - rate), multiplier**2
     apart = found - MEMBERS * rate
     units = _units(event)
-    whole = sqrt(units * rate * (1 - rate) + added)
     standard = {
-        "batch sizes": (sizes - units * rate) / whole,
+        "batch sizes": (sizes - units * rate) / sqrt(units * rate * (1 - rate) + added),
         "how often units were drawn": apart.sum(axis=0) / sqrt(steps * (coin + added)),
     }
     spreads = {name: float((values**2).mean()) for name, values in standard.items()}
     chances = {name: _chance(values) for name, values in standard.items()}
     worst = min(chances, key=lambda name: chances[name])
-    return Check(
-        name=f"noise/spread of batches at rate {rate:.6g}",
-        status="passed" if chances[worst] > share / len(chances) else "failed",
-        statistic=spreads[worst],
-        p_value=chances[worst],
-        trials=STEPS * units + steps * GROUPS * MEMBERS,
-        confidence=CONFIDENCE,
-        detail=f"variance of {worst} over that of independent coins and noise",
+    return judged(
+        Check(
+            name=f"noise/spread of batches at rate {rate:.6g}",
+            status="",
+            component=BATCHES,
+            kind=TEST,
+            statistic=spreads[worst],
+            p_value=chances[worst],
+            level=share / len(chances),
+            trials=STEPS * units + steps * GROUPS * MEMBERS,
+            detail=f"variance of {worst} over that of independent coins and noise",
+        )
     )
 
 
@@ -129,17 +136,64 @@ def _batches(event: Event, sizes: Numbers, *, share: float) -> Check:
     most = sqrt(2 * variance * tail) + tail * 2 / 3 + multiplier * sqrt(2 * STEPS * tail)
     expected = STEPS * units * rate
     drawn, margin = float(sizes.sum()) / expected, most / expected
-    right = 1 - margin - _SLACK <= drawn <= 1 + margin
-    return Check(
-        name=f"noise/batches at rate {rate:.6g}",
-        status="passed" if right else "failed",
-        statistic=drawn,
-        bound=1 + margin,
-        lower_bound=1 - margin - _SLACK,
-        trials=STEPS * units,
-        confidence=CONFIDENCE,
-        detail=(
-            "units drawn into batches over their expected number; a rate wrong by "
-            f"{ceil(200 * margin)} % or more would have been seen"
-        ),
+    return judged(
+        Check(
+            name=f"noise/batches at rate {rate:.6g}",
+            status="",
+            component=BATCHES,
+            kind=TEST,
+            statistic=drawn,
+            bound=1 + margin,
+            lower_bound=1 - margin - _SLACK,
+            level=share,
+            trials=STEPS * units,
+            detail=(
+                "units drawn into batches over their expected number; a rate wrong by "
+                f"{ceil(200 * margin)} % or more would have been seen"
+            ),
+        )
     )
+
+
+def taken(steps: "Sequence[Trained]", *, units: int, level: float) -> list[Check]:
+    """Return whether the batches of trainings that were heard are what was charged.
+
+    Args:
+        steps: of trainings on a table of ``units``.
+        units: in the table.
+        level: chance of a false alarm of each check.
+    """
+    charged = [(step.units, float(Fraction((step.charged or {})["rate"]))) for step in steps]
+    if not charged:
+        return []
+    sizes, rates = np.array(charged).T
+    apart, variances = sizes - units * rates, units * rates * (1 - rates)
+    # Bernstein's inequality; fewer units than was charged are no fault.
+    tail = log(1 / level)
+    bound = sqrt(2 * float(variances.sum()) * tail) + 2 * tail / 3
+    blank = Check(
+        name="", status="", component=BATCHES, kind=TEST, level=level, trials=len(charged)
+    )
+    checks = [
+        replace(
+            blank,
+            name="released/units in batches",
+            statistic=float(apart.sum()),
+            bound=bound,
+            detail="units that were drawn into batches beyond those that were charged",
+        )
+    ]
+    # Sizes of hundreds of coins are all but normal. More alike are those of an epoch cut to size.
+    wide = variances >= LEAST_BATCH / 4
+    if wide.any():
+        energy = float((apart[wide] ** 2 / variances[wide]).sum())
+        checks.append(
+            replace(
+                blank,
+                name="released/spread of batches",
+                statistic=energy / int(wide.sum()),
+                p_value=float(special.gammainc(int(wide.sum()) / 2, energy / 2)),
+                detail="variance of batch sizes over that of independent coins",
+            )
+        )
+    return [judged(check) for check in checks]
