@@ -25,7 +25,9 @@ _COMPONENTS = {
 def replayed(trial: Trial) -> list[Alarm]:
     """Return what tells neighboring tables apart beside what the noise covers."""
     found = []
-    for each in (trial,) if trial.trains else (trial, trial.loud):
+    for each in (trial, *([] if trial.trains else [trial.loud]), trial.narrow):
+        if each is None:
+            continue
         planned = [step["event"] for step in each.document["steps"]]
         found += [
             Alarm(component=component, sentence=f"{sentence} ({pair.world.split(' of drawn')[0]})")

@@ -64,6 +64,7 @@ class Trial:
         fits: how often the same table is fitted.
         pairs: pairs of small neighboring tables that are drawn at random.
         child: a command that prints words of a fresh process's randomness.
+        odd: whether replays try cells that no schema expects.
     """
 
     synthesizer: Any
@@ -74,6 +75,7 @@ class Trial:
     fits: int = 40
     pairs: int = 12
     child: tuple[str, ...] = CHILD
+    odd: bool = True
 
     @cached_property
     def plan(self) -> Any:
@@ -109,6 +111,7 @@ class Trial:
             delta=self.delta,
             seed=self.seed,
             drawn=self.pairs,
+            odd=self.odd,
         )
 
     @cached_property
@@ -118,7 +121,23 @@ class Trial:
         No sensitivity and no question may depend on that; but much is only asked where the noise
         leaves something to ask about.
         """
-        return replace(self, epsilon=LOUD)
+        return replace(self, epsilon=LOUD, odd=False)
+
+    @cached_property
+    def narrow(self) -> "Trial | None":
+        """The same trial on a table of few columns, where every question is about the canary.
+
+        None where the synthesizer has no plan for such a table.
+        """
+        from dpsynth.errors import DpsynthError
+        from dpsynth.testing.kit import narrowed
+
+        made = replace(self, schema=narrowed(self.schema), odd=False, pairs=0)
+        try:
+            made.plan  # noqa: B018  # whether there is one
+        except DpsynthError:
+            return None
+        return made
 
     @property
     def trains(self) -> bool:

@@ -6,6 +6,9 @@ import warnings
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from dpsynth.privacy.ledger import LedgerEntry
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 
 SAMPLED = 40  # rows, drawn with one seed: what may differ is the model alone
 _OF_THE_RUN = ("release", "entries")  # names and digests of a ledger, new in every run
+_NEW_NAMES = ("release", "digest", "previous", "date")  # of its entries
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,9 +46,13 @@ class Outcome:
             found.append("warnings, log lines or output differ")
         if self.model is None or other.model is None:
             return found
-        if _documents(self.model) != _documents(other.model):
+        if self.documents != other.documents:
             found.append("the documents beside the model differ")
-        first, second = _sample(self.model), _sample(other.model)
+        if self.files.keys() != other.files.keys():
+            found.append("the names of the model's files differ")
+        elif self.files != other.files:
+            found.append("the bytes of the model's files differ")
+        first, second = self.sample, other.sample
         if (first is None) != (second is None):
             found.append("one of the models cannot be sampled")
         elif first is not None and second is not None:
@@ -53,6 +61,21 @@ class Outcome:
             elif not first.equals(second):
                 found.append("the same model and seed gave another synthetic table")
         return found
+
+    @cached_property
+    def documents(self) -> dict[str, Any]:
+        """What a release writes beside the arrays of a model, its names in a ledger aside."""
+        return _documents(self.model)
+
+    @cached_property
+    def files(self) -> dict[str, bytes]:
+        """What the model saves, by name, its names in a ledger aside."""
+        return _files(self.model)
+
+    @cached_property
+    def sample(self) -> "pd.DataFrame | None":
+        """Rows drawn with one seed, where the model can be sampled."""
+        return _sample(self.model)
 
 
 def outcome_of(fit: Callable[[], tuple[Any, tuple[LedgerEntry, ...]]]) -> Outcome:
@@ -114,6 +137,26 @@ def _documents(model: Any) -> dict[str, Any]:
         "charged": [(each["label"], each["event"]) for each in extract.get("entries", ())],
         "schema": None if schema is None else schema.to_dict(),
     }
+
+
+def _files(model: Any) -> dict[str, bytes]:
+    """Return the files of a saved model; those of two runs differ in their names in a ledger."""
+    save = getattr(model, "save", None)
+    if save is None:
+        return {}
+    extract = getattr(model, "ledger_extract", None) or {}
+    names = {str(extract.get("release", ""))}
+    names |= {str(each.get(key, "")) for each in extract.get("entries", ()) for key in _NEW_NAMES}
+    with TemporaryDirectory() as folder:
+        save(Path(folder))
+        found = {
+            str(path.relative_to(folder)): path.read_bytes()
+            for path in sorted(Path(folder).rglob("*"))
+            if path.is_file()
+        }
+    for name in sorted(names - {""}, key=len, reverse=True):
+        found = {file: held.replace(name.encode(), b"#") for file, held in found.items()}
+    return found
 
 
 def _sample(model: Any) -> "pd.DataFrame | None":

@@ -105,8 +105,10 @@ def check_pairs(checks, schema):
     squared = float(schema.privacy_unit.max_rows**2)
     pairs = [check for check in checks if check.name.startswith("neighbors/")]
     # The worst neighbor reaches the declared sensitivity: a smaller one would be found wrong.
-    assert len(pairs) == 5
-    assert all(check.statistic == check.bound <= squared for check in pairs)
+    assert {"neighbors/one person unlike all others", "neighbors/one person beside one other"} <= {
+        check.name for check in pairs
+    }
+    assert all(check.statistic <= check.bound <= squared for check in pairs)
     assert max(check.statistic for check in pairs) == squared
 
 
@@ -131,7 +133,7 @@ def test_open_columns_pass_and_their_selection_is_tested(name):
 def test_open_columns_are_replayed_whatever_their_delta(delta):
     # The replay of a release runs after its budget is spent: it must be able to pay by itself.
     found = replay(dpsynth.Independent(), OPENED, epsilon="1", delta=delta)
-    assert [pair.diverged for pair in found] == [None] * 5
+    assert [pair.diverged for pair in found] == [None] * len(found)
     assert all(pair.same_model for pair in found)
 
 
@@ -559,6 +561,6 @@ def test_a_person_of_odd_cells_is_among_the_neighbors():
 
 
 def replayed_rows(schema):
-    from dpsynth.testing.recording import _rows
+    from dpsynth.testing.rows import same_rows
 
-    return _rows(schema, last=True, rows=5, values=5)
+    return same_rows(schema, last=True, rows=5, values=5)
