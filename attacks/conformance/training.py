@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from attacks.conformance.checks import CONFIDENCE, FALSE_ALARM, Check, events
+from attacks.conformance.checks import FALSE_ALARM, TEST, Check, events, judged
 from attacks.stats.laws import GaussianLaw
 
+BATCHES = "batches"
 KIND = "sampled_gaussian/v1"
 SHARE = FALSE_ALARM / 16  # each: the noise, and the batches with their spread
 UNITS, STEPS = 20_000, 12
@@ -77,14 +78,18 @@ def _spread(event: Mapping[str, str], *, seed: int, share: float) -> Check:
     spreads = {name: float((values**2).mean()) for name, values in standard.items()}
     chances = {name: _chance(values) for name, values in standard.items()}
     worst = min(chances, key=lambda name: chances[name])
-    return Check(
-        name=f"noise/spread of batches at rate {rate:.6g}",
-        status="passed" if chances[worst] > share / len(chances) else "failed",
-        statistic=spreads[worst],
-        p_value=chances[worst],
-        trials=steps * GROUPS * MEMBERS,
-        confidence=CONFIDENCE,
-        detail=f"variance of {worst} over that of independent coins and noise",
+    return judged(
+        Check(
+            name=f"noise/spread of batches at rate {rate:.6g}",
+            status="",
+            component=BATCHES,
+            kind=TEST,
+            statistic=spreads[worst],
+            p_value=chances[worst],
+            level=share / len(chances),
+            trials=steps * GROUPS * MEMBERS,
+            detail=f"variance of {worst} over that of independent coins and noise",
+        )
     )
 
 
@@ -109,17 +114,20 @@ def _batches(event: Mapping[str, str], *, seed: int, share: float) -> Check:
     most = sqrt(2 * variance * tail) + tail * 2 / 3 + multiplier * sqrt(2 * STEPS * tail)
     expected = STEPS * UNITS * rate
     drawn, margin = float(found.sum()) / expected, most / expected
-    right = 1 - margin - _SLACK <= drawn <= 1 + margin
-    return Check(
-        name=f"noise/batches at rate {rate:.6g}",
-        status="passed" if right else "failed",
-        statistic=drawn,
-        bound=1 + margin,
-        lower_bound=1 - margin - _SLACK,
-        trials=STEPS * UNITS,
-        confidence=CONFIDENCE,
-        detail=(
-            "units drawn into batches over their expected number; a rate wrong by "
-            f"{ceil(200 * margin)} % or more would have been seen"
-        ),
+    return judged(
+        Check(
+            name=f"noise/batches at rate {rate:.6g}",
+            status="",
+            component=BATCHES,
+            kind=TEST,
+            statistic=drawn,
+            bound=1 + margin,
+            lower_bound=1 - margin - _SLACK,
+            level=share,
+            trials=STEPS * UNITS,
+            detail=(
+                "units drawn into batches over their expected number; a rate wrong by "
+                f"{ceil(200 * margin)} % or more would have been seen"
+            ),
+        )
     )

@@ -7,7 +7,7 @@ ones, days that do not exist.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isqrt
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,13 @@ BEYOND = 3  # rows that a person has more than are allowed
 NARROW = 2  # columns of a narrow table
 _MOST_CROWD = 10_000
 _PERSONS_A_TABLE = 3  # that are drawn to be added to the same drawn table, one at a time
+_STORES: "dict[str, Callable[[pd.DataFrame], pd.DataFrame]]" = {
+    "as text": lambda table: table.astype(object).map(str),
+    "as nullable types": lambda table: table.convert_dtypes(),
+    "as categories": lambda table: (
+        table.astype(object).map(str, na_action="ignore").astype("category")
+    ),
+}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,11 +45,13 @@ class Pair:
         world: what is special about the two, for people.
         table: made-up rows, each of another person; several pairs may share one.
         person: rows of one person who is none of those.
+        stored: what a neighbor is turned into, as ``table`` was.
     """
 
     world: str
     table: "pd.DataFrame"
     person: "pd.DataFrame"
+    stored: "Callable[[pd.DataFrame], pd.DataFrame]" = field(default=lambda table: table)
 
     @property
     def neighbor(self) -> "pd.DataFrame":
@@ -50,8 +59,8 @@ class Pair:
         import pandas as pd
 
         if not len(self.table):
-            return self.person
-        return pd.concat([self.table, self.person], ignore_index=True)
+            return self.stored(self.person)
+        return self.stored(pd.concat([self.table, self.person], ignore_index=True))
 
 
 def far_pairs(schema: "Schema", plan: "Plan") -> list[Pair]:
@@ -84,22 +93,28 @@ def odd_pairs(schema: "Schema", plan: "Plan") -> list[Pair]:
     """
     given, crowd = _rows_of_a_person(plan), _crowd(schema, plan)
     extreme = same_rows(schema, last=True, rows=given, values=given)
+    gone = odd_rows(schema, extreme, missing=True)
     found = {
-        "one person of missing cells": (crowd, odd_rows(schema, extreme, missing=True)),
+        "one person of missing cells": (crowd, gone),
         "one person of missing cells, as numbers": (crowd, missing_by_kind(extreme)),
     }
     worlds = -(-KINDS // given)
     for number in range(min(worlds, 3) if plan.trained else worlds):
         odd = odd_rows(schema, extreme, missing=False, first=number * given)
         found[f"one person of odd cells {number + 1}"] = crowd, odd
-    stored: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
-        "as text": lambda table: table.astype(object).map(str),
-        "as nullable types": lambda table: table.convert_dtypes(),
-        "as categories": lambda table: table.astype(str).astype("category"),
-    }
-    for how, store in stored.items():
-        found[f"one person unlike all others, {how}"] = store(crowd), store(extreme)
     pairs = _named(schema, found)
+    ordinary = pairs[0].table
+    for how, store in _STORES.items():
+        table = store(ordinary)
+        for what, person in (("unlike all others", extreme), ("of missing cells", gone)):
+            pairs.append(
+                Pair(
+                    world=f"one person {what}, {how}",
+                    table=table,
+                    person=named_rows(person, schema, every=False),
+                    stored=store,
+                )
+            )
     column = schema.unit.column
     if column is None:
         return pairs
@@ -110,7 +125,7 @@ def odd_pairs(schema: "Schema", plan: "Plan") -> list[Pair]:
         *(
             Pair(
                 world=world,
-                table=pairs[0].table,
+                table=ordinary,
                 person=_with_ids(extreme, column, each),
             )
             for world, each in ids.items()

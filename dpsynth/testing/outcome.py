@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
 SAMPLED = 40  # rows, drawn with one seed: what may differ is the model alone
 _OF_THE_RUN = ("release", "entries")  # names and digests of a ledger, new in every run
+_UNFIT = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 _NEW_NAMES = ("release", "digest", "previous", "date")  # of its entries
 
 
@@ -29,13 +29,19 @@ class Outcome:
         model: what was fitted; None where the fit raised.
         entries: what the ledger shows; empty where the fit raised.
         fault: what the fit raised.
-        said: warnings, log lines and output, in order of kind.
+        said: warnings, log lines and output, in order of kind; also of saving and of sampling.
+        documents: what a release writes beside the arrays of the model.
+        files: what the model saves, by name.
+        sample: rows drawn with one seed, where the model can be sampled.
     """
 
     model: Any
     entries: tuple[LedgerEntry, ...]
     fault: Exception | None
     said: tuple[str, ...] = field(repr=False)
+    documents: dict[str, Any] = field(repr=False)
+    files: dict[str, bytes] = field(repr=False)
+    sample: "pd.DataFrame | None" = field(repr=False)
 
     def differences(self, other: "Outcome") -> list[str]:
         """Return in public words what tells two fits apart; the numbers of the models aside."""
@@ -62,27 +68,15 @@ class Outcome:
                 found.append("the same model and seed gave another synthetic table")
         return found
 
-    @cached_property
-    def documents(self) -> dict[str, Any]:
-        """What a release writes beside the arrays of a model, its names in a ledger aside."""
-        return _documents(self.model)
-
-    @cached_property
-    def files(self) -> dict[str, bytes]:
-        """What the model saves, by name, its names in a ledger aside."""
-        return _files(self.model)
-
-    @cached_property
-    def sample(self) -> "pd.DataFrame | None":
-        """Rows drawn with one seed, where the model can be sampled."""
-        return _sample(self.model)
-
 
 def outcome_of(fit: Callable[[], tuple[Any, tuple[LedgerEntry, ...]]]) -> Outcome:
     """Run ``fit`` and return what an observer sees of it, whether it ends well or not."""
     model: Any = None
     entries: tuple[LedgerEntry, ...] = ()
     fault: Exception | None = None
+    documents: dict[str, Any] = {}
+    files: dict[str, bytes] = {}
+    sample: pd.DataFrame | None = None
     lines, out, err = _Lines(), io.StringIO(), io.StringIO()
     root = logging.getLogger()
     level = root.level
@@ -97,6 +91,7 @@ def outcome_of(fit: Callable[[], tuple[Any, tuple[LedgerEntry, ...]]]) -> Outcom
             warnings.simplefilter("always")
             try:
                 model, entries = fit()
+                documents, files, sample = _documents(model), _files(model), _sample(model)
             except Exception as error:  # noqa: BLE001  # whatever it is, it can be seen
                 fault = error
     finally:
@@ -108,6 +103,9 @@ def outcome_of(fit: Callable[[], tuple[Any, tuple[LedgerEntry, ...]]]) -> Outcom
         entries=tuple(entries),
         fault=fault,
         said=(*said, *lines.held, out.getvalue(), err.getvalue()),
+        documents=documents,
+        files=files,
+        sample=sample,
     )
 
 
@@ -148,7 +146,10 @@ def _files(model: Any) -> dict[str, bytes]:
     names = {str(extract.get("release", ""))}
     names |= {str(each.get(key, "")) for each in extract.get("entries", ()) for key in _NEW_NAMES}
     with TemporaryDirectory() as folder:
-        save(Path(folder))
+        try:
+            save(Path(folder))
+        except _UNFIT:
+            return {}
         found = {
             str(path.relative_to(folder)): path.read_bytes()
             for path in sorted(Path(folder).rglob("*"))
@@ -165,6 +166,6 @@ def _sample(model: Any) -> "pd.DataFrame | None":
         return None
     try:
         found: pd.DataFrame = draw(SAMPLED, seed=0)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+    except _UNFIT:
         return None
     return found

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def same_rows(schema: "Schema", *, last: bool, rows: int, values: int) -> "pd.DataFrame":
-    """Return rows that hold the first declared code in every column, or the last.
+    """Return rows that are all one row: the first declared code in every column, or the last.
 
     In an open column they hold ``values`` different values in turn, undeclared; others in the
     last ones than in the first.
@@ -23,9 +23,10 @@ def same_rows(schema: "Schema", *, last: bool, rows: int, values: int) -> "pd.Da
 
     sizes = base_domain(schema).sizes
     codes: dict[str, Any] = {
-        name: np.full(rows, size - 1 if last else 0, dtype=np.int64) for name, size in sizes.items()
+        name: np.full(1, size - 1 if last else 0, dtype=np.int64) for name, size in sizes.items()
     }
-    table = decode_table(codes, schema, np.random.default_rng(0), rows=rows)
+    row = decode_table(codes, schema, np.random.default_rng(0), rows=1)
+    table = row.iloc[[0] * rows].reset_index(drop=True)
     opened = [column.name for column in schema.modeled if column.learns_values]
     whose = "alone" if last else "by all"
     made_up = [f"made up {whose} {row % values}" for row in range(rows)]
