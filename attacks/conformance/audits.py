@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
 from attacks.conformance import bill, books, neighbors, noise, raw, released, repeats, selection
-from attacks.conformance.checks import ERROR, FAILED, Check, witness
+from attacks.conformance.checks import ERROR, FAILED, FALSE_ALARM, Check, witness
 from attacks.conformance.trial import Alarm, Trial
 
 Audit = Callable[[Trial], Sequence[Check | Alarm]]
@@ -35,6 +35,9 @@ AUDITS: Mapping[str, Audit] = {
     "ledger": books.audit,
     "raw": raw.audit,
 }
+# Chance that all audits together raise an alarm about a correct mechanism, at most: two of them are
+# statistical, "law" and "released"; "randomness" needs a deviation of far less chance.
+LEVEL = 2.1 * FALSE_ALARM
 
 
 @dataclass(frozen=True, kw_only=True)
