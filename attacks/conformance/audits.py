@@ -9,7 +9,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from attacks.conformance import bill, books, neighbors, noise, raw, released, repeats, selection
+from attacks.conformance import (
+    bill,
+    books,
+    game,
+    neighbors,
+    noise,
+    raw,
+    released,
+    repeats,
+    selection,
+)
 from attacks.conformance.checks import Check
 from attacks.conformance.trial import Alarm, Trial
 
@@ -49,13 +59,13 @@ def _alarm(check: Check) -> Alarm:
     return Alarm(component=_COMPONENTS[family], sentence=f"{check.name}: {check.detail}")
 
 
-# In the order in which they run: what is quick and certain first. A distinguishing game takes its
-# place behind "released": it sees the same answers, and needs the most runs.
+# In the order in which they run: what is quick and certain first.
 AUDITS: Mapping[str, Audit] = {
     "bill": bill.audit,
     "neighbors": replayed,
     "law": at_frozen_inputs,
     "released": released.audit,
+    "game": game.audit,
     "randomness": repeats.audit,
     "ledger": books.audit,
     "raw": raw.audit,
