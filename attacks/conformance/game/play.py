@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from attacks.conformance.checks import FALSE_ALARM
+from attacks.conformance.checks import FAILED, GAME, PASSED, Check
 from attacks.conformance.game.end_to_end import end_to_end
 from attacks.conformance.game.fits import Fits, counted, play
 from attacks.conformance.game.path import Path, furthest, path_of
 from attacks.conformance.game.result import LEVEL, GameResult, judged
-from attacks.conformance.trial import Alarm, Trial
+from attacks.conformance.trial import Trial
 
 if TYPE_CHECKING:
     from dpsynth.testing.neighbors import Neighbors
@@ -140,21 +140,31 @@ def played(trial: Trial, *, level: float = LEVEL) -> tuple[GameResult, ...]:
     )
 
 
-def audit(trial: Trial) -> list[Alarm]:
-    """Return the games that no mechanism could win so often that keeps what its ledger claims.
+def audit(trial: Trial) -> list[Check]:
+    """Return one check a game: could a mechanism win so often that keeps what its ledger claims?
 
-    A correct mechanism raises an alarm with a probability of one in a million at most.
+    All of a trial together fail for a correct mechanism with a probability of 1 % at most.
     """
-    results = played(trial, level=FALSE_ALARM)
-    return [
-        Alarm(
-            component=CLAIM,
-            sentence=(
-                f"{each.name.removeprefix('game/')}: two neighboring tables ({each.world}) are "
-                f"told apart with {each.false_positives} of {each.runs_out} and "
-                f"{each.false_negatives} of {each.runs_in} wrong, fewer than the claim allows"
-            ),
-        )
-        for each, rejected in zip(results, judged(results, level=FALSE_ALARM), strict=True)
-        if rejected
-    ]
+    results = played(trial)
+    lost = judged(results)
+    return [_check(each, rejected) for each, rejected in zip(results, lost, strict=True)]
+
+
+def _check(found: GameResult, rejected: bool) -> Check:
+    bound, _ = found.bounds
+    seen = found.detectable
+    return Check(
+        name=found.name,
+        status=FAILED if rejected else PASSED,
+        component=CLAIM,
+        kind=GAME,
+        p_value=found.p_value,
+        trials=found.runs_out + found.runs_in,
+        detectable=seen,
+        detail=(
+            f"{found.world}: {found.false_positives} of {found.runs_out} called in and "
+            f"{found.false_negatives} of {found.runs_in} called out wrongly, by {found.score}; "
+            f"epsilon is {bound.value:.3g} at least at 95 %, of {bound.ceiling:.3g} that so many "
+            "runs can show"
+        ),
+    )
