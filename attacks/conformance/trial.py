@@ -26,7 +26,7 @@ class Alarm:
     Attributes:
         component: what is broken: "accounting", "ledger", "charges", "control flow",
             "sensitivity", "noise", "independence", "selection", "batches", "randomness",
-            "post-processing", "raw values" or "side channels".
+            "post-processing", "raw values", "side channels" or "claim".
         sentence: what was seen; public words and numbers of made-up rows alone.
     """
 
@@ -63,6 +63,7 @@ class Trial:
         seed: of all rows and draws but those that try the operating system's randomness.
         fits: how often the same table is fitted.
         pairs: pairs of small neighboring tables that are drawn at random.
+        games: fits of each of two neighboring tables that are told apart.
         child: a command that prints words of a fresh process's randomness.
         odd: whether replays try cells that no schema expects.
     """
@@ -74,6 +75,7 @@ class Trial:
     seed: int = 0
     fits: int = 40
     pairs: int = 12
+    games: int = 48
     child: tuple[str, ...] = CHILD
     odd: bool = True
 
