@@ -75,7 +75,16 @@ DEFAULT = Policy(
     name="dpsynth-default/2",
     max_epsilon=Fraction(10),
     max_delta=Fraction(1, 100_000),
-    required_audits=("bill", "neighbors", "law", "released", "randomness", "ledger", "raw"),
+    required_audits=(
+        "bill",
+        "neighbors",
+        "law",
+        "released",
+        "game",
+        "randomness",
+        "ledger",
+        "raw",
+    ),
 )
 STRICT = Policy(
     name="dpsynth-strict/2",

@@ -54,6 +54,8 @@ def trial_of(plan: Document, schema: "Schema", *, tier: Tier, seed: int = 0) -> 
         fits=effort.fits,
         pairs=effort.pairs,
         louder=effort.loud,
+        games=effort.games,
+        odd=effort.odd,
     )
 
 

@@ -104,7 +104,7 @@ def _of_training(plan: Mapping[str, Any], family: Family, *, seed: int) -> list[
             )
         ]
     noisy = family(
-        "sampled_gaussian in 1/1024 clip norms",
+        "sampled_gaussian in steps of its grid",
         list(planned),
         lambda law, size, number: training.draws(planned[law], size=size, seed=seed + number),
         share=training.SHARE,

@@ -8,16 +8,16 @@ Noise that is wider than charged is no fault. Neither is what anybody may do to 
 as cutting it off at zero: where that could matter, only the part of the noise above zero is used.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from itertools import pairwise
-from math import exp, log, sqrt
-from typing import TYPE_CHECKING, Any
+from math import exp, log
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from attacks.conformance import training
 from attacks.conformance.checks import (
     FALSE_ALARM,
     TEST,
@@ -25,8 +25,9 @@ from attacks.conformance.checks import (
     judged,
     witness,
 )
+from attacks.conformance.energy import LEAST, Call, least_cell, narrowness
 from attacks.conformance.scores import exact_scores
-from attacks.conformance.trial import Fits, Trial
+from attacks.conformance.trial import ROWS, Fits, Trial
 from attacks.stats.laws import GaussianLaw, LaplaceLaw, Law, softmax
 
 if TYPE_CHECKING:
@@ -35,17 +36,16 @@ if TYPE_CHECKING:
 NOISE, INDEPENDENCE, SELECTION = "noise", "independence", "selection"
 _TESTS = 16  # of one trial, at most
 _LEVEL = FALSE_ALARM / _TESTS
-_FAR = 6.0  # standard deviations above zero, from where on no cut at zero is ever seen
-_TILTS = np.logspace(-3, 1.5, 200)
-_NO_NOISE = 1e-6  # of a mean energy: the law is all but certain to add none
-_LEAST = 30  # values below which nothing is said
 
 Array = NDArray[np.float64]
 
 
 def audit(trial: Trial) -> list[Check]:
     """Return how noise and choices that reached the synthesizer keep to what was charged."""
-    return [*_noise(trial.fitted), *_steps(trial.fitted), *_choices(trial.fitted)]
+    fits = trial.fitted
+    steps = [step for heard in fits.heard for step in heard.trained if step.charged]
+    batches = training.taken(steps, units=ROWS, level=_LEVEL)
+    return [*_noise(fits), *_steps(fits), *batches, *_choices(fits)]
 
 
 def _tested(
@@ -87,7 +87,7 @@ def _noise(fits: Fits) -> list[Check]:
         )
     ]
     for above in (False, True):
-        energies = {what: _narrowness(calls_of, above=above) for what, calls_of in groups.items()}
+        energies = {what: narrowness(calls_of, above=above) for what, calls_of in groups.items()}
         what, worst = min(energies.items(), key=lambda item: item[1].log_p)
         where = "answers of few rows" if above else "answers"
         checks.append(
@@ -102,10 +102,19 @@ def _noise(fits: Fits) -> list[Check]:
                 statistic=worst.mean,
             )
         )
+    cell = least_cell(every)
+    checks.append(
+        _tested(
+            "energy of one cell's noise",
+            NOISE,
+            "mean energy of noise over what was charged, of the one cell of all vectors asked for "
+            "often that gets least",
+            log_p=cell.log_p,
+            trials=cell.count,
+            statistic=cell.mean,
+        )
+    )
     return checks + _dependent([[released - exact for *_, exact, released in fit] for fit in calls])
-
-
-Call = tuple[str, Law, NDArray[np.int64], NDArray[Any]]  # question, law, exact, released
 
 
 def _noisy(heard: "Heard") -> Iterator[Call]:
@@ -130,58 +139,6 @@ def _law(charged: Mapping[str, str] | None) -> Law | None:
     return None
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Energy:
-    """Of how many draws, their mean energy, and how likely less would be."""
-
-    count: int
-    mean: float
-    log_p: float
-
-
-def _narrowness(calls: Sequence[Call], *, above: bool) -> _Energy:
-    """Return how small the energies of all draws together are, each over its mean.
-
-    Chernoff's bound with the exact moment generating functions, at any number of draws. Where
-    ``above`` is set, of the cells near zero the energy of noise above zero; else of the others all.
-    """
-    total, expected, count = 0.0, 0.0, 0
-    spent = np.zeros(_TILTS.size)
-    sizes: dict[Law, int] = {}
-    for _, law, exact, released in calls:
-        mean = law.moments()[0]
-        if mean <= _NO_NOISE:
-            continue
-        far = exact >= _FAR * _width(law)
-        noise = (released - exact)[~far if above else far].astype(np.float64)
-        total += float(law.energy(np.maximum(noise, 0) if above else noise).sum()) / mean
-        sizes[law] = sizes.get(law, 0) + noise.size
-        count += noise.size
-    for law, size in sizes.items():
-        spent += size * _log_moment(law, _TILTS / law.moments()[0], above=above)
-        expected += size * (0.5 if above else 1.0)
-    if count < _LEAST:
-        return _Energy(count=0, mean=1.0, log_p=0.0)
-    found = float(np.min(spent + _TILTS * total))
-    return _Energy(count=count, mean=total / expected, log_p=min(found, 0.0))
-
-
-def _width(law: Law) -> float:
-    """Return about the standard deviation."""
-    mean = law.moments()[0]
-    return sqrt(mean) if isinstance(law, GaussianLaw) else 1.5 * mean
-
-
-def _log_moment(law: Law, tilts: Array, *, above: bool) -> Array:
-    """Return ``log E exp(-tilt * energy)``, of the noise or of its part above zero."""
-    start = law.log_normalizer(np.array(law.rate))
-    whole = law.log_normalizer(law.rate + tilts) - start
-    if not above:
-        return whole
-    zero = float(np.exp(-start))  # chance of no noise
-    return np.asarray(np.log((1 + zero) / 2 + (np.exp(whole) - zero) / 2))
-
-
 def _dependent(fits: list[list[Array]]) -> list[Check]:
     """Signs of symmetric, independent noise agree as often as not: Hoeffding's inequality."""
     cells = [np.sign(noise[1:]) * np.sign(noise[:-1]) for fit in fits for noise in fit]
@@ -195,7 +152,7 @@ def _dependent(fits: list[list[Array]]) -> list[Check]:
     checks = []
     for where, products in named.items():
         joined = np.concatenate([np.zeros(0), *products])
-        if joined.size >= _LEAST:
+        if joined.size >= LEAST:
             checks.append(
                 _tested(
                     f"signs {where}",

@@ -34,6 +34,13 @@ def test_a_training_as_paid_for_passes():
     assert conformance.laws(PLAN) == conformance.laws(PLAN)
 
 
+@pytest.mark.parametrize("multiplier", ["3/5", "1567/1024", "3"])
+def test_noise_on_the_grid_of_any_rule_passes(multiplier):
+    event = {**EVENT, "noise_multiplier": multiplier}
+    checks = found({**PLAN, "steps": [{"event": event}]})
+    assert {check.status for check in checks.values()} == {"passed"}
+
+
 @pytest.mark.parametrize("factor", [0.95, 1.05, 0.0])
 def test_noise_of_another_scale_fails(monkeypatch, factor):
     right = step.standard_normals
@@ -62,6 +69,16 @@ def test_batches_at_another_rate_fail(monkeypatch, factor):
 
     monkeypatch.setattr(batches.PoissonBatches, "__init__", wrong)
     assert found()["noise/batches"].status == "failed"
+
+
+def test_batches_of_one_size_fail(monkeypatch):
+    def draw(self, step):
+        return self._slots[step % 8 :: 8]
+
+    monkeypatch.setattr(batches.PoissonBatches, "draw", draw)
+    checks = found({**PLAN, "steps": [{"event": {**EVENT, "steps": "8"}}]})
+    assert checks["noise/spread"].status == "failed"
+    assert checks["noise/batches"].status == "passed"
 
 
 def test_without_torch_the_training_is_skipped_and_that_is_no_pass(monkeypatch):
