@@ -195,10 +195,9 @@ def stored(path: Path, plan: Document, schema: "Schema") -> dict[str, Any]:
         UsageError: the file holds nothing of this subject by these versions on this platform.
         IntegrityError: its statuses do not follow from its numbers, or it is no such file.
     """
-    try:
-        document = shapes.read(path, "conformance")
-    except OSError as error:
-        raise UsageError(f"the result {path} cannot be read: {error.strerror}") from None
+    if not path.is_file():
+        raise UsageError(f"there is no result {path}; dpsynth conform --out FILE makes one")
+    document = shapes.read(path, "conformance")
     subject, here = digest_of(plan, schema), statement.versions()
     trials = [trial["evidence"] for trial in document["trials"]]
     mine = [found for found in trials if found["subject"] == subject]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from attacks.conformance.checks import FAILED, GAME, PASSED, Check, NOT_APPLICABLE
+from attacks.conformance.checks import FAILED, GAME, NOT_APPLICABLE, PASSED, Check
 from attacks.conformance.follows import GAME as RULE
 from attacks.conformance.game.end_to_end import end_to_end
 from attacks.conformance.game.fits import Fits, counted, play
