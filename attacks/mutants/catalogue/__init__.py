@@ -10,10 +10,19 @@ from attacks.mutants.catalogue.past import PAST
 from attacks.mutants.catalogue.selection import SELECTION
 from attacks.mutants.catalogue.sensitivity import SENSITIVITY
 from attacks.mutants.catalogue.training import TRAINING
+from attacks.mutants.catalogue.unlisted import FIRST_ROUND
 
 __all__ = ["CONTROLS", "MUTANTS", "find"]
 
-MUTANTS: tuple[Mutant, ...] = (*NOISE, *SENSITIVITY, *SELECTION, *PAST, *BOOKS, *TRAINING)
+MUTANTS: tuple[Mutant, ...] = (
+    *NOISE,
+    *SENSITIVITY,
+    *SELECTION,
+    *PAST,
+    *BOOKS,
+    *TRAINING,
+    *FIRST_ROUND,
+)
 _ALL: Mapping[str, Mutant | Control] = {
     **{each.name: each for each in MUTANTS},
     **{each.name: each for each in CONTROLS},
