@@ -92,7 +92,9 @@ class Trial:
         from dpsynth.schema.columns import IdentifierColumn
         from dpsynth.testing.recording import random_rows
 
-        table = random_rows(self.schema, np.random.default_rng(self.seed), rows=ROWS, skewed=True)
+        # A stream of its own: a sample with the same seed must not draw the same values again.
+        rng = np.random.default_rng([self.seed, ROWS])
+        table = random_rows(self.schema, rng, rows=ROWS, skewed=True)
         named = [each.name for each in self.schema.columns if isinstance(each, IdentifierColumn)]
         subjects = [f"made-up subject {row:06d}" for row in range(ROWS)]
         return table.assign(**dict.fromkeys(named, subjects))

@@ -58,7 +58,7 @@ class ChosenSource:
 
 
 def answers(
-    mechanism: DiscreteGaussian | DiscreteLaplace,
+    event: Mapping[str, str],
     counts: Sequence[Counts],
     *,
     max_rows: int,
@@ -68,12 +68,17 @@ def answers(
     """Return what a curator releases of each vector of ``counts``, all asked together.
 
     Args:
-        mechanism: the noise.
+        event: the planned noise, as a document.
         counts: one vector a question.
         max_rows: of a person.
         seed: of the noise.
         times: how often all of them are asked, one round after the other.
     """
+    mechanism: DiscreteGaussian | DiscreteLaplace
+    if "scale" in event:
+        mechanism = DiscreteLaplace(scale=Fraction(event["scale"]))
+    else:
+        mechanism = DiscreteGaussian(sigma_squared=Fraction(event["sigma_squared"]))
     source, unit = ChosenSource(counts), PrivacyUnit(max_rows=max_rows)
     queries = [MarginalQuery(clique=(name,), domain=source.domain) for name in source.domain.sizes]
     queries = queries * times
@@ -83,7 +88,7 @@ def answers(
 
 
 def choices(
-    mechanism: ExponentialSelection,
+    epsilon: Fraction,
     scores: Sequence[int],
     *,
     max_rows: int,
@@ -97,13 +102,14 @@ def choices(
     times ``weight``, and a public offset makes up the rest of its score.
 
     Args:
-        mechanism: of choice.
+        epsilon: of one choice, exact.
         scores: one a candidate, whole numbers.
         max_rows: of a person; the sensitivity of a score is ``weight`` times that.
         weight: of all candidates, at least 1.
         draws: how many choices are made.
         seed: of the choices.
     """
+    mechanism = ExponentialSelection(epsilon=epsilon)
     rows = [max(each, 0) // weight for each in scores]
     source = ChosenSource([np.array([each, 0], dtype=np.int64) for each in rows])
     unit = PrivacyUnit(max_rows=max_rows)

@@ -34,6 +34,7 @@ from dpsynth.privacy.queries import (
 from dpsynth.privacy.source import TableSource
 
 if TYPE_CHECKING:
+    from dpsynth.privacy.dpsgd.engines import Engine, Loss, Units
     from dpsynth.privacy.dpsgd.rule import StepRule
     from dpsynth.privacy.dpsgd.step import PrivateGradients
 
@@ -85,10 +86,12 @@ class Trained:
     Attributes:
         charged: the event that paid for all steps, as a document.
         released: the noisy sums of all parameters in a row, in units of the clip, float64.
+        units: how many units were in the batch.
     """
 
     charged: Mapping[str, str] | None
     released: NDArray[np.float64]
+    units: int
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -119,6 +122,26 @@ class Heard:
             return ListeningCurator.in_place_of(curator, rows=rows, heard=self)
 
         return made
+
+
+class _CountingEngine:
+    """Clips as another engine does, and counts the units that it is given."""
+
+    def __init__(self, engine: "Engine") -> None:
+        self._engine = engine
+        self._units = 0
+
+    def clipped_sums(
+        self, model: Any, loss: "Loss", units: "Units", *, clip: float
+    ) -> dict[str, Any]:
+        """Return what the other engine does."""
+        self._units += len(units.present)
+        return self._engine.clipped_sums(model, loss, units, clip=clip)
+
+    def taken(self) -> int:
+        """Return the units since it was last asked."""
+        units, self._units = self._units, 0
+        return units
 
 
 class ListeningCurator(Curator):
@@ -220,11 +243,13 @@ class ListeningCurator(Curator):
                 found: dict[str, Any] = super().release(*given)
                 flat = np.concatenate([each.double().flatten().numpy() for each in found.values()])
                 released = flat * (self.rule.divisor / self.rule.clip)
-                heard.append(Trained(charged=charged, released=released))
+                heard.append(Trained(charged=charged, released=released, units=engine.taken()))
                 return found
 
         made = Listening.__new__(Listening)
         vars(made).update(vars(gradients))
+        engine = _CountingEngine(vars(made)["_PrivateGradients__engine"])
+        vars(made)["_PrivateGradients__engine"] = engine
         return made
 
     def closed(self, values: Mapping[str, Sequence[str]], domain: Domain) -> "ListeningCurator":

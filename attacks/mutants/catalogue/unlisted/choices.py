@@ -115,7 +115,7 @@ def _held_by_none_left_out(original: Any) -> Any:
 def _frequent_for_sure(original: Any) -> Any:
     def release(self: Any, counts: Any, *, rng: Any) -> Any:
         held, noisy = original(self, counts, rng=rng)
-        sure = np.flatnonzero(counts >= 2 * self.threshold)
+        sure = np.flatnonzero(counts >= self.threshold)
         kept = np.union1d(held, sure)
         values = counts[kept].copy()
         values[np.isin(kept, held)] = noisy
@@ -210,7 +210,7 @@ UNLISTED_CHOICES: tuple[Mutant, ...] = (
     ),
     planted(
         "frequent-values-for-sure",
-        "Values held twice as often as asked are released always.",
+        "Values that enough units hold are released always.",
         "selection",
         "law",
         _OPEN,

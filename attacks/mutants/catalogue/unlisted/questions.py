@@ -33,14 +33,14 @@ def _wide_tables(original: Any) -> Any:
 
 
 def _least_weight(original: Any) -> Any:
-    def sensitivity(self: Any, unit: Any) -> Fraction:
+    def sensitivity(self: Any, unit: Any) -> Any:
         return Fraction(original(self, unit)) / max(self.weights) * min(self.weights)
 
     return sensitivity
 
 
 def _one_row(original: Any) -> Any:
-    def sensitivity(self: Any, unit: Any) -> Fraction:
+    def sensitivity(self: Any, unit: Any) -> Any:
         return Fraction(original(self, unit)) / unit.max_rows
 
     return sensitivity

@@ -1,8 +1,6 @@
 """What happens to rows before they are counted, and where random words come from."""
 
-import os
-import time
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +8,6 @@ from attacks.mutants.base import Mutant
 from attacks.mutants.planting import planted
 
 _FRAME = "dpsynth.sources.frame"
-_WORDS = "dpsynth.privacy.randomness:PrivacyRandom.words"
 
 
 def _one_more(original: Any) -> Any:
@@ -74,24 +71,6 @@ def _as_written(original: Any) -> Any:
     return person_numbers
 
 
-def _key_constant(original: Any) -> Any:
-    def keyed(self: Any, purpose: str) -> bytes:
-        del self
-        return purpose.encode().ljust(32, b"\0")[:32]
-
-    del original
-    return keyed
-
-
-def _key_for_all(original: Any) -> Any:
-    def keyed(self: Any, purpose: str) -> bytes:
-        del purpose
-        found: bytes = original(self, "")
-        return found
-
-    return keyed
-
-
 def _spoiled(original: Any) -> Any:
     def numbers(series: Any, *, codes: Any) -> Any:
         values, states = original(series, codes=codes)
@@ -148,55 +127,11 @@ def _deduplicated(original: Any) -> Any:
     return bound_rows
 
 
-def _buffered(original: Any) -> Any:
-    class Buffer:
-        held: ClassVar[Any] = np.empty(0, dtype=np.uint64)
-
-    def words(self: Any, count: int) -> Any:
-        while Buffer.held.size < count:
-            Buffer.held = np.concatenate([Buffer.held, original(self, 1 << 16)])
-        found, Buffer.held = Buffer.held[:count], Buffer.held[count:]
-        return found
-
-    return words
-
-
-def _half_words(original: Any) -> Any:
-    def words(self: Any, count: int) -> Any:
-        halves = original(self, count) >> np.uint64(32)
-        return halves | halves << np.uint64(32)
-
-    return words
-
-
-def _clock(original: Any) -> Any:
-    del original
-    held: list[Any] = []
-
-    def words(self: Any, count: int) -> Any:
-        del self
-        if not held:
-            held.append(np.random.default_rng(int(time.time()) // 3600))
-        return held[0].integers(0, 2**64, count, dtype=np.uint64)
-
-    return words
-
-
-def _weak_seed(original: Any) -> Any:
-    del original
-    held: list[Any] = []
-
-    def words(self: Any, count: int) -> Any:
-        del self
-        if not held:
-            held.append(np.random.default_rng(int.from_bytes(os.urandom(4), "little")))
-        return held[0].integers(0, 2**64, count, dtype=np.uint64)
-
-    return words
-
-
 _BOUND = f"{_FRAME}:bound_rows"
+
+
 _SENSITIVE, _SEE = "sensitivity", "neighbors"
+
 
 UNLISTED_ROWS: tuple[Mutant, ...] = (
     planted(
@@ -256,22 +191,6 @@ UNLISTED_ROWS: tuple[Mutant, ...] = (
         (_BOUND, _deduplicated),
     ),
     planted(
-        "key-of-all-tables",
-        "The secret key of every table is the same.",
-        "randomness",
-        "randomness",
-        "mst",
-        ("dpsynth.privacy.ledger:Ledger.keyed", _key_constant),
-    ),
-    planted(
-        "key-of-all-purposes",
-        "One subkey serves persons, rows and coins.",
-        "randomness",
-        "randomness",
-        "mst",
-        ("dpsynth.privacy.ledger:Ledger.keyed", _key_for_all),
-    ),
-    planted(
         "odd-cell-spoils-its-column",
         "One cell that is no number makes all others missing.",
         _SENSITIVE,
@@ -302,37 +221,5 @@ UNLISTED_ROWS: tuple[Mutant, ...] = (
         _SEE,
         "mst of open columns",
         ("dpsynth.encoding.undeclared:Undeclared.holders", _rows_not_units),
-    ),
-    planted(
-        "words-buffered-over-forks",
-        "Words are read ahead, and a fork has the same ones.",
-        "randomness",
-        "randomness",
-        "mst",
-        (_WORDS, _buffered),
-    ),
-    planted(
-        "words-of-32-bits",
-        "The halves of a word are equal.",
-        "randomness",
-        "randomness",
-        "mst",
-        (_WORDS, _half_words),
-    ),
-    planted(
-        "words-from-the-clock",
-        "Words follow from the hour.",
-        "randomness",
-        "randomness",
-        "mst",
-        (_WORDS, _clock),
-    ),
-    planted(
-        "words-from-a-weak-seed",
-        "Words follow from 32 bits that are read once.",
-        "randomness",
-        "randomness",
-        "mst",
-        (_WORDS, _weak_seed),
     ),
 )

@@ -1,6 +1,7 @@
 """What the bugs of an adversary are written with."""
 
 from collections.abc import Callable
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ Change = Callable[[Any, Any, Any], Any]
 def spread_of(mechanism: Any) -> float:
     """Return about the standard deviation of a mechanism's noise."""
     if hasattr(mechanism, "sigma_squared"):
-        return float(mechanism.sigma_squared) ** 0.5
+        return sqrt(mechanism.sigma_squared)
     return float(mechanism.scale) * 2**0.5
 
 
