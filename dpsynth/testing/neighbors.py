@@ -5,6 +5,7 @@ answer the exact one of both tables is noted, whichever of them was fitted: that
 distinguisher knows who knows both tables.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -130,15 +131,20 @@ def measured_again(
     Returns:
         What the curator releases, for each.
     """
-    queries, again = asked.together, iter(counts)
+    queries = asked.together
+    held: dict[tuple[str, ...], deque[NDArray[np.int64]]] = {
+        each.clique: deque() for each in queries
+    }
+    for query, exact in zip(queries, counts, strict=True):
+        held[query.clique].append(exact)
 
     class Counts(GeneratedSource):
-        """Answers one question after the other with the given counts."""
+        """Answers each question with the given counts, however often it is asked."""
 
         def count(self, clique: tuple[str, ...]) -> NDArray[np.int64]:
-            """Return the next counts."""
-            del clique
-            return next(again)
+            """Return the next counts of these columns."""
+            held[clique].rotate(-1)
+            return held[clique][-1]
 
     rho = len(queries) * zcdp_rho(event_from_dict(asked.event))
     domain = asked.query.domain
