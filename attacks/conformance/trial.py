@@ -65,6 +65,7 @@ class Trial:
         pairs: pairs of small neighboring tables that are drawn at random.
         games: fits of each of two neighboring tables that are told apart.
         child: a command that prints words of a fresh process's randomness.
+        odd: whether replays try cells that no schema expects.
     """
 
     synthesizer: Any
@@ -76,6 +77,7 @@ class Trial:
     pairs: int = 12
     games: int = 48
     child: tuple[str, ...] = CHILD
+    odd: bool = True
 
     @cached_property
     def plan(self) -> Any:
@@ -113,6 +115,7 @@ class Trial:
             delta=self.delta,
             seed=self.seed,
             drawn=self.pairs,
+            odd=self.odd,
         )
 
     @cached_property
@@ -122,7 +125,23 @@ class Trial:
         No sensitivity and no question may depend on that; but much is only asked where the noise
         leaves something to ask about.
         """
-        return replace(self, epsilon=LOUD)
+        return replace(self, epsilon=LOUD, odd=False)
+
+    @cached_property
+    def narrow(self) -> "Trial | None":
+        """The same trial on a table of few columns, where every question is about the canary.
+
+        None where the synthesizer has no plan for such a table.
+        """
+        from dpsynth.errors import DpsynthError
+        from dpsynth.testing.kit import narrowed
+
+        made = replace(self, schema=narrowed(self.schema), odd=False, pairs=0)
+        try:
+            made.plan  # noqa: B018  # whether there is one
+        except DpsynthError:
+            return None
+        return made
 
     @property
     def trains(self) -> bool:
