@@ -3,11 +3,14 @@
 import itertools
 import json
 import os
+import platform
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +79,19 @@ def run(
         seeds={control.name: len(seeds) for control, seeds in controls},
         skipped=tuple(_skipped([*scope.mutants, *(each for each, _ in scope.controls)])),
         seconds=round(time.monotonic() - start, 1),
+        made=_made(tier),
     )
+
+
+def _made(tier: Tier) -> dict[str, str]:
+    """Say when, by what and on what this was run."""
+    return {
+        "command": f"dpsynth mutants --tier {tier.value} --json",
+        "date": datetime.now(UTC).date().isoformat(),
+        "version": version("dpsynth"),
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+    }
 
 
 def _runnable(each: Mutant | Control) -> bool:
