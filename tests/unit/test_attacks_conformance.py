@@ -13,8 +13,9 @@ import pytest
 
 import dpsynth
 from attacks import conformance
-from attacks.conformance import audits, neighbors
+from attacks.conformance import audits, neighbors, raw
 from attacks.conformance.checks import FALSE_ALARM, statuses_of
+from attacks.conformance.trial import Trial
 from dpsynth.encoding.undeclared import Undeclared
 from dpsynth.privacy.events import event_to_dict
 from dpsynth.privacy.mechanisms import DiscreteGaussian, ExponentialSelection
@@ -552,3 +553,27 @@ def replayed_rows(schema):
     from dpsynth.testing.recording import _rows
 
     return _rows(schema, last=True, rows=5, values=5)
+
+
+@pytest.mark.parametrize("name", ["aim", "direct"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_rows_and_samples_of_one_trial_share_no_fractions(name, seed):
+    """Else one value comes up twice, and a sound sample stands accused."""
+    trial = Trial(
+        synthesizer=dpsynth.synthesizer(name),
+        schema=Schema.from_dict(
+            {
+                "columns": [
+                    {"name": "age", "kind": "integer", "bounds": [0, 99], "bins": 10},
+                    {"name": "sex", "kind": "categorical", "values": ["m", "f"]},
+                    {"name": "cost", "kind": "continuous", "bounds": [0, 1000], "bins": 8},
+                ],
+                "expected_rows": 1000,
+            }
+        ),
+        epsilon="1",
+        delta="1/1000000000",
+        seed=seed,
+        fits=2,
+    )
+    assert not [check for check in raw.audit(trial) if check.status != "passed"]
