@@ -57,7 +57,7 @@ def run(
             progress(f"{next(done)} of {count}: {what}")
 
     def of_mutant(mutant: Mutant) -> Row:
-        only = [mutant.audit] if scope.required_only else ()
+        only = scope.audits_of(mutant)
         row = row_of(mutant, child_of(mutant.name, only=only, seeds=[0], planted=planted))
         tell(f"{mutant.name} {'killed' if row.killed else 'SURVIVED'}")
         return row

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from attacks.conformance.audits import AUDITS
 from attacks.mutants.base import Control, Mutant
 from attacks.mutants.catalogue import CONTROLS, MUTANTS
 
 _STANDARD_SEEDS, _FULL_SEEDS, _DEAR_SEEDS = 2, 200, 20
+_DEAR_AUDITS = frozenset({"game"})  # as long as all others together
 _SMOKE_CONTROLS = frozenset(
     {
         "pure-independent-with-wider-noise",
@@ -58,12 +60,22 @@ class Scope:
     Attributes:
         mutants: which.
         required_only: of a mutant the audit that must find it is run, and no other.
+        left_out: audits that mutants are spared, but for those that they must find.
         controls: which, each with the seeds that it is run with.
     """
 
     mutants: tuple[Mutant, ...]
     required_only: bool
     controls: tuple[tuple[Control, range], ...]
+    left_out: frozenset[str] = frozenset()
+
+    def audits_of(self, mutant: Mutant) -> list[str]:
+        """Return the names of the audits that ``mutant`` is put before."""
+        return [
+            name
+            for name in AUDITS
+            if name == mutant.audit or not (self.required_only or name in self.left_out)
+        ]
 
 
 def scope_of(
@@ -81,6 +93,7 @@ def scope_of(
         mutants=mutants,
         required_only=False,
         controls=tuple((each, range(1, 1 + _seeds(tier, each))) for each in controls),
+        left_out=frozenset() if tier is Tier.full else _DEAR_AUDITS,
     )
 
 

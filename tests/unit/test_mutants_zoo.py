@@ -153,8 +153,13 @@ def test_the_catalogue_is_in_order():
 def test_tiers_grow():
     smoke, standard, full = (scope_of(tier) for tier in Tier)
     assert {each.name for each in smoke.mutants} == SMOKE
-    assert smoke.required_only
-    assert not standard.required_only
+    argmax = find("argmax")
+    assert smoke.audits_of(argmax) == ["law"]
+    assert set(full.audits_of(argmax)) == set(AUDITS)
+    assert set(standard.audits_of(argmax)) == set(AUDITS) - {"game"}
+    assert all(
+        each.audit in scope.audits_of(each) for scope in (smoke, standard) for each in MUTANTS
+    )
     assert standard.mutants == full.mutants == MUTANTS
     assert [control for control, _ in full.controls] == list(CONTROLS)
     assert sum(len(seeds) >= 200 for _, seeds in full.controls) >= 6
