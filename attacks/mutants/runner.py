@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from attacks.mutants.base import Control, Mutant
 from attacks.mutants.report import Alarmed, Row, ZooReport, alarms_of, row_of
 from attacks.mutants.subjects import SUBJECTS
 from attacks.mutants.tiers import Scope, Tier, scope_of
+from attacks.statement import today
 
 _SECONDS = 1_800  # for one process; one that takes longer is counted as an error
 _CHUNK = 20  # seeds of a control in one process
@@ -87,7 +87,7 @@ def _made(tier: Tier) -> dict[str, str]:
     """Say when, by what and on what this was run."""
     return {
         "command": f"dpsynth mutants --tier {tier.value} --json",
-        "date": datetime.now(UTC).date().isoformat(),
+        "date": today(),
         "version": version("dpsynth"),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
