@@ -32,12 +32,18 @@ _SOUND = {
 def audit(trial: Trial) -> list[Check]:
     """Return what tells neighboring tables apart beside what the noise covers.
 
-    As planned; and, where nothing trains, with a budget so large that noise hides nothing.
+    As planned; where nothing trains, with a budget so large that noise hides nothing; and on a
+    table of few columns.
     """
+    asked = {
+        "as planned": trial,
+        "with next to no noise": None if trial.trains else trial.loud,
+        "on a narrow table": trial.narrow,
+    }
     return [
         check
-        for budget, each in (("as planned", trial), ("with next to no noise", trial.loud))
-        if each is trial or not trial.trains
+        for budget, each in asked.items()
+        if each is not None
         for check in checks_of(
             each.replays,
             planned=[step["event"] for step in each.document["steps"]],

@@ -13,8 +13,9 @@ import pytest
 
 import dpsynth
 from attacks import conformance
-from attacks.conformance import audits, neighbors
+from attacks.conformance import audits, neighbors, raw
 from attacks.conformance.checks import FALSE_ALARM, statuses_of
+from attacks.conformance.trial import Trial
 from dpsynth.encoding.undeclared import Undeclared
 from dpsynth.privacy.events import event_to_dict
 from dpsynth.privacy.mechanisms import DiscreteGaussian, ExponentialSelection
@@ -107,7 +108,7 @@ def check_pairs(checks, schema):
     squared = float(schema.privacy_unit.max_rows**2)
     (furthest,) = [check for check in checks if check.name == "neighbors/sensitivity, as planned"]
     # The worst neighbor reaches the declared sensitivity: a smaller one would be found wrong.
-    assert furthest.trials == 7
+    assert furthest.trials > 12
     assert furthest.statistic == furthest.bound == squared
 
 
@@ -125,14 +126,14 @@ def test_open_columns_pass_and_their_selection_is_tested(name):
     new = set(asked[0].texts) - set(found[0].here[0].texts)
     assert len(new) == 3, "one person brings as many new values as rows"
     released = [reading.shape for reading in found[0].here if reading.clique == ("town",)]
-    assert released[:2] == [(1,), (6,)], "what the crowd says is released"
+    assert released[:2] == [(1,), (7,)], "what the crowd says is released"
 
 
 @pytest.mark.parametrize("delta", ["1/100000000", "1/2"])
 def test_open_columns_are_replayed_whatever_their_delta(delta):
     # The replay of a release runs after its budget is spent: it must be able to pay by itself.
     found = replay(dpsynth.Independent(), OPENED, epsilon="1", delta=delta)
-    assert [pair.diverged for pair in found] == [None] * 5
+    assert [pair.diverged for pair in found] == [None] * len(found)
     assert all(pair.same_model for pair in found)
 
 
@@ -384,7 +385,8 @@ def test_an_understated_sensitivity_is_found(monkeypatch):
     monkeypatch.setattr(MarginalQuery, "l2_sensitivity_squared", lambda *_: Fraction(1))
     (found,) = failed(judged(dpsynth.Independent(), PERSONS))
     assert "moved further than declared" in found.detail
-    assert (found.component, found.violations, found.trials) == ("sensitivity", 5, 5)
+    assert found.component == "sensitivity"
+    assert found.violations == found.trials - 1  # rows of nobody move nothing
     assert (found.statistic, found.bound) == (9.0, 1.0)
 
 
@@ -393,7 +395,7 @@ def test_missing_contribution_bounds_are_found(monkeypatch):
         "dpsynth.sources.frame.bound_rows", lambda digests, persons, **_: digests == digests
     )
     (found,) = failed(judged(dpsynth.Independent(), PERSONS))
-    assert found.statistic == 25.0  # five rows were given, three are allowed
+    assert found.statistic == 36.0  # six rows were given, three are allowed
 
 
 def test_a_replay_answers_with_what_was_recorded_and_notes_its_own():
@@ -535,20 +537,25 @@ def test_what_is_said_beside_the_answers_is_found(fault):
     assert any(words in check.detail for check in failed(judged(Talks(fault=fault))))
 
 
-def test_a_person_of_odd_cells_is_among_the_neighbors():
-    from dpsynth.testing.recording import odd_rows
-
-    rows = replayed_rows(PERSONS)
-    frame = odd_rows(PERSONS, rows, missing=False)
-    assert {"never declared before", ""} <= set(frame["ward"])
-    assert {float("inf"), 1e300, "no number"} <= set(frame["age"])
-    names = [column.name for column in PERSONS.modeled]
-    assert odd_rows(PERSONS, rows, missing=True)[names].isna().all(axis=None)
-    worlds = [each.world for each in replay(dpsynth.Independent(), PERSONS, **BUDGET)]
-    assert {"one person of missing cells", "one person of odd cells"} <= set(worlds)
-
-
-def replayed_rows(schema):
-    from dpsynth.testing.recording import _rows
-
-    return _rows(schema, last=True, rows=5, values=5)
+@pytest.mark.parametrize("name", ["aim", "direct"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_rows_and_samples_of_one_trial_share_no_fractions(name, seed):
+    """Else one value comes up twice, and a sound sample stands accused."""
+    trial = Trial(
+        synthesizer=dpsynth.synthesizer(name),
+        schema=Schema.from_dict(
+            {
+                "columns": [
+                    {"name": "age", "kind": "integer", "bounds": [0, 99], "bins": 10},
+                    {"name": "sex", "kind": "categorical", "values": ["m", "f"]},
+                    {"name": "cost", "kind": "continuous", "bounds": [0, 1000], "bins": 8},
+                ],
+                "expected_rows": 1000,
+            }
+        ),
+        epsilon="1",
+        delta="1/1000000000",
+        seed=seed,
+        fits=2,
+    )
+    assert not [check for check in raw.audit(trial) if check.status != "passed"]
