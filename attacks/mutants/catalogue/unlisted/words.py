@@ -1,7 +1,7 @@
 """Where random words and keys come from."""
 
 import os
-import time
+import platform
 from typing import Any, ClassVar
 
 import numpy as np
@@ -51,14 +51,14 @@ def _half_words(original: Any) -> Any:
     return words
 
 
-def _clock(original: Any) -> Any:
+def _machine(original: Any) -> Any:
     del original
     held: list[Any] = []
 
     def words(self: Any, count: int) -> Any:
         del self
         if not held:
-            held.append(np.random.default_rng(int(time.time()) // 3600))
+            held.append(np.random.default_rng(list(platform.node().encode())))
         return held[0].integers(0, 2**64, count, dtype=np.uint64)
 
     return words
@@ -111,12 +111,12 @@ UNLISTED_WORDS: tuple[Mutant, ...] = (
         (_WORDS, _half_words),
     ),
     planted(
-        "words-from-the-clock",
-        "Words follow from the hour.",
+        "words-from-the-machine",
+        "Words follow from the machine's name.",
         "randomness",
         "randomness",
         "mst",
-        (_WORDS, _clock),
+        (_WORDS, _machine),
     ),
     planted(
         "words-from-a-weak-seed",
