@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import dpsynth
+from attacks.conformance.audits import AUDITS
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.privacy.accounting import epsilon_from_rho
 from dpsynth.privacy.events import type_of_kind
@@ -149,3 +150,13 @@ def test_every_point_of_the_promise_that_is_covered_names_its_tests():
     points = re.split(r"^- ", covered, flags=re.MULTILINE)[1:]
     assert len(points) >= 6
     assert all(re.search(r"`tests/\w+/[\w/]+\.py`", point) for point in points)
+
+
+def test_every_audit_is_described_with_what_it_cannot_see():
+    text = EXPLAINED[2].read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##)", text, re.MULTILINE | re.DOTALL))
+    assert set(AUDITS) <= {*sections, "game"}
+    for name, body in sections.items():
+        assert f"[{name}](#{name})" in text, "the table of audits says what it takes"
+        for part in ("**Runs.**", "**Sees.**", "**False alarms.**", "**Cannot see.**"):
+            assert part in body, f"{name}: {part}"
