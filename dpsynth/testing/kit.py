@@ -99,14 +99,15 @@ def odd_pairs(schema: "Schema", plan: "Plan") -> list[Pair]:
         "one person of missing cells, as numbers": (crowd, missing_by_kind(extreme)),
     }
     worlds = -(-KINDS // given)
-    for number in range(min(worlds, 3) if plan.trained else worlds):
+    for number in range(min(worlds, 2) if plan.trained else worlds):
         odd = odd_rows(schema, extreme, missing=False, first=number * given)
         found[f"one person of odd cells {number + 1}"] = crowd, odd
     pairs = _named(schema, found)
     ordinary = pairs[0].table
+    persons = (("of missing cells", gone), ("unlike all others", extreme))
     for how, store in _STORES.items():
         table = store(ordinary)
-        for what, person in (("unlike all others", extreme), ("of missing cells", gone)):
+        for what, person in persons[:1] if plan.trained else persons:
             pairs.append(
                 Pair(
                     world=f"one person {what}, {how}",
