@@ -106,7 +106,7 @@ def fit_world(
 
     Returns:
         What was released, each answer beside the exact ones of the table that was fitted
-        (``exact``) and of the other (``beside``); and how the fit ended.
+        (``exact``) and of the other (``beside``); and how the fit ended, with nothing written.
     """
     fitted, other = pair.prepared[within], pair.prepared[not within]
     heard = Heard()
@@ -119,7 +119,8 @@ def fit_world(
             lambda source, _: source,
             seed=seed,
             curator_of=heard.curator_of(fitted.source, beside=other.source),
-        )
+        ),
+        written=False,
     )
     return heard, outcome
 
