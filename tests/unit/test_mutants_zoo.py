@@ -9,7 +9,7 @@ from pkgutil import resolve_name
 import pytest
 
 from attacks.conformance.audits import AUDITS, LEVEL
-from attacks.mutants import base, runner
+from attacks.mutants import base, catalogue, runner
 from attacks.mutants.catalogue import CONTROLS, MUTANTS, find
 from attacks.mutants.planted import read
 from attacks.mutants.report import ZooReport, alarms_of, allowed, row_of
@@ -153,10 +153,13 @@ def test_the_catalogue_is_in_order():
 def test_tiers_grow():
     smoke, standard, full = (scope_of(tier) for tier in Tier)
     assert {each.name for each in smoke.mutants} == SMOKE
-    argmax = find("argmax")
-    assert smoke.audits_of(argmax) == ["law"]
-    assert set(full.audits_of(argmax)) == set(AUDITS)
-    assert set(standard.audits_of(argmax)) == set(AUDITS) - {"game"}
+    factor = find("selection-factor-two")
+    assert smoke.audits_of(factor) == ["law"]
+    assert set(full.audits_of(factor)) == set(AUDITS)
+    assert set(standard.audits_of(factor)) == set(AUDITS) - {"game"}
+    (unlisted, *_) = set(MUTANTS) - set(catalogue.LISTED)
+    assert standard.audits_of(unlisted) == [unlisted.audit]
+    assert set(full.audits_of(unlisted)) == set(AUDITS)
     assert all(
         each.audit in scope.audits_of(each) for scope in (smoke, standard) for each in MUTANTS
     )
@@ -169,7 +172,7 @@ def test_tiers_grow():
 def test_a_patch_takes_hold_and_is_taken_back(mutant, monkeypatch):
     if SUBJECTS[mutant.subject].trains and find_spec("torch") is None:
         pytest.skip("torch is not installed")
-    right, targets = base.replaced, []
+    right, targets = base.replaced, dict[str, object]()
 
     def held(target):
         place, _, path = target.partition(":")
@@ -181,7 +184,7 @@ def test_a_patch_takes_hold_and_is_taken_back(mutant, monkeypatch):
     def watched(target, make):
         before = held(target)
         with right(target, make):
-            targets.append((target, before))
+            targets.setdefault(target, before)
             assert held(target) is not before
             yield
 
@@ -189,7 +192,7 @@ def test_a_patch_takes_hold_and_is_taken_back(mutant, monkeypatch):
     with mutant.patch():
         pass
     assert targets or mutant.name.endswith("as-it-is")
-    assert all(held(target) is before for target, before in targets)
+    assert all(held(target) is before for target, before in targets.items())
 
 
 def test_a_process_that_fails_says_why():
