@@ -8,6 +8,7 @@ from attacks.mutants.base import Control, Mutant
 from attacks.mutants.catalogue import CONTROLS, LISTED, MUTANTS
 
 _STANDARD_SEEDS, _FULL_SEEDS, _DEAR_SEEDS = 2, 200, 20
+_DEAR_AUDIT_SEEDS = 40
 _DEAR_AUDITS = frozenset({"game"})  # as long as all others together
 _SMOKE_CONTROLS = frozenset(
     {
@@ -59,6 +60,7 @@ class Scope:
 
     Attributes:
         mutants: which.
+        spared: the first seed at which controls are spared dear audits; None where there is none.
         alone: names of mutants of which the audit that must find them is run, and no other.
         left_out: audits that mutants are spared, but for those that they must find.
         controls: which, each with the seeds that it is run with.
@@ -66,6 +68,7 @@ class Scope:
 
     mutants: tuple[Mutant, ...]
     controls: tuple[tuple[Control, range], ...]
+    spared: int | None = None
     alone: frozenset[str] = frozenset()
     left_out: frozenset[str] = frozenset()
 
@@ -76,6 +79,11 @@ class Scope:
             for name in AUDITS
             if name == mutant.audit or not (mutant.name in self.alone or name in self.left_out)
         ]
+
+    def audits_at(self, seed: int) -> list[str]:
+        """Return the names of the audits that controls are put before with ``seed``."""
+        every = self.spared is None or seed < self.spared
+        return [name for name in AUDITS if every or name not in _DEAR_AUDITS]
 
 
 def scope_of(
@@ -92,6 +100,7 @@ def scope_of(
     scope = Scope(
         mutants=mutants,
         controls=tuple((each, range(1, 1 + _seeds(tier, each))) for each in controls),
+        spared=1 + _DEAR_AUDIT_SEEDS,
     )
     if tier is Tier.full:
         return scope

@@ -107,6 +107,7 @@ def report(rows=(), alarms=(), seeds=None):
         rows=tuple(rows),
         alarms=tuple(alarms),
         seeds=seeds or {},
+        audit_runs={},
         skipped=(),
         seconds=1.0,
         made={},
@@ -165,6 +166,9 @@ def test_tiers_grow():
     )
     assert standard.mutants == full.mutants == MUTANTS
     assert [control for control, _ in full.controls] == list(CONTROLS)
+    assert set(full.audits_at(1)) == set(full.audits_at(40)) == set(AUDITS)
+    assert set(full.audits_at(41)) == set(AUDITS) - {"game"}
+    assert full.spared % runner._CHUNK == 1, "a process puts all of its seeds before one list"
     assert sum(len(seeds) >= 200 for _, seeds in full.controls) >= 6
 
 
@@ -252,6 +256,7 @@ def test_nothing_is_left_out_without_being_named(monkeypatch):
     assert {row.mutant for row in made.rows} == {each.name for each in MUTANTS} - trained
     assert made.false_alarms == made.correct_runs, "a process that failed is an alarm for each seed"
     assert not made.passed
+    assert set(made.audit_runs.values()) == {made.correct_runs}
     assert made.made["command"] == "dpsynth mutants --tier standard --json"
     assert made.made["python"] == ".".join(map(str, sys.version_info[:3]))
 
