@@ -8,9 +8,10 @@ from attacks.conformance.checks import NOT_TESTED, Check, events
 from dpsynth.errors import UnfitEnvironmentError
 
 if TYPE_CHECKING:
+    from attacks.conformance.anyone import put_on_trial
     from dpsynth.schema import Schema
 
-__all__ = ["NOT_TESTED", "Check", "run"]
+__all__ = ["NOT_TESTED", "Check", "put_on_trial", "run"]
 
 
 def run(plan: Mapping[str, Any], schema: "Schema | None" = None, seed: int = 0) -> list[Check]:
@@ -40,3 +41,12 @@ def run(plan: Mapping[str, Any], schema: "Schema | None" = None, seed: int = 0) 
         *selection.check(plan, seed=seed),
         *neighbors.check(plan, schema, seed=seed),
     ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the trial of any mechanism when it is first asked for: it needs pandas."""
+    if name == "put_on_trial":
+        from attacks.conformance.anyone import put_on_trial
+
+        return put_on_trial
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -181,7 +181,15 @@ def power(curve: TradeOffCurve, *, fpr: float, fnr: float, runs: int, level: flo
     return float(min(1.0, chance.sum()))
 
 
-def _power_of_best(curve: TradeOffCurve, mu: float, *, runs: int, level: float) -> float:
+def best_power(curve: TradeOffCurve, mu: float, *, runs: int, level: float) -> float:
+    """Return the power of the best threshold on one number that Gaussian noise covers.
+
+    Args:
+        curve: the claim.
+        mu: how far the two worlds lie apart, in standard deviations.
+        runs: in each world.
+        level: of the test.
+    """
     return max(
         power(
             curve,
@@ -206,7 +214,7 @@ def gaussian_power(mu: float, *, factor: float, runs: int, level: float) -> floa
         runs: in each world.
         level: of the test.
     """
-    return _power_of_best(gaussian_curve(mu), mu * factor, runs=runs, level=level)
+    return best_power(gaussian_curve(mu), mu * factor, runs=runs, level=level)
 
 
 def detectable_factor(
@@ -228,7 +236,7 @@ def detectable_factor(
     _validate.in_open_unit(wanted=wanted)
 
     def seen(factor: float) -> bool:
-        return _power_of_best(curve, mu * factor, runs=runs, level=level) >= wanted
+        return best_power(curve, mu * factor, runs=runs, level=level) >= wanted
 
     low, high = 1.0, _LARGEST_FACTOR
     if not seen(high):
