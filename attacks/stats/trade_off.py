@@ -19,6 +19,7 @@ Source:
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property, lru_cache
 from math import ceil, exp, expm1, sqrt
 
 import numpy as np
@@ -67,10 +68,32 @@ class TradeOffCurve:
     def __call__(self, fpr: float | Floats) -> Floats:
         """Return the least false negative rate, in the shape of ``fpr``."""
         rates = np.atleast_1d(np.asarray(fpr, dtype=np.float64))
-        found = [
-            (self.heights - rate * self.slopes).max(initial=0.0) for rate in rates.ravel().tolist()
-        ]
-        return np.asarray(found).reshape(np.shape(fpr))
+        starts, slopes, heights = self._topmost
+        at = np.searchsorted(starts, rates.ravel(), side="right") - 1
+        return np.asarray(heights[at] - rates.ravel() * slopes[at]).reshape(np.shape(fpr))
+
+    @cached_property
+    def _topmost(self) -> tuple[Floats, Floats, Floats]:
+        """The rates from which on each of the topmost lines is the highest, and those lines."""
+        slopes, heights = np.append(self.slopes, 0.0), np.append(self.heights, 0.0)
+        starts: list[float] = []
+        lines: list[tuple[float, float]] = []
+        for at in np.lexsort((-heights, -slopes)).tolist():
+            slope, height = float(slopes[at]), float(heights[at])
+            if lines and slope == lines[-1][0]:
+                continue
+            start = -np.inf
+            while lines:
+                start = (lines[-1][1] - height) / (lines[-1][0] - slope)
+                if start > starts[-1]:
+                    break
+                lines.pop()
+                starts.pop()
+                start = -np.inf
+            lines.append((slope, height))
+            starts.append(start)
+        kept = np.array(lines)
+        return np.array(starts), kept[:, 0], kept[:, 1]
 
     def lowered(self, slack: float) -> "TradeOffCurve":
         """Return what is left where both distributions are known up to ``slack``.
@@ -107,6 +130,12 @@ def claimed_curve(events: Sequence[Mapping[str, str]]) -> TradeOffCurve:
     """
     if not events:
         raise ValueError("a curve needs at least one event")
+    return _claimed(tuple(tuple(sorted(event.items())) for event in events))
+
+
+@lru_cache(maxsize=64)  # every game of a plan asks for the same one
+def _claimed(items: tuple[tuple[tuple[str, str], ...], ...]) -> TradeOffCurve:
+    events = [dict(event) for event in items]
     # Also refuses what it does not know.
     envelope = _envelope(events)
     if any(event["kind"] == _TRAINING for event in events):

@@ -95,8 +95,12 @@ def from_edges(edges: NDArray[np.float64], *, whole: bool) -> Grid:
 
 def equal(low: float, high: float, count: int, *, whole: bool) -> Grid:
     """``count`` cells of equal width, fewer where whole numbers run out."""
-    steps = np.arange(count) / count
-    starts = np.ceil(low + (high + 1 - low) * steps) if whole else low + (high - low) * steps
+    if whole:
+        # In whole numbers: a start that rounding lifts by the least bit would lose its number.
+        first, width = int(low), int(high) + 1 - int(low)
+        starts = np.array([first + -(-width * k // count) for k in range(count)], dtype=np.float64)
+    else:
+        starts = low + (high - low) * (np.arange(count) / count)
     return _build(np.append(starts, low), high, whole)
 
 

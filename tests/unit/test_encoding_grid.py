@@ -70,3 +70,17 @@ def test_extreme_bounds_stay_finite():
         drawn = cut.draw(np.arange(cut.size), np.random.default_rng(0))
         assert np.all(np.isfinite(drawn))
         assert np.all((drawn >= low) & (drawn <= high))
+
+
+@pytest.mark.parametrize("low", [0, -7, 1950])
+def test_as_many_bins_as_whole_numbers_give_every_number_a_bin(low):
+    lost = [n for n in range(1, 400) if grid.equal(low, low + n - 1, n, whole=True).size != n]
+    assert not lost
+
+
+@pytest.mark.parametrize(("low", "high", "count"), [(0, 99, 10), (0, 9, 4), (-5, 2**53, 7)])
+def test_bins_of_whole_numbers_are_as_even_as_they_can_be(low, high, count):
+    cut = grid.equal(low, high, count, whole=True)
+    assert cut.size == count
+    widths = [int(end) - int(start) + 1 for start, end in zip(cut.starts, cut.ends, strict=True)]
+    assert max(widths) - min(widths) <= (1 if high < 2**52 else 2)  # above 2**53 not all are floats

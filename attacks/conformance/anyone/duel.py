@@ -24,7 +24,20 @@ if TYPE_CHECKING:
 
 LEVEL = 0.01  # of all statistical tests of one trial together
 WANTED = 0.95  # power, and confidence of a bound
-_PLACES = (0.1, 0.2, 0.3, 0.4, 0.5)  # error rates at which a power is looked at
+# Error rates at which a power is looked at.
+_PLACES = (0.003, 0.01, 0.03, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
+    0.003,
+    0.01,
+    0.03,
+    0.05,
+    0.1,
+    0.2,
+    0.3,
+    0.4,
+    0.5,
+    0.6,
+    0.8,
+)  # error rates at which a power is looked at
 FACTOR = 2.0  # of too little noise that a trial must be able to see
 _ENOUGH = 800  # fits, of which a part is enough to choose a rule
 SELECT = 0.25  # of the fits that are not learned from choose a rule; the others test it
@@ -254,19 +267,15 @@ def _power(
     shift = float(-special.ndtri(fpr) - special.ndtri(fnr))
     if shift <= 0:
         return 0.0
-    found = paired.best_power(curve, FACTOR * shift, runs=runs, level=level)
+    rules = special.ndtri(_PLACES)
+    gaussian = [(float(special.ndtr(x)), float(special.ndtr(-FACTOR * shift - x))) for x in rules]
+    found = paired.best_power(curve, gaussian, runs=runs, level=level)
     if not pure:
         return found
     loss = FACTOR * _laplace_loss(fpr, fnr)
-    points = [(exp(-loss) / (4 * x), x) for x in _PLACES if x >= exp(-loss) / 2]
-    return min(
-        found,
-        max(
-            paired.power(curve, fpr=one, fnr=other, runs=runs, level=level)
-            for x, y in points
-            for one, other in ((x, y), (y, x))
-        ),
-    )
+    points = [(exp(-loss) / (4 * x), x) for x in _PLACES if exp(-loss) / 2 <= x <= 0.5]
+    points += [(other, one) for one, other in points]
+    return min(found, paired.best_power(curve, points, runs=runs, level=level)) if points else 0.0
 
 
 def _laplace_loss(fpr: float, fnr: float) -> float:
