@@ -90,7 +90,7 @@ def test_neighbors_differ_in_one_person_whose_rows_are_more_than_count():
         assert set(pair.within["person"]) - set(pair.out["person"]) == {"one more"}
     for pair in pairs(REPLACED, seed=0, odd=True):
         assert len(pair.within) == len(pair.out)
-        rows = [frame.astype(str).value_counts() for frame in (pair.within, pair.out)]
+        rows = [frame.astype(str).value_counts(dropna=False) for frame in (pair.within, pair.out)]
         assert (rows[0].sub(rows[1], fill_value=0).abs().sum()) == 2
 
 

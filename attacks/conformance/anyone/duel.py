@@ -26,18 +26,6 @@ LEVEL = 0.01  # of all statistical tests of one trial together
 WANTED = 0.95  # power, and confidence of a bound
 # Error rates at which a power is looked at.
 _PLACES = (0.003, 0.01, 0.03, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
-    0.003,
-    0.01,
-    0.03,
-    0.05,
-    0.1,
-    0.2,
-    0.3,
-    0.4,
-    0.5,
-    0.6,
-    0.8,
-)  # error rates at which a power is looked at
 FACTOR = 2.0  # of too little noise that a trial must be able to see
 _ENOUGH = 800  # fits, of which a part is enough to choose a rule
 SELECT = 0.25  # of the fits that are not learned from choose a rule; the others test it

@@ -5,7 +5,6 @@ import io
 import logging
 import os
 import re
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -93,14 +92,12 @@ class _Lines(logging.Handler):
 
 @contextmanager
 def _elsewhere(folder: Path) -> Iterator[None]:
-    """Make ``folder`` the working directory, and the one for temporary files."""
-    before, temporary = Path.cwd(), tempfile.tempdir
+    """Make ``folder`` the working directory."""
+    before = Path.cwd()
     os.chdir(folder)
-    tempfile.tempdir = str(folder)
     try:
         yield
     finally:
-        tempfile.tempdir = temporary
         os.chdir(before)
 
 
