@@ -13,6 +13,7 @@ from attacks.conformance import (
     bill,
     books,
     game,
+    inputs,
     neighbors,
     noise,
     raw,
@@ -31,6 +32,7 @@ def at_frozen_inputs(trial: Trial) -> list[Check]:
     return [
         *noise.check(trial.document, seed=trial.seed, wider=True),
         *selection.check(trial.document, seed=trial.seed, flatter=True),
+        *inputs.check(trial.document, seed=trial.seed),
     ]
 
 
