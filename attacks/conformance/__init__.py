@@ -7,9 +7,10 @@ from attacks.conformance.checks import NOT_TESTED, Check
 from attacks.conformance.tiers import Tier
 
 if TYPE_CHECKING:
+    from attacks.conformance.anyone import put_on_trial
     from dpsynth.schema import Schema
 
-__all__ = ["NOT_TESTED", "Check", "Tier", "laws", "run"]
+__all__ = ["NOT_TESTED", "Check", "Tier", "laws", "put_on_trial", "run"]
 
 
 def run(
@@ -45,3 +46,12 @@ def laws(plan: Mapping[str, Any], *, seed: int = 0) -> list[Check]:
     from attacks.conformance import noise, selection
 
     return [*noise.check(plan, seed=seed), *selection.check(plan, seed=seed)]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the trial of any mechanism when it is first asked for: it needs pandas."""
+    if name == "put_on_trial":
+        from attacks.conformance.anyone import put_on_trial
+
+        return put_on_trial
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

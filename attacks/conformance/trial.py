@@ -77,7 +77,7 @@ class Trial:
     fits: int = 40
     pairs: int = 12
     louder: bool = True
-    games: int = 48
+    games: int = 40
     child: tuple[str, ...] = CHILD
     odd: bool = True
 
@@ -116,7 +116,7 @@ class Trial:
             epsilon=self.epsilon,
             delta=self.delta,
             seed=self.seed,
-            drawn=self.pairs,
+            drawn=self.pairs // 4 if self.trains else self.pairs,  # no choice hangs on counts
             odd=self.odd,
         )
 

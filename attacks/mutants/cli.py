@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from attacks.mutants.tiers import Scope
 
 DONE, FAIL = 0, 1
+_HEAD = 4  # letters of an audit's name above its column
 KILLED, FOUND, MISSED, NOTHING, NOT_RUN = "K", "x", "!", "-", ""
 
 
@@ -36,8 +37,8 @@ def mutants(
         typer.Option(
             "--tier",
             help="smoke: a minute, one of every kind, each with the audit that must find it; "
-            "standard: ten minutes, all mutants, and all audits, the game only where it must find; "
-            "full: an hour, everything, and the study of false alarms.",
+            "standard: ten minutes, all mutants, and most audits; full: an hour, everything, and "
+            "the study of false alarms.",
         ),
     ] = Tier.smoke,
     only: Annotated[
@@ -116,7 +117,7 @@ def _scope(tier: Tier, *, only: list[str], planted: Path | None) -> "Scope":
         mutants=tuple(each for each in chosen if isinstance(each, Mutant)),
         controls=tuple(each for each in chosen if isinstance(each, Control)),
     )
-    return replace(named, left_out=frozenset())
+    return replace(named, alone=frozenset(), briefly=frozenset())
 
 
 def _list(*, as_json: bool) -> None:
@@ -150,13 +151,14 @@ def _text(report: "ZooReport") -> str:
     ]
     lines = []
     if rows:
-        header = ["mutant", *AUDITS, "named", "seconds"]
+        header = ["mutant", *(name[:_HEAD] for name in AUDITS), "named", "s"]
         lines = [console.table(header, rows, right=[len(header) - 1])]
-        lines.append(
-            f"{KILLED} killed by the audit that must find it, {FOUND} found something, "
-            f"{MISSED} should have found it, {NOTHING} found nothing; seconds of the processor, of "
-            "the audit that must find it"
-        )
+        lines += [
+            f"audits: {', '.join(AUDITS)}",
+            f"{KILLED} killed by the audit that must find it, {FOUND} found something, {NOTHING} "
+            f"found nothing, {MISSED} should have found it; s: seconds of the processor, of the "
+            "audit that must find it",
+        ]
     lines += [
         f"{row.mutant}: the audit {name} could not be run: {said}"
         for row in report.rows

@@ -1,13 +1,14 @@
 """How much of the zoo is run: a minute of it, ten minutes, or all."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from attacks.conformance.audits import AUDITS
 from attacks.mutants.base import Control, Mutant
 from attacks.mutants.catalogue import CONTROLS, LISTED, MUTANTS
 
-_STANDARD_SEEDS, _FULL_SEEDS, _DEAR_SEEDS = 2, 200, 20
+_STANDARD_SEEDS, _FULL_SEEDS, _DEAR_SEEDS = 2, 200, 10
+_DEAR_AUDIT_SEEDS = 40
 _DEAR_AUDITS = frozenset({"game"})  # as long as all others together
 _SMOKE_CONTROLS = frozenset(
     {
@@ -59,23 +60,29 @@ class Scope:
 
     Attributes:
         mutants: which.
-        required_only: of a mutant the audit that must find it is run, and no other.
-        left_out: audits that mutants are spared, but for those that they must find.
+        spared: the first seed at which controls are spared dear audits; None where there is none.
+        alone: names of mutants of which the audit that must find them is run, and no other.
+        briefly: names of mutants that are spared dear audits, but for those that must find them.
         controls: which, each with the seeds that it is run with.
     """
 
     mutants: tuple[Mutant, ...]
-    required_only: bool
     controls: tuple[tuple[Control, range], ...]
-    left_out: frozenset[str] = frozenset()
+    spared: int | None = None
+    alone: frozenset[str] = frozenset()
+    briefly: frozenset[str] = frozenset()
 
     def audits_of(self, mutant: Mutant) -> list[str]:
         """Return the names of the audits that ``mutant`` is put before."""
-        return [
-            name
-            for name in AUDITS
-            if name == mutant.audit or not (self.required_only or name in self.left_out)
-        ]
+        spared = _DEAR_AUDITS if mutant.name in self.briefly else frozenset()
+        if mutant.name in self.alone:
+            spared = frozenset(AUDITS)
+        return [name for name in AUDITS if name == mutant.audit or name not in spared]
+
+    def audits_at(self, seed: int) -> list[str]:
+        """Return the names of the audits that controls are put before with ``seed``."""
+        every = self.spared is None or seed < self.spared
+        return [name for name in AUDITS if every or name not in _DEAR_AUDITS]
 
 
 def scope_of(
@@ -88,15 +95,17 @@ def scope_of(
     if tier is Tier.smoke:
         chosen = tuple(each for each in mutants if each.name in SMOKE)
         few = tuple((each, range(1, 2)) for each in controls if each.name in _SMOKE_CONTROLS)
-        return Scope(mutants=chosen, required_only=True, controls=few)
-    if tier is Tier.standard and mutants == MUTANTS:
-        mutants = LISTED
-    return Scope(
+        return Scope(mutants=chosen, controls=few, alone=SMOKE)
+    scope = Scope(
         mutants=mutants,
-        required_only=False,
         controls=tuple((each, range(1, 1 + _seeds(tier, each))) for each in controls),
-        left_out=frozenset() if tier is Tier.full else _DEAR_AUDITS,
+        spared=1 + _DEAR_AUDIT_SEEDS,
     )
+    names = frozenset(each.name for each in mutants)
+    unlisted = names - {each.name for each in LISTED}
+    if tier is Tier.full:
+        return replace(scope, briefly=unlisted)
+    return replace(scope, alone=unlisted, briefly=names)
 
 
 def _seeds(tier: Tier, control: Control) -> int:
