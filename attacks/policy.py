@@ -205,28 +205,37 @@ def public_verdict(
         policy: the rule.
         versions: of the software that made the release, and its platform.
     """
+    failed, unfinished = _of_trial(evidence, policy, versions=versions)
+    conditional = [CONDITIONAL] if claim["conditional"] else []
+    return _verdict([*_against_claim(claim, policy), *failed], [*conditional, *unfinished])
+
+
+def trial_verdict(
+    evidence: Mapping[str, Any], policy: Policy, *, versions: Mapping[str, str]
+) -> Verdict:
+    """Judge a trial by itself, where nothing is claimed or released; see ``public_verdict``."""
+    return _verdict(*_of_trial(evidence, policy, versions=versions))
+
+
+def _of_trial(
+    evidence: Mapping[str, Any], policy: Policy, *, versions: Mapping[str, str]
+) -> tuple[list[str], list[str]]:
+    """Return a sentence for each thing that failed, and for each that came to no result."""
     checks: Sequence[Mapping[str, Any]] = evidence["checks"]
     statuses = statuses_of(checks)
-    against = [
-        *_against_claim(claim, policy),
-        *(
-            f"the check {_name(check)} failed"
-            for check, status in zip(checks, statuses, strict=True)
-            if status == FAILED
-        ),
+    failed = [
+        f"the check {_name(check)} failed"
+        for check, status in zip(checks, statuses, strict=True)
+        if status == FAILED
     ]
     concluded = {
         check.get("audit")
         for check, status in zip(checks, statuses, strict=True)
         if status in (PASSED, FAILED, NOT_APPLICABLE)
     }
-    open_points = [
-        *([CONDITIONAL] if claim["conditional"] else []),
-        *(
-            [f"the mechanism was tried with another {_listed(_unlike(evidence, versions))}"]
-            if _unlike(evidence, versions)
-            else []
-        ),
+    unlike = _unlike(evidence, versions)
+    unfinished = [
+        *([f"the mechanism was tried with another {_listed(unlike)}"] if unlike else []),
         *(
             f"the audit {audit!r} did not come to a result"
             for audit in policy.required_audits
@@ -240,7 +249,7 @@ def public_verdict(
         ),
         *_weak(checks),
     ]
-    return _verdict(against, open_points)
+    return failed, unfinished
 
 
 def _against_claim(claim: Mapping[str, object], policy: Policy) -> list[str]:

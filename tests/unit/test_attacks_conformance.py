@@ -108,7 +108,7 @@ def check_pairs(checks, schema):
     squared = float(schema.privacy_unit.max_rows**2)
     (furthest,) = [check for check in checks if check.name == "neighbors/sensitivity, as planned"]
     # The worst neighbor reaches the declared sensitivity: a smaller one would be found wrong.
-    assert furthest.trials >= 5
+    assert furthest.trials >= 4
     assert furthest.statistic == furthest.bound == squared
 
 
