@@ -115,7 +115,7 @@ class _Run:
         from dpsynth.release.pipeline import make_release
 
         synthesizer, schema, plan = self._made
-        gate = _ReadingGate()
+        gate = ReadingGate()
         with TemporaryDirectory(dir=self._home) as folder:
             table.to_csv(Path(folder) / _TABLE, index=False)
             shutil.copy(self._home / _LEDGER, Path(folder) / _LEDGER)
@@ -216,7 +216,7 @@ class _Said:
     verdict: str
 
 
-class _ReadingGate:
+class ReadingGate:
     """Signs nothing, and reads the public folder as it stands before anybody signs it."""
 
     def __init__(self) -> None:
