@@ -30,7 +30,10 @@ def conform(
     synthesizer: Annotated[
         list[str] | None,
         typer.Option(
-            "--synthesizer", metavar="NAME", help="Who is on trial, or all. Repeatable; else all."
+            "--synthesizer",
+            metavar="NAME",
+            help="Who is on trial, or all: those that are built in, with trainings of a few steps. "
+            "Repeatable; else all.",
         ),
     ] = None,
     settings: Annotated[
@@ -77,14 +80,16 @@ def conform(
     from attacks.conformance import trials
     from dpsynth.errors import UsageError
     from dpsynth.release import atomic, canonical
-    from dpsynth.synthesizers import registry
+    from dpsynth.testing.enrolled import enrolled
 
     wanted = parse.above_zero("--epsilon", epsilon), parse.from_zero_to_one("--delta", delta)
     named = [*(synthesizer or [ALL])]
     if settings and (len(named) != 1 or named == [ALL]):
         raise UsageError("--set needs one --synthesizer NAME that it is a setting of")
-    names = sorted(registry.BUILT_IN) if ALL in named else named
-    made = [dpsynth.synthesizer(name, **parse.settings(settings)) for name in names]
+    if ALL in named:  # a training of few steps is on trial as well as a long one
+        made = [each.synthesizer for each in enrolled()]
+    else:
+        made = [dpsynth.synthesizer(name, **parse.settings(settings)) for name in named]
     among: Mapping[str, Schema] = trials.schemas()
     if schema is not None:
         declared = dpsynth.Schema.read(schema)

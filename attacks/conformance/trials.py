@@ -11,7 +11,6 @@ from attacks.conformance.tiers import Tier
 
 if TYPE_CHECKING:
     from dpsynth.schema import Schema
-    from dpsynth.synthesizers.facade import Synthesizer
 
 EPSILON, DELTA = "1", "1/1000000000"
 _COLUMNS: list[dict[str, Any]] = [
@@ -72,7 +71,7 @@ def schemas() -> "dict[str, Schema]":
 
 
 def try_all(
-    synthesizers: "Sequence[Synthesizer]",
+    synthesizers: Sequence[Any],
     among: "Mapping[str, Schema]",
     *,
     epsilon: str = EPSILON,
