@@ -82,12 +82,12 @@ def _charge(account: Account, *events: Event) -> None:
 def _let(*releases: Fraction, parts: int = 1) -> bool:
     """Whether releases of so much rho were all let through."""
     with _ledger() as ledger:
-        return _went_through(
-            lambda: [
+
+        def spend() -> None:
+            for rho in releases:
                 _charge(ledger.open_release(rho=rho, seeded=True), *[_noise(rho / parts)] * parts)
-                for rho in releases
-            ]
-        )
+
+        return _went_through(spend)
 
 
 def _went_through(spend: Callable[[], object]) -> bool:

@@ -56,7 +56,8 @@ def _continuous(original: Any) -> Any:
 def _repeats_cancel(original: Any) -> Any:
     def measure(self: Any, queries: Any, mechanism: Any, **options: Any) -> Any:
         answers = original(self, queries, mechanism, **options)
-        source, first = self._Curator__source, {}
+        source = self._Curator__source
+        first: dict[Any, Any] = {}
         for answer in answers:
             if answer.clique in first:
                 exact = source.count(answer.clique)
