@@ -9,7 +9,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from attacks.conformance import bill, books, neighbors, noise, raw, released, repeats, selection
+from attacks.conformance import (
+    bill,
+    books,
+    neighbors,
+    noise,
+    preparing,
+    raw,
+    released,
+    repeats,
+    selection,
+    whole,
+)
 from attacks.conformance.checks import Check
 from attacks.conformance.trial import Alarm, Trial
 
@@ -53,12 +64,14 @@ def _alarm(check: Check) -> Alarm:
 # place behind "released": it sees the same answers, and needs the most runs.
 AUDITS: Mapping[str, Audit] = {
     "bill": bill.audit,
+    "rows": preparing.audit,
     "neighbors": replayed,
     "law": at_frozen_inputs,
     "released": released.audit,
     "randomness": repeats.audit,
     "ledger": books.audit,
     "raw": raw.audit,
+    "release": whole.audit,
 }
 
 

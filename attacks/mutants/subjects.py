@@ -26,6 +26,13 @@ _OPEN = {
         {"name": "town", "kind": "categorical", "open": True},
     ],
 }
+_DATES = {
+    **_PERSONS,
+    "columns": [
+        *_PERSONS["columns"],
+        {"name": "seen", "kind": "date", "bounds": ["2001-01-01", "2020-12-31"], "bins": 10},
+    ],
+}
 _PAIR = {**_PERSONS, "columns": [each for each in _PERSONS["columns"] if each["name"] != "cost"]}
 
 
@@ -71,6 +78,17 @@ def _subject(name: str, schema: Mapping[str, Any], **more: Any) -> Subject:
     return Subject(synthesizer=name, schema=schema, settings=settings, **more)
 
 
+def _trained(name: str, **settings: Any) -> Subject:
+    return _subject(
+        name,
+        _PAIR,
+        settings={"training_steps": 12, **settings},
+        epsilon="4",
+        delta="1/1000000",
+        trains=True,
+    )
+
+
 SUBJECTS: Mapping[str, Subject] = {
     "independent": _subject("independent", _PERSONS),
     "independent without a delta": _subject("independent", _PERSONS, delta="0"),
@@ -81,12 +99,11 @@ SUBJECTS: Mapping[str, Subject] = {
     "auto": _subject("auto", _PERSONS),
     "privbayes": _subject("privbayes", _PERSONS),
     "privbayes without a delta": _subject("privbayes", _PERSONS, delta="0"),
-    "made": _subject(
-        "made",
-        _PAIR,
-        settings={"training_steps": 12},
-        epsilon="4",
-        delta="1/1000000",
-        trains=True,
-    ),
+    "independent of dates": _subject("independent", _DATES),
+    "made": _trained("made"),
+    "vae": _trained("vae"),
+    "gan": _trained("gan"),
+    "gan conditional": _trained("gan", first="sex"),
+    "hybrid": _trained("hybrid"),
+    "transformer": _trained("transformer"),
 }

@@ -120,6 +120,7 @@ def make_release(
     policy: Path | str | None = None,
     progress: Progress | None = None,
     training: Callable[[int, int], object] | None = None,
+    gate: Gate | None = None,
 ) -> ReleaseOutcome:
     """Fit, sample, certify, then audit; write ``out/public`` and ``out/internal``.
 
@@ -137,6 +138,7 @@ def make_release(
         policy: what the public verdict is measured by; the default where not given.
         progress: told the name of each step.
         training: told the steps of a training done, and of how many, where there is one.
+        gate: what certifies and audits; the installed one where not given.
 
     Privacy:
         (epsilon, delta)-DP for everything in ``out/public``, under adding or removing one unit.
@@ -166,7 +168,7 @@ def make_release(
     step("checking the table's structure")
     frame = read_table(Path(table), declared)
     _check_room(out)
-    gate = find_gate()
+    gate = find_gate() if gate is None else gate
     rows_declared = declared.expected_rows if plan.trained else None
     gate.check_policy(
         policy, training=None if rows_declared is None else (rows_declared, plan.delta)
