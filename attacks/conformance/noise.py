@@ -11,7 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.conformance import training
-from attacks.conformance.checks import CONFIDENCE, FALSE_ALARM, Check, events
+from attacks.conformance.checks import (
+    FALSE_ALARM,
+    NOT_APPLICABLE,
+    SKIPPED,
+    TEST,
+    Check,
+    events,
+    judged,
+)
 from attacks.stats.laws import (
     GaussianLaw,
     LaplaceLaw,
@@ -24,6 +32,7 @@ from attacks.stats.laws import (
     largest_gap,
 )
 
+NOISE = "noise"
 L = TypeVar("L", GaussianLaw, LaplaceLaw)
 Family = Callable[..., list[Check]]
 DRAWS = 50_000
@@ -72,7 +81,12 @@ def check(plan: Mapping[str, Any], *, seed: int, wider: bool = False) -> list[Ch
         *_of_training(plan, family, seed=seed),
     ]
     return checks or [
-        Check(name="noise", status="not applicable", detail="the plan adds no noise to counts")
+        Check(
+            name="noise",
+            status=NOT_APPLICABLE,
+            component=NOISE,
+            detail="the plan adds no noise to counts",
+        )
     ]
 
 
@@ -85,12 +99,13 @@ def _of_training(plan: Mapping[str, Any], family: Family, *, seed: int) -> list[
         return [
             Check(
                 name="noise/training",
-                status="skipped",
+                status=SKIPPED,
+                component=NOISE,
                 detail="torch is not installed, so the noise of the training was not tested",
             )
         ]
     noisy = family(
-        "sampled_gaussian in 1/1024 clip norms",
+        "sampled_gaussian in steps of its grid",
         list(planned),
         lambda law, size, number: training.draws(planned[law], size=size, seed=seed + number),
         share=training.SHARE,
@@ -155,19 +170,22 @@ def _grid(kind: str, drawn: Mapping[L, NDArray[np.int64]]) -> Check:
             found = frequency_divergence(counts.astype(np.int64), law_of)
             least = min(least, divergence_p_value(found, draws=draws.size, cells=size))
             worst = max(worst, 2 * found)
-    passed = whole and least > _GRID_SHARE / tests
-    return Check(
-        name=f"noise/grid of {kind}",
-        status="passed" if passed else "failed",
-        statistic=worst,
-        p_value=least if whole else 0.0,
-        trials=sum(draws.size for draws in drawn.values()),
-        confidence=CONFIDENCE,
-        detail=(
-            "largest G statistic of the remainders of draws modulo 2, 3 and 16"
-            if whole
-            else "the noise does not consist of whole numbers"
-        ),
+    return judged(
+        Check(
+            name=f"noise/grid of {kind}",
+            status="",
+            component=NOISE,
+            kind=TEST,
+            statistic=worst,
+            p_value=least if whole else 0.0,
+            level=_GRID_SHARE / tests,
+            trials=sum(draws.size for draws in drawn.values()),
+            detail=(
+                "largest G statistic of the remainders of draws modulo 2, 3 and 16"
+                if whole
+                else "the noise does not consist of whole numbers"
+            ),
+        )
     )
 
 
@@ -197,7 +215,6 @@ def _one(
     gap = largest_gap(law, draws)
     if wider and mean > high:
         gap, limit = largest_gap(_refitted(law, mean), draws), _REFITTED * limit
-        high = mean
     more = f"; {untested} scales between the tested ones were left out" if untested else ""
     # In units of what is expected, or as it is where next to no noise is expected.
     expected = max(law.moments()[0], _NO_NOISE) if low > 0 else 1.0
@@ -206,31 +223,34 @@ def _one(
     if low > 0:
         narrowest = detectable_scale(law, draws=draws.size, false_alarm=false_alarm)
         seen = f"a scale below {narrowest:.3f} of the planned one would have been seen"
-    return [
-        Check(
-            name=f"noise/scale of {name}",
-            status="passed" if low <= mean <= high else "failed",
-            statistic=mean / expected,
-            bound=high / expected,
-            lower_bound=low / expected,
-            trials=int(draws.size),
-            detectable=narrowest,
-            confidence=CONFIDENCE,
-            detail=(
-                f"mean energy of the draws over its expectation must lie between "
-                f"{low / expected:.4f} and {high / expected:.4f}; {seen}{more}"
-            ),
-        ),
-        Check(
-            name=f"noise/shape of {name}",
-            status="passed" if gap <= limit else "failed",
-            statistic=gap,
-            bound=limit,
-            trials=int(draws.size),
-            confidence=CONFIDENCE,
-            detail="largest gap between the drawn and the claimed distribution function",
-        ),
-    ]
+    allowed = f"be at least {low / expected:.4f}"
+    if not wider:
+        allowed = f"lie between {low / expected:.4f} and {high / expected:.4f}"
+    scale = Check(
+        name=f"noise/scale of {name}",
+        status="",
+        component=NOISE,
+        kind=TEST,
+        statistic=mean / expected,
+        bound=None if wider else high / expected,
+        lower_bound=low / expected,
+        level=false_alarm,
+        trials=int(draws.size),
+        detectable=None if narrowest is None else 1 / narrowest,
+        detail=f"mean energy of the draws over its expectation must {allowed}; {seen}{more}",
+    )
+    shape = Check(
+        name=f"noise/shape of {name}",
+        status="",
+        component=NOISE,
+        kind=TEST,
+        statistic=gap,
+        bound=limit,
+        level=false_alarm,
+        trials=int(draws.size),
+        detail="largest gap between the drawn and the claimed distribution function",
+    )
+    return [judged(scale), judged(shape)]
 
 
 def _refitted(law: Law, mean: float) -> Law:

@@ -8,11 +8,13 @@ follow from the model and a seed.
 
 from collections import Counter
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attacks.conformance.trial import Alarm, Trial
+from attacks.conformance.checks import Check, witness
+from attacks.conformance.trial import Trial
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,20 +32,45 @@ _LEARNT, _SAMPLED = 600, 200  # rows
 _STEP = 3  # rows from one size of a table to the next
 
 
-def audit(trial: Trial) -> list[Alarm]:
-    """Return what one person's rows do beside being counted."""
+def audit(trial: Trial) -> list[Check]:
+    """Return whether a person's rows do anything beside being counted."""
     from dpsynth.testing import crowds
 
-    alarms = [
-        alarm
-        for kind in range(len(crowds.KINDS))
-        for share in _SHARES
-        for alarm in _one_by_one(trial, kind=kind, share=share)
+    found: dict[str, list[str]] = {}
+    trials = 0
+    for kind in range(len(crowds.KINDS)):
+        for share in _SHARES:
+            trials += _one_by_one(trial, found, kind=kind, share=share)
+    drawn = _remembered(trial)
+    looked = {
+        "rows/units": (SENSITIVITY, "whoever is taken out takes one unit along, and moves nobody"),
+        "rows/taken": (FLOW, "every table is taken, whatever its cells and its size"),
+        "rows/said": (SIDE, "the same is said of every table"),
+    }
+    return [
+        *(
+            witness(
+                name,
+                component,
+                "; ".join(dict.fromkeys(found.get(name, []))) or sound,
+                violations=len(found.get(name, [])),
+                trials=trials,
+            )
+            for name, (component, sound) in looked.items()
+        ),
+        witness(
+            "rows/drawn",
+            PAST,
+            "rows that were read last change what is drawn from a model"
+            if drawn
+            else "what is drawn of a model follows from it and a seed, whatever was read since",
+            violations=drawn,
+        ),
     ]
-    return list(dict.fromkeys([*alarms, *_remembered(trial)]))
 
 
-def _one_by_one(trial: Trial, *, kind: int, share: Fraction) -> list[Alarm]:
+def _one_by_one(trial: Trial, found: dict[str, list[str]], *, kind: int, share: Fraction) -> int:
+    """Note in ``found`` what is wrong; return how many tables were prepared."""
     from dpsynth.testing import crowds
     from dpsynth.testing.outcome import outcome_of
 
@@ -53,26 +80,28 @@ def _one_by_one(trial: Trial, *, kind: int, share: Fraction) -> list[Alarm]:
     worlds = [table, shuffled, *crowds.without_each(table, whose)]
     # Whether a table is taken, and what is said of it, may not follow its size either.
     sizes = [table.iloc[:rows] for rows in range(0, len(table), _STEP)]
-    seen = [
-        outcome_of(lambda world=world: (crowds.coded(world, schema, control=share), ()))
-        for world in (*worlds, *sizes)
-    ]
-    alarms = []
+    seen = [outcome_of(partial(_coded, world, trial, share)) for world in (*worlds, *sizes)]
     if any(str(each.fault) != str(seen[0].fault) for each in seen):
-        alarms.append(_alarm(FLOW, "whether a table is taken depends on one person's cells"))
+        sentence = "whether a table is taken depends on one person's cells"
+        found.setdefault("rows/taken", []).append(sentence)
     if any(each.said != seen[0].said for each in seen):
-        alarms.append(_alarm(SIDE, "what is said of a table depends on one person's cells"))
-    held = [each.model for each in seen[: len(worlds)] if each.model is not None]
-    if len(held) < len(worlds):
-        return alarms
-    if held[0] != held[1]:
-        alarms.append(_alarm(SENSITIVITY, "the order of rows changes what they are counted as"))
-    faults = [fault for less in held[2:] for fault in _faults(held[0], less, unit.max_rows)]
-    return alarms + [_alarm(SENSITIVITY, each) for each in dict.fromkeys(faults)]
+        sentence = "what is said of a table depends on one person's cells"
+        found.setdefault("rows/said", []).append(sentence)
+    held = [each.model for each in seen[: len(worlds)]]
+    if all(each.fault is None for each in seen):
+        units = found.setdefault("rows/units", [])
+        if held[0] != held[1]:
+            units.append("the order of rows changes what they are counted as")
+        units += [fault for less in held[2:] for fault in _faults(held[0], less, unit.max_rows)]
+    elif not found:
+        raise ValueError("no table of made-up rows could be prepared")
+    return len(seen)
 
 
-def _alarm(component: str, sentence: str) -> Alarm:
-    return Alarm(component=component, sentence=sentence)
+def _coded(table: "pd.DataFrame", trial: Trial, share: Fraction) -> "tuple[Coded, tuple[()]]":
+    from dpsynth.testing import crowds
+
+    return crowds.coded(table, trial.schema, control=share), ()
 
 
 def _faults(more: "Coded", less: "Coded", max_rows: int) -> list[str]:
@@ -97,12 +126,12 @@ def _moved(first: Counter[str], second: Counter[str]) -> list[int]:
     return [each for each in changes if each]
 
 
-def _remembered(trial: Trial) -> list[Alarm]:
+def _remembered(trial: Trial) -> bool:
     """Draw from one model with one seed, after this table and that was prepared."""
     from dpsynth.testing import crowds
     from dpsynth.testing.outcome import outcome_of
-    from dpsynth.testing.recording import named_rows, odd_rows, random_rows
     from dpsynth.testing.rerun import refit
+    from dpsynth.testing.rows import named_rows, odd_rows, random_rows
 
     schema = trial.schema
     # Even, so that every code of every column is drawn.
@@ -124,16 +153,17 @@ def _remembered(trial: Trial) -> list[Alarm]:
         crowds.crowd(schema, seed=trial.seed)[0],
     ]
     for other in others:
-        outcome_of(lambda other=other: (crowds.coded(other, schema, control=Fraction(0)), ()))
+        outcome_of(partial(_coded, other, trial, Fraction(0)))
         again = model.sample(_SAMPLED, seed=trial.seed)
         if list(again.dtypes) != list(first.dtypes) or not again.equals(first):
-            return [_alarm(PAST, "rows that were read last change what is drawn from a model")]
-    return []
+            return True
+    return False
 
 
 def _rounded(table: "pd.DataFrame") -> "pd.DataFrame":
     """Return the table with whole numbers alone."""
     held: dict[str, Any] = {
-        name: np.rint(cells) if cells.dtype.kind == "f" else cells for name, cells in table.items()
+        str(name): np.rint(cells) if cells.dtype.kind == "f" else cells
+        for name, cells in table.items()
     }
     return table.assign(**held)

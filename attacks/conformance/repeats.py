@@ -12,16 +12,18 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.conformance.trial import Alarm, Fits, Trial
+from attacks.conformance.checks import TEST, Check, judged, witness
+from attacks.conformance.trial import Fits, Trial
 
 RANDOMNESS = "randomness"
 SHOWN, WORDS = 4, 1 << 14
 _LEAST_BITS = 80.0  # of chance against two noise vectors being equal; fewer prove nothing
-_LIMIT = 7.0  # standard deviations of the share of ones; a fair source passes but once in 10**11
+_LIMIT = 7.0  # standard deviations of the share of ones
+_LEVEL = 3e-12  # chance that a fair source leaves it
 _SECONDS = 120
 
 
-def audit(trial: Trial) -> list[Alarm]:
+def audit(trial: Trial) -> list[Check]:
     """Return what repeats, or who could know it."""
     from dpsynth.testing import noise
 
@@ -29,18 +31,52 @@ def audit(trial: Trial) -> list[Alarm]:
     children = [_words_of(trial.child) for _ in range(2)]
     shown = [tuple(int(word) for word in each[:SHOWN]) for each in (first, second)]
     ones = float(np.unpackbits(first.view(np.uint8)).mean())
+    spread = 0.5 / (64 * WORDS) ** 0.5
+    marks = [mark for held in trial.fresh.seeded for mark in held]
+    # A sentence of what is wrong, whether it is, and how many were looked at.
     faults = {
-        "two reads of the source of randomness gave the same words": shown[0] == shown[1],
-        "words repeat within one read": np.unique(first).size < first.size,
-        "ones and zeros are not alike often": abs(ones - 0.5) > _LIMIT * 0.5 / (64 * WORDS) ** 0.5,
-        "another process drew the same words": len({*shown, *children}) < len(shown) + 2,
-        "two releases of one table hold the same noise": _same_noise(trial.fresh),
-        "a release with the operating system's noise says that its noise came from a seed": any(
-            True in marks for marks in trial.fresh.seeded
+        "two reads of the source of randomness gave the same words": (shown[0] == shown[1], 2),
+        "words repeat within one read": (np.unique(first).size < first.size, WORDS),
+        "another process drew the same words": (len({*shown, *children}) < len(shown) + 2, 4),
+        "two releases of one table hold the same noise": (
+            _same_noise(trial.fresh),
+            len(trial.fresh.heard),
         ),
-        "noise of different seeds is the same": _same_noise(trial.fitted),
+        "a release with the operating system's noise says that its noise came from a seed": (
+            sum(marks),
+            len(marks),
+        ),
+        "noise of different seeds is the same": (
+            _same_noise(trial.fitted),
+            len(trial.fitted.heard),
+        ),
     }
-    return [Alarm(component=RANDOMNESS, sentence=each) for each, found in faults.items() if found]
+    return [
+        *(
+            witness(
+                f"randomness/{name}",
+                RANDOMNESS,
+                f"looked for: {name}",
+                violations=bool(wrong),
+                trials=looked,
+            )
+            for name, (wrong, looked) in faults.items()
+        ),
+        judged(
+            Check(
+                name="randomness/ones and zeros",
+                status="",
+                component=RANDOMNESS,
+                kind=TEST,
+                statistic=(ones - 0.5) / spread,
+                bound=_LIMIT,
+                lower_bound=-_LIMIT,
+                level=_LEVEL,
+                trials=64 * WORDS,
+                detail="share of ones among the bits, in standard deviations from one half",
+            )
+        ),
+    ]
 
 
 def _same_noise(fits: Fits) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from attacks.conformance.checks import CONFIDENCE, FALSE_ALARM, Check, events
+from attacks.conformance.checks import FALSE_ALARM, NOT_APPLICABLE, TEST, Check, events, judged
 from attacks.stats.laws import (
     GaussianLaw,
     Values,
@@ -18,6 +18,7 @@ from attacks.stats.laws import (
     softmax,
 )
 
+SELECTION = "selection"
 DRAWS = 4_000
 # Exponents of the candidates: far enough apart that a wrong rate moves the frequencies, near
 # enough that each is chosen often.
@@ -38,7 +39,12 @@ def check(plan: Mapping[str, Any], *, seed: int, flatter: bool = False) -> list[
         flatter: an exponential law of a smaller rate passes: it is no fault of privacy.
     """
     return [*_exponential(plan, seed=seed, flatter=flatter), *_values(plan, seed=seed)] or [
-        Check(name="selection", status="not applicable", detail="the plan selects nothing")
+        Check(
+            name="selection",
+            status=NOT_APPLICABLE,
+            component=SELECTION,
+            detail="the plan selects nothing",
+        )
     ]
 
 
@@ -63,18 +69,20 @@ def _values(plan: Mapping[str, Any], *, seed: int) -> list[Check]:
         checks.append(
             Check(
                 name=f"selection/values at threshold {threshold}",
-                status="passed" if right and p_value > _VALUES_SHARE / len(tested) else "failed",
+                status="",
+                component=SELECTION,
+                kind=TEST,
                 statistic=found.size / VALUES,
                 p_value=p_value if right else 0.0,
+                level=_VALUES_SHARE / len(tested),
                 trials=VALUES,
-                confidence=CONFIDENCE,
                 detail=(
                     f"share of values held by {threshold - below} units that were released; the "
                     f"law says {chance:.4f}"
                 ),
             )
         )
-    return checks
+    return [judged(check) for check in checks]
 
 
 def _exponential(plan: Mapping[str, Any], *, seed: int, flatter: bool) -> list[Check]:
@@ -105,19 +113,21 @@ def _exponential(plan: Mapping[str, Any], *, seed: int, flatter: bool) -> list[C
         checks.append(
             Check(
                 name=f"selection/law at epsilon {float(epsilon):.6g}",
-                status="passed" if p_value > level else "failed",
+                status="",
+                component=SELECTION,
+                kind=TEST,
                 statistic=2 * found,
                 p_value=p_value,
+                level=level,
                 trials=DRAWS,
                 detectable=narrowest,
-                confidence=CONFIDENCE,
                 detail=(
                     "G statistic of the choices among four frozen scores; a rate of selection "
                     f"{narrowest:.2f} times the claimed one would have been seen"
                 ),
             )
         )
-    return checks
+    return [judged(check) for check in checks]
 
 
 def _likeliest(counts: NDArray[np.int64], exponents: Values) -> float:

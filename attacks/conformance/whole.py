@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from attacks.conformance.trial import Alarm, Trial
+from attacks.conformance.checks import Check, witness
+from attacks.conformance.trial import Trial
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dpsynth.privacy.ledger import Ledger
+    from dpsynth import Ledger
     from dpsynth.testing.rehearsal import Rehearsed, Released
 
 FLOW, PAST, SIDE = "control flow", "post-processing", "side channels"
@@ -28,14 +29,19 @@ _PARTS = {"synthetic": PAST, "model": PAST, "plan": FLOW, "schema": FLOW}
 _MANIFEST = "manifest.json"  # digests of the others
 
 
-def audit(trial: Trial) -> list[Alarm]:
-    """Return what a release gives away beside its answers."""
+def audit(trial: Trial) -> list[Check]:
+    """Return whether a release gives anything away beside its answers."""
+    from dpsynth.cli.app import main
     from dpsynth.testing import rehearsal
 
-    alarms: list[Alarm] = []
+    faults: dict[str, str] = {}  # sentences, with the component of each
     seen: list[Released] = []
     with rehearsal.stage(
-        trial.synthesizer, trial.schema, epsilon=trial.epsilon, delta=trial.delta
+        trial.synthesizer,
+        trial.schema,
+        epsilon=trial.epsilon,
+        delta=trial.delta,
+        command=main,
     ) as stage:
         for table, neighbor in _pairs(trial):
             first = rehearsal.Rehearsed(trial.synthesizer, seed=trial.seed)
@@ -48,17 +54,32 @@ def audit(trial: Trial) -> list[Alarm]:
             if not seen:
                 for verdict in ("FAIL", "error"):
                     other = stage.release(table, synthesizer=again(), internal=verdict)
-                    alarms += _independent(here, same, other)
+                    faults |= _independent(here, same, other)
             seen += [here, there]
-            alarms += [*_alone(here), *_differences(here, same, there)]
+            faults |= {**_alone(here), **_differences(here, same, there)}
     # One person after the other leads from any of these tables to any other.
     if len({each.code for each in seen}) > 1:
-        alarms.append(Alarm(component=FLOW, sentence="the exit code depends on the rows"))
+        faults["the exit code depends on the rows"] = FLOW
     if len({_NEW.sub(b"", "\n".join(each.said).encode()) for each in seen}) > 1:
-        alarms.append(Alarm(component=SIDE, sentence="what is said depends on the rows"))
-    if any(each.code for each in seen) and not alarms:
+        faults["what is said depends on the rows"] = SIDE
+    if any(each.code for each in seen) and not faults:
         raise ValueError("no release of made-up rows could be made")
-    return list(dict.fromkeys([*alarms, *_fits(trial)]))
+    faults |= _fits(trial)
+    looked = {
+        FLOW: "the same exit code and plan, whatever the rows and the attacks on real persons",
+        PAST: "the same model and synthetic table from the same answers",
+        SIDE: "the same words, names of files and public bytes, and nothing left behind",
+    }
+    return [
+        witness(
+            f"release/{component}",
+            component,
+            "; ".join(each for each in faults if faults[each] == component) or sound,
+            violations=sum(held == component for held in faults.values()),
+            trials=len(seen) // 2,
+        )
+        for component, sound in looked.items()
+    ]
 
 
 def _pairs(trial: Trial) -> "Iterator[tuple[pd.DataFrame, pd.DataFrame]]":
@@ -66,7 +87,7 @@ def _pairs(trial: Trial) -> "Iterator[tuple[pd.DataFrame, pd.DataFrame]]":
     import pandas as pd
 
     from dpsynth.testing import crowds
-    from dpsynth.testing.recording import named_rows, odd_rows
+    from dpsynth.testing.rows import named_rows, odd_rows
 
     some = trial.table.iloc[:200].reset_index(drop=True)
     person = named_rows(trial.table.iloc[200:202].reset_index(drop=True), trial.schema, every=False)
@@ -77,37 +98,34 @@ def _pairs(trial: Trial) -> "Iterator[tuple[pd.DataFrame, pd.DataFrame]]":
     yield every.loc[whose != 0].reset_index(drop=True), every
 
 
-def _alone(seen: "Released") -> list[Alarm]:
-    found = []
+def _alone(seen: "Released") -> dict[str, str]:
+    found = {}
     if seen.left:
-        found.append(Alarm(component=SIDE, sentence="a release leaves files that nobody asked for"))
+        found["a release leaves files that nobody asked for"] = SIDE
     if seen.open_to_all:
-        sentence = "what only the custodian may see is open to others on the machine"
-        found.append(Alarm(component=SIDE, sentence=sentence))
+        found["what only the custodian may see is open to others on the machine"] = SIDE
     return found
 
 
-def _differences(here: "Released", same: "Released", there: "Released") -> list[Alarm]:
+def _differences(here: "Released", same: "Released", there: "Released") -> dict[str, str]:
     """Return what tells the neighbor apart from the table that was released twice."""
-    alarms = []
+    found = {}
     if len({here.code, same.code, there.code}) > 1:
-        alarms.append(Alarm(component=FLOW, sentence="the exit code depends on one person"))
-    said = [b"\n".join(line.encode() for line in seen.said) for seen in (here, same, there)]
-    if not _alike(*said):
-        alarms.append(Alarm(component=SIDE, sentence="what is said depends on one person"))
+        found["the exit code depends on one person"] = FLOW
+    if not _alike(*("\n".join(seen.said).encode() for seen in (here, same, there))):
+        found["what is said depends on one person"] = SIDE
     names = [(*seen.public, *seen.internal, *seen.left) for seen in (here, same, there)]
     if len(set(names)) > 1:
-        alarms.append(Alarm(component=SIDE, sentence="names of files depend on one person"))
-        return alarms
+        return {**found, "names of files depend on one person": SIDE}
     for name in sorted(here.public, key=lambda name: name == _MANIFEST):
-        if alarms and name == _MANIFEST:
+        if found and name == _MANIFEST:
             break
         content = here.public[name]
         if not _alike(content, same.public[name], there.public[name]):
             part = name.partition("/")[0].partition(".")[0]
             sentence = f"the public file {name} depends on one person beside the answers"
-            alarms.append(Alarm(component=_PARTS.get(part, SIDE), sentence=sentence))
-    return alarms
+            found[sentence] = _PARTS.get(part, SIDE)
+    return found
 
 
 def _alike(here: bytes, same: bytes, there: bytes) -> bool:
@@ -121,10 +139,12 @@ def _alike(here: bytes, same: bytes, there: bytes) -> bool:
     return bool(tokens[0]) and all(a == c for a, b, c in fixed if a == b)
 
 
-def _independent(here: "Released", same: "Released", other: "Released") -> list[Alarm]:
+def _independent(here: "Released", same: "Released", other: "Released") -> dict[str, str]:
     """Return what the attacks on real persons changed outside of the custodian's folder."""
     told = [
-        tuple(line for line in "\n".join(seen.said).splitlines() if not any(o in line for o in _OWN))
+        tuple(
+            line for line in "\n".join(seen.said).splitlines() if not any(o in line for o in _OWN)
+        )
         for seen in (here, same, other)
     ]
     public = here.public.keys() == other.public.keys() and all(
@@ -136,10 +156,10 @@ def _independent(here: "Released", same: "Released", other: "Released") -> list[
         "the public folder follows the attacks on real persons": not public,
         "what is said follows the attacks on real persons": told[0] != told[2],
     }
-    return [Alarm(component=FLOW, sentence=each) for each, found in faults.items() if found]
+    return {each: FLOW for each, found in faults.items() if found}
 
 
-def _fits(trial: Trial) -> list[Alarm]:
+def _fits(trial: Trial) -> dict[str, str]:
     """Fit without a release: the plan that is carried out follows from the schema alone."""
     from dpsynth.testing import rehearsal
     from dpsynth.testing.outcome import outcome_of
@@ -152,8 +172,8 @@ def _fits(trial: Trial) -> list[Alarm]:
             seen = outcome_of(partial(_fit, run, trial, table, ledger))
         plans.append((repr(seen.fault), None if seen.model is None else dict(seen.model.plan)))
     if plans[0] != plans[1]:
-        return [Alarm(component=FLOW, sentence="the plan that is carried out follows the rows")]
-    return []
+        return {"the plan that is carried out follows the rows": FLOW}
+    return {}
 
 
 def _fit(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dpsynth.testing.recording import odd_rows, random_rows
+from dpsynth.testing.rows import odd_rows, random_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,16 +69,14 @@ def crowd(
         for column in schema.modeled:
             hit = rng.random(whose.size) < share
             table[column.name] = table[column.name].where(~hit, other[column.name])
-    column = schema.unit.column
-    if column is not None:
+    named = schema.unit.column
+    if named is not None:
         spelled = rng.integers(0, len(_SPELLINGS), whose.size)
         names = [
-            None
-            if person == persons - 1
-            else str(_SPELLINGS[at]).format(100 + int(person))
+            None if person == persons - 1 else str(_SPELLINGS[at]).format(100 + int(person))
             for person, at in zip(whose, spelled, strict=True)
         ]
-        table[column] = np.array(names, dtype=object)
+        table[named] = np.array(names, dtype=object)
     return table, whose
 
 
@@ -102,9 +100,7 @@ def coded(table: "pd.DataFrame", schema: "Schema", *, control: Fraction) -> Code
     )
 
 
-def without_each(
-    table: "pd.DataFrame", whose: "np.ndarray[Any, Any]"
-) -> "Iterator[pd.DataFrame]":
+def without_each(table: "pd.DataFrame", whose: "np.ndarray[Any, Any]") -> "Iterator[pd.DataFrame]":
     """Yield ``table`` without each of its persons in turn."""
     for person in np.unique(whose):
         yield table.loc[whose != person].reset_index(drop=True)

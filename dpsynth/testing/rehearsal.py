@@ -9,7 +9,7 @@ was told to say. So nothing of this can be certified.
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
@@ -23,7 +23,7 @@ from dpsynth.privacy.randomness import SeededRandom
 from dpsynth.synthesizers.facade import Synthesizer
 from dpsynth.synthesizers.plan import Plan
 from dpsynth.testing.outcome import outcome_of
-from dpsynth.testing.recording import Reading, RecordingSource, ReplayingSource
+from dpsynth.testing.tape import Reading, RecordingSource, ReplayingSource
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,6 +158,7 @@ class Stage:
         schema: the declared columns and unit.
         epsilon: of the claim, exact text.
         delta: of the claim, exact text.
+        command: runs the program with arguments, and returns its exit code.
     """
 
     folder: Path
@@ -165,13 +166,12 @@ class Stage:
     schema: "Schema"
     epsilon: str
     delta: str
+    command: Callable[[list[str]], int]
 
     def release(
         self, table: "pd.DataFrame", *, synthesizer: Rehearsed, internal: str = "PASS"
     ) -> Released:
         """Release ``table`` by the command, and say what stands there afterwards."""
-        from dpsynth.cli.app import main
-
         room = self.folder / "room"
         with _alone_in(room):
             table.to_csv(TABLE, index=False)
@@ -181,14 +181,19 @@ class Stage:
             given = ["release", TABLE, "--schema", SCHEMA, "--ledger", LEDGER, "--out", OUT]
             given += ["--epsilon", self.epsilon, "--delta", self.delta, "--control", "0"]
             with _standing_in(synthesizer, _Gate(internal=internal)):
-                found = outcome_of(lambda: (main(given), ()))
+                found = outcome_of(lambda: (self.command(given), ()))
             said = found.said if found.fault is None else (*found.said, repr(found.fault))
             return _seen(room, code=-1 if found.fault else found.model, said=said)
 
 
 @contextmanager
 def stage(
-    synthesizer: Synthesizer, schema: "Schema", *, epsilon: str, delta: str
+    synthesizer: Synthesizer,
+    schema: "Schema",
+    *,
+    epsilon: str,
+    delta: str,
+    command: Callable[[list[str]], int],
 ) -> Iterator[Stage]:
     """Make a stage in a folder of its own, which goes when the block ends."""
     import json
@@ -197,23 +202,29 @@ def stage(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
         (folder / SCHEMA).write_text(json.dumps(schema.to_dict()), encoding="utf-8")
-        Ledger.create(folder / LEDGER, **_cap_for(plan)).close()
+        epsilon_most, delta_most = _cap_for(plan)
+        Ledger.create(folder / LEDGER, cap_epsilon=epsilon_most, cap_delta=delta_most).close()
         yield Stage(
-            folder=folder, synthesizer=synthesizer, schema=schema, epsilon=epsilon, delta=delta
+            folder=folder,
+            synthesizer=synthesizer,
+            schema=schema,
+            epsilon=epsilon,
+            delta=delta,
+            command=command,
         )
 
 
 def ledger_for(plan: Plan) -> Ledger:
     """Return a ledger in memory that can pay for ``plan``."""
-    return Ledger.in_memory(**_cap_for(plan))
+    epsilon, delta = _cap_for(plan)
+    return Ledger.in_memory(cap_epsilon=epsilon, cap_delta=delta)
 
 
-def _cap_for(plan: Plan) -> dict[str, Fraction]:
+def _cap_for(plan: Plan) -> tuple[Fraction, Fraction]:
     cap = plan.needs_cap
     if cap is not None:
-        return {"cap_epsilon": 4 * cap.epsilon, "cap_delta": 4 * cap.delta}
-    delta = 2 * max(plan.reserved_delta, _DELTA)
-    return {"cap_epsilon": epsilon_from_rho(4 * plan.rho, _DELTA), "cap_delta": delta}
+        return 4 * cap.epsilon, 4 * cap.delta
+    return epsilon_from_rho(4 * plan.rho, _DELTA), 2 * max(plan.reserved_delta, _DELTA)
 
 
 @contextmanager
@@ -290,5 +301,3 @@ def _seen(room: Path, *, code: int, said: tuple[str, ...]) -> Released:
             if name.parts[0] != OUT and str(name) not in _GIVEN and path.is_file()
         ),
     )
-
-

@@ -1,6 +1,6 @@
 """The zoo: every planted bug, and what must not be taken for one."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from attacks.mutants.base import Control, Mutant
 from attacks.mutants.catalogue.books import BOOKS
@@ -14,6 +14,7 @@ from attacks.mutants.catalogue.unlisted_encoding import UNLISTED_ENCODING
 from attacks.mutants.catalogue.unlisted_generators import UNLISTED_GENERATORS
 from attacks.mutants.catalogue.unlisted_release import UNLISTED_RELEASE
 from attacks.mutants.catalogue.unlisted_training import UNLISTED_TRAINING
+from dpsynth.errors import UsageError
 
 __all__ = ["CONTROLS", "MUTANTS", "find"]
 
@@ -29,16 +30,20 @@ MUTANTS: tuple[Mutant, ...] = (
     *UNLISTED_ENCODING,
     *UNLISTED_RELEASE,
 )
-_ALL: Mapping[str, Mutant | Control] = {
-    **{each.name: each for each in MUTANTS},
-    **{each.name: each for each in CONTROLS},
-}
 
 
-def find(name: str) -> Mutant | Control:
+def find(name: str, more: Sequence[Mutant] = ()) -> Mutant | Control:
     """Return the mutant or control called ``name``.
 
+    Args:
+        name: of one of the zoo's own, or of ``more``.
+        more: mutants that somebody brought along.
+
     Raises:
-        KeyError: there is none.
+        UsageError: there is none.
     """
-    return _ALL[name]
+    everything: tuple[Mutant | Control, ...] = (*CONTROLS, *MUTANTS, *more)
+    for each in everything:
+        if each.name == name:
+            return each
+    raise UsageError(f"the zoo holds no mutant or control called {name}; --list names all")

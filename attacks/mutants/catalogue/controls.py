@@ -130,12 +130,14 @@ CONTROLS = (
         name="aim-cut-at-zero",
         sentence="Answers below zero come out as zero.",
         subject="aim",
+        dear=True,
         patch=patches((_MEASURE, _cut_at_zero)),
     ),
     Control(
         name="auto-with-another-generator",
         sentence="Seeded words come from another generator.",
         subject="auto",
+        dear=True,
         patch=patches(("dpsynth.privacy.randomness:SeededRandom.__init__", _other_generator)),
     ),
     Control(
@@ -154,6 +156,7 @@ CONTROLS = (
         name="made-as-it-is",
         sentence="A network is trained.",
         subject="made",
+        dear=True,
         patch=untouched,
     ),
 )

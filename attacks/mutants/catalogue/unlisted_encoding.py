@@ -13,7 +13,7 @@ _CODEC = "dpsynth.encoding.codec"
 _NUMBERS = "dpsynth.encoding.cells:numbers"
 _LEVELS = f"{_CODEC}:LevelsCodec.encode"
 _PREPARE = "dpsynth.sources.frame:prepare"
-_SEEN: dict[str, Any] = {}
+_SEEN: dict[Any, Any] = {}
 
 
 def _whole_seen(original: Any) -> Any:

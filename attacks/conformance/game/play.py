@@ -1,0 +1,170 @@
+"""All games of one trial: the worlds, the runs, and what they ended in."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from attacks.conformance.checks import FAILED, GAME, PASSED, Check
+from attacks.conformance.game.end_to_end import end_to_end
+from attacks.conformance.game.fits import Fits, counted, play
+from attacks.conformance.game.path import Path, furthest, path_of
+from attacks.conformance.game.result import LEVEL, GameResult, judged
+from attacks.conformance.trial import Trial
+
+if TYPE_CHECKING:
+    from dpsynth.testing.neighbors import Neighbors
+
+CLAIM = "claim"
+GAMES = 3  # of one trial, at most
+DRAWS = 2_000_000  # of noise on a frozen path, in each world
+MOST_RUNS = 200_000  # on a frozen path, of each world
+_LIKELIHOOD = "log-likelihood ratio of the transcript above 0"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Worlds:
+    """The two tables of a kit that hold the answers of one fit furthest apart.
+
+    Attributes:
+        pair: the tables.
+        path: the noisy answers of a fit of the table without the person.
+        reached: by the name of every pair of the kit, the part of the claimed distance it has.
+    """
+
+    pair: "Neighbors"
+    path: Path
+    reached: dict[str, float]
+
+
+def worlds(synthesizer: Any, plan: Any, schema: Any, *, seed: int) -> Worlds:
+    """Search the kit of worst neighbors, with a fit of each."""
+    from dpsynth.testing.neighbors import fit_world, kit
+
+    pairs, paths = kit(schema, plan), []
+    for pair in pairs:
+        heard, outcome = fit_world(synthesizer, plan, pair, within=False, seed=seed)
+        if outcome.fault is not None:
+            raise outcome.fault
+        paths.append(path_of(heard, within=False))
+    at = furthest(paths)
+    return Worlds(
+        pair=pairs[at],
+        path=paths[at],
+        reached={pair.name: path.reach for pair, path in zip(pairs, paths, strict=True)},
+    )
+
+
+def games(
+    synthesizer: Any,
+    plan: Any,
+    schema: Any,
+    *,
+    runs: int,
+    seed: int = 0,
+    level: float = LEVEL,
+    draws: int = DRAWS,
+) -> tuple[GameResult, ...]:
+    """Play all games of one synthesizer.
+
+    Args:
+        synthesizer: what is on trial.
+        plan: of the synthesizer for ``schema``.
+        schema: all rows are made up from it.
+        runs: real fits in each world.
+        seed: of all noise.
+        level: of all games together.
+        draws: of noise on the frozen path, in each world.
+    """
+    found = worlds(synthesizer, plan, schema, seed=seed)
+    delta = str(plan.delta)
+    fits = play(synthesizer, plan, found.pair, runs=runs, seed=seed)
+    each = level / GAMES
+    results = [
+        of_fits(fits, found, delta=delta, level=each),
+        of_path(found, seed=seed, delta=delta, level=each, draws=draws),
+        end_to_end(fits, world=found.pair.name, delta=delta, level=each, reach=found.path.reach),
+    ]
+    return tuple(result for result in results if result is not None)
+
+
+def of_fits(fits: Fits, found: Worlds, *, delta: str, level: float) -> GameResult:
+    """Return the game on whole transcripts of real fits, choices and released values included."""
+    out, within = fits.transcripts
+    return GameResult(
+        name="game/transcript",
+        score=_LIKELIHOOD,
+        world=found.pair.name,
+        **counted(out, within, above=0.0),
+        events=fits.events,
+        delta=delta,
+        level=level,
+        reach=found.path.reach,
+    )
+
+
+def of_path(
+    found: Worlds, *, seed: int, delta: str, level: float, draws: int = DRAWS
+) -> GameResult | None:
+    """Return the game on the noisy answers of a frozen path, or None where there is none."""
+    path = found.path
+    if not path.parts:
+        return None
+    runs = max(1, min(MOST_RUNS, draws // path.cells))
+    out, within = (path.scores(within=each, runs=runs, seed=seed) for each in (False, True))
+    return GameResult(
+        name="game/frozen path",
+        score=_LIKELIHOOD,
+        world=found.pair.name,
+        **counted(out, within, above=0.0),
+        events=path.events,
+        delta=delta,
+        level=level,
+        reach=path.reach,
+    )
+
+
+def played(trial: Trial, *, level: float = LEVEL) -> tuple[GameResult, ...]:
+    """Play the games of a trial; a plan that trains has none.
+
+    The sums of a training's steps move by an amount that depends on the rows' gradients, so that
+    no pair of tables is known to be the worst: other audits look at each step's noise and clip.
+    """
+    if trial.trains:
+        return ()
+    return games(
+        trial.synthesizer,
+        trial.plan,
+        trial.schema,
+        runs=trial.games,
+        seed=trial.seed,
+        level=level,
+    )
+
+
+def audit(trial: Trial) -> list[Check]:
+    """Return one check a game: could a mechanism win so often that keeps what its ledger claims?
+
+    All of a trial together fail for a correct mechanism with a probability of 1 % at most.
+    """
+    results = played(trial)
+    lost = judged(results)
+    return [_check(each, rejected) for each, rejected in zip(results, lost, strict=True)]
+
+
+def _check(found: GameResult, rejected: bool) -> Check:
+    bound, _ = found.bounds
+    seen = found.detectable
+    return Check(
+        name=found.name,
+        status=FAILED if rejected else PASSED,
+        component=CLAIM,
+        kind=GAME,
+        p_value=found.p_value,
+        trials=found.runs_out + found.runs_in,
+        detectable=seen,
+        detail=(
+            f"{found.world}: {found.false_positives} of {found.runs_out} called in and "
+            f"{found.false_negatives} of {found.runs_in} called out wrongly, by {found.score}; "
+            f"epsilon is {bound.value:.3g} at least at 95 %, of {bound.ceiling:.3g} that so many "
+            "runs can show"
+        ),
+    )

@@ -1,0 +1,83 @@
+"""How much of the zoo is run: a minute of it, ten minutes, or all."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from attacks.mutants.base import Control, Mutant
+from attacks.mutants.catalogue import CONTROLS, MUTANTS
+
+_STANDARD_SEEDS, _FULL_SEEDS, _DEAR_SEEDS = 2, 200, 40
+# One of every kind, and what the audits could most easily lose again.
+SMOKE = frozenset(
+    {
+        "noise-20-percent-small",
+        "scale-over-n",
+        "one-draw-for-all-cells",
+        "noise-on-a-coarse-grid",
+        "small-counts-suppressed",
+        "max-rows-forgotten",
+        "number-of-marginals-forgotten",
+        "score-sensitivity-halved",
+        "contributions-unbounded",
+        "selection-factor-two",
+        "argmax-past-the-mechanism",
+        "every-value-released",
+        "exact-number-of-rows",
+        "sampled-until-it-passes",
+        "identifiers-copied",
+        "categories-from-the-rows",
+        "warning-on-a-missing-cell",
+        "budget-spent-twice",
+        "debited-after-the-read",
+        "debits-written-at-the-end",
+        "releases-charged-once",
+        "seed-fixed",
+    }
+)
+
+
+class Tier(StrEnum):
+    """How much of the zoo is run."""
+
+    smoke = "smoke"
+    standard = "standard"
+    full = "full"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """What is run.
+
+    Attributes:
+        mutants: which.
+        required_only: of a mutant the audit that must find it is run, and no other.
+        controls: which, each with the seeds that it is run with.
+    """
+
+    mutants: tuple[Mutant, ...]
+    required_only: bool
+    controls: tuple[tuple[Control, range], ...]
+
+
+def scope_of(
+    tier: Tier,
+    *,
+    mutants: tuple[Mutant, ...] = MUTANTS,
+    controls: tuple[Control, ...] = CONTROLS,
+) -> Scope:
+    """Return what ``tier`` runs of these mutants and controls."""
+    if tier is Tier.smoke:
+        chosen = tuple(each for each in mutants if each.name in SMOKE)
+        cheap = tuple((each, range(1, 2)) for each in controls if not each.dear)
+        return Scope(mutants=chosen, required_only=True, controls=cheap)
+    return Scope(
+        mutants=mutants,
+        required_only=False,
+        controls=tuple((each, range(1, 1 + _seeds(tier, each))) for each in controls),
+    )
+
+
+def _seeds(tier: Tier, control: Control) -> int:
+    if tier is Tier.standard:
+        return _STANDARD_SEEDS
+    return _DEAR_SEEDS if control.dear else _FULL_SEEDS
