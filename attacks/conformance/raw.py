@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 RAW = "raw values"
 _DRAWN = 3 * ROWS
 _APART = 1 << 32  # from the seed of the rows: of one seed, rows and samples hold the same fractions
+_MANY_DIGITS = 12  # behind the point, of a value that no other row has by chance
 _LEAST_TEXT = 6  # characters of a text that is looked for: shorter ones occur by themselves
 
 
@@ -64,6 +65,8 @@ def _secrets(table: "pd.DataFrame", trial: Trial) -> dict[str, set[object]]:
             found[column.name] = set(cells.astype(str))
         elif isinstance(column, ContinuousColumn):
             # What is rounded, or piles up at a bound, others have as well.
+            if column.decimals is not None and column.decimals < _MANY_DIGITS:
+                continue
             alone = cells[~cells.duplicated(keep=False)]
             found[column.name] = {float(each) for each in alone if float(each) % 2**-10}
     return found

@@ -1,6 +1,6 @@
 """The command ``dpsynth mutants``: planted bugs, and which audit finds which."""
 
-from collections.abc import Container
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,11 +10,11 @@ import typer
 from dpsynth.cli import console
 
 if TYPE_CHECKING:
-    from attacks.mutants.report import ZooReport
+    from attacks.mutants.report import Row, ZooReport
     from attacks.mutants.tiers import Scope
 
 DONE, FAIL = 0, 1
-KILLED, FOUND, MISSED, NOTHING = "K", "x", "!", "-"
+KILLED, FOUND, MISSED, NOTHING, NOT_RUN = "K", "x", "!", "-", ""
 
 
 class Tier(StrEnum):
@@ -36,8 +36,8 @@ def mutants(
         typer.Option(
             "--tier",
             help="smoke: a minute, one of every kind, each with the audit that must find it; "
-            "standard: ten minutes, all mutants and all audits; full: an hour, and the study of "
-            "false alarms.",
+            "standard: ten minutes, all mutants, and all audits, the game only where it must find; "
+            "full: an hour, everything, and the study of false alarms.",
         ),
     ] = Tier.smoke,
     only: Annotated[
@@ -111,11 +111,12 @@ def _scope(tier: Tier, *, only: list[str], planted: Path | None) -> "Scope":
     chosen = [catalogue.find(name, brought) for name in only] or list(brought)
     if not chosen:
         return tiers.scope_of(tiers.Tier(tier.value))
-    return tiers.scope_of(
+    named = tiers.scope_of(
         tiers.Tier.full if tier is Tier.full else tiers.Tier.standard,
         mutants=tuple(each for each in chosen if isinstance(each, Mutant)),
         controls=tuple(each for each in chosen if isinstance(each, Control)),
     )
+    return replace(named, left_out=frozenset())
 
 
 def _list(*, as_json: bool) -> None:
@@ -141,7 +142,7 @@ def _text(report: "ZooReport") -> str:
     rows = [
         [
             row.mutant,
-            *(_mark(row.audit, name, row.killers, killed=row.killed) for name in AUDITS),
+            *(_mark(row, name) for name in AUDITS),
             row.component if row.killed else "SURVIVED",
             f"{row.seconds:.1f}",
         ]
@@ -153,7 +154,8 @@ def _text(report: "ZooReport") -> str:
         lines = [console.table(header, rows, right=[len(header) - 1])]
         lines.append(
             f"{KILLED} killed by the audit that must find it, {FOUND} found something, "
-            f"{MISSED} should have found it; seconds of the processor, of that audit"
+            f"{MISSED} should have found it, {NOTHING} found nothing; seconds of the processor, of "
+            "the audit that must find it"
         )
     lines += [
         f"{row.mutant}: the audit {name} could not be run: {said}"
@@ -180,7 +182,9 @@ def _text(report: "ZooReport") -> str:
     return "\n".join(lines)
 
 
-def _mark(required: str, audit: str, killers: Container[str], *, killed: bool) -> str:
-    if audit == required:
-        return KILLED if killed else MISSED
-    return FOUND if audit in killers else NOTHING
+def _mark(row: "Row", audit: str) -> str:
+    if audit == row.audit:
+        return KILLED if row.killed else MISSED
+    if audit not in row.took:
+        return NOT_RUN
+    return FOUND if audit in row.killers else NOTHING

@@ -38,6 +38,11 @@ class Row:
     took: Mapping[str, float]
     errors: Mapping[str, str]
 
+    @property
+    def killed_by(self) -> str | None:
+        """The audit that killed it; None where it survived."""
+        return self.audit if self.killed else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Alarmed:
@@ -60,6 +65,7 @@ class ZooReport:
         seeds: how often each correct mechanism was run.
         skipped: mutants and controls that need torch, where it is missing.
         seconds: that the run took, on the clock.
+        made: when, by which command, version, Python and machine.
     """
 
     tier: str
@@ -68,6 +74,7 @@ class ZooReport:
     seeds: Mapping[str, int]
     skipped: tuple[str, ...]
     seconds: float
+    made: Mapping[str, str]
 
     @property
     def killed(self) -> int:
@@ -113,9 +120,10 @@ class ZooReport:
             "controls": dict(self.seeds),
             "passed": self.passed,
             "seconds": self.seconds,
-            "rows": [asdict(row) for row in self.rows],
+            "rows": [{**asdict(row), "killed_by": row.killed_by} for row in self.rows],
             "alarms": [asdict(each) for each in self.alarms],
             "skipped": list(self.skipped),
+            "made": dict(self.made),
         }
 
 

@@ -3,11 +3,13 @@
 import itertools
 import json
 import os
+import platform
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from attacks.mutants.base import Control, Mutant
 from attacks.mutants.report import Alarmed, Row, ZooReport, alarms_of, row_of
 from attacks.mutants.subjects import SUBJECTS
 from attacks.mutants.tiers import Scope, Tier, scope_of
+from attacks.statement import today
 
 _SECONDS = 1_800  # for one process; one that takes longer is counted as an error
 _CHUNK = 20  # seeds of a control in one process
@@ -54,7 +57,7 @@ def run(
             progress(f"{next(done)} of {count}: {what}")
 
     def of_mutant(mutant: Mutant) -> Row:
-        only = [mutant.audit] if scope.required_only else ()
+        only = scope.audits_of(mutant)
         row = row_of(mutant, child_of(mutant.name, only=only, seeds=[0], planted=planted))
         tell(f"{mutant.name} {'killed' if row.killed else 'SURVIVED'}")
         return row
@@ -76,7 +79,19 @@ def run(
         seeds={control.name: len(seeds) for control, seeds in controls},
         skipped=tuple(_skipped([*scope.mutants, *(each for each, _ in scope.controls)])),
         seconds=round(time.monotonic() - start, 1),
+        made=_made(tier),
     )
+
+
+def _made(tier: Tier) -> dict[str, str]:
+    """Say when, by what and on what this was run."""
+    return {
+        "command": f"dpsynth mutants --tier {tier.value} --json",
+        "date": today(),
+        "version": version("dpsynth"),
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+    }
 
 
 def _runnable(each: Mutant | Control) -> bool:

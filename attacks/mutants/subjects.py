@@ -91,6 +91,7 @@ def _trained(name: str, **settings: Any) -> Subject:
 
 SUBJECTS: Mapping[str, Subject] = {
     "independent": _subject("independent", _PERSONS),
+    "independent with a large budget": _subject("independent", _PERSONS, epsilon="300"),
     "independent without a delta": _subject("independent", _PERSONS, delta="0"),
     "mst": _subject("mst", _PERSONS),
     "mst of rows": _subject("mst", _ROWS),

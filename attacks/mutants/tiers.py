@@ -3,10 +3,19 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from attacks.conformance.audits import AUDITS
 from attacks.mutants.base import Control, Mutant
 from attacks.mutants.catalogue import CONTROLS, MUTANTS
 
-_STANDARD_SEEDS, _FULL_SEEDS, _DEAR_SEEDS = 2, 200, 40
+_STANDARD_SEEDS, _FULL_SEEDS, _DEAR_SEEDS = 2, 200, 20
+_DEAR_AUDITS = frozenset({"game"})  # as long as all others together
+_SMOKE_CONTROLS = frozenset(
+    {
+        "pure-independent-with-wider-noise",
+        "mst-with-wider-noise",
+        "privbayes-drawn-backward",
+    }
+)
 # One of every kind, and what the audits could most easily lose again.
 SMOKE = frozenset(
     {
@@ -51,12 +60,22 @@ class Scope:
     Attributes:
         mutants: which.
         required_only: of a mutant the audit that must find it is run, and no other.
+        left_out: audits that mutants are spared, but for those that they must find.
         controls: which, each with the seeds that it is run with.
     """
 
     mutants: tuple[Mutant, ...]
     required_only: bool
     controls: tuple[tuple[Control, range], ...]
+    left_out: frozenset[str] = frozenset()
+
+    def audits_of(self, mutant: Mutant) -> list[str]:
+        """Return the names of the audits that ``mutant`` is put before."""
+        return [
+            name
+            for name in AUDITS
+            if name == mutant.audit or not (self.required_only or name in self.left_out)
+        ]
 
 
 def scope_of(
@@ -68,12 +87,13 @@ def scope_of(
     """Return what ``tier`` runs of these mutants and controls."""
     if tier is Tier.smoke:
         chosen = tuple(each for each in mutants if each.name in SMOKE)
-        cheap = tuple((each, range(1, 2)) for each in controls if not each.dear)
-        return Scope(mutants=chosen, required_only=True, controls=cheap)
+        few = tuple((each, range(1, 2)) for each in controls if each.name in _SMOKE_CONTROLS)
+        return Scope(mutants=chosen, required_only=True, controls=few)
     return Scope(
         mutants=mutants,
         required_only=False,
         controls=tuple((each, range(1, 1 + _seeds(tier, each))) for each in controls),
+        left_out=frozenset() if tier is Tier.full else _DEAR_AUDITS,
     )
 
 

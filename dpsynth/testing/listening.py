@@ -6,7 +6,7 @@ Exact answers are counted apart, from rows that nobody stands before.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Self
 
@@ -50,12 +50,16 @@ class Asked:
         mechanism: with which noise, or by which law of choice.
         unit: of the curator.
         event: what it should be charged as, as a document.
+        together: the tables of counts that were asked for in one call, this one among them.
+        place: which of these it is.
     """
 
     query: Any
     mechanism: Any
     unit: PrivacyUnit
     event: Mapping[str, str]
+    together: tuple[Any, ...] = ()
+    place: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -202,7 +206,9 @@ class ListeningCurator(Curator):
         """Answer as ``Curator.measure``, and note it."""
         before = len(self.account.entries)
         answers = super().measure(queries, mechanism, labels=labels)
+        together = tuple(queries)
         for at, answer in enumerate(answers):
+            asked = self._asked(answer.query, mechanism, answer.query.event(mechanism, self.unit))
             self._heard.answered.append(
                 Answered(
                     what=answer.query.label,
@@ -210,9 +216,7 @@ class ListeningCurator(Curator):
                     exact=self._rows.count(answer.clique),
                     released=answer.values.copy(),
                     beside=None if self._beside is None else self._beside.count(answer.clique),
-                    asked=self._asked(
-                        answer.query, mechanism, answer.query.event(mechanism, self.unit)
-                    ),
+                    asked=replace(asked, together=together, place=at),
                 )
             )
         return answers

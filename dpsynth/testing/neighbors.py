@@ -5,6 +5,7 @@ answer the exact one of both tables is noted, whichever of them was fitted: that
 distinguisher knows who knows both tables.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -116,30 +117,39 @@ def fit_world(
     return heard, outcome
 
 
-def measured_again(asked: Asked, counts: NDArray[np.int64], *, seed: int) -> NDArray[Any]:
-    """Put the question of a table of counts again, to a curator of these exact counts.
+def measured_again(
+    asked: Asked, counts: Sequence[NDArray[np.int64]], *, seed: int
+) -> list[NDArray[Any]]:
+    """Put all questions of one call again, to a curator of these exact counts.
 
     Args:
-        asked: as a listening curator noted it; a table of counts.
-        counts: the exact answer, of any length: many runs of the cells that matter.
+        asked: any of them, as a listening curator noted it.
+        counts: for each question of the call, the exact answer, of any length: many runs of the
+            cells that matter.
         seed: of the noise.
 
     Returns:
-        What the curator releases.
+        What the curator releases, for each.
     """
-    query = asked.query
+    queries = asked.together
+    held: dict[tuple[str, ...], deque[NDArray[np.int64]]] = {
+        each.clique: deque() for each in queries
+    }
+    for query, exact in zip(queries, counts, strict=True):
+        held[query.clique].append(exact)
 
     class Counts(GeneratedSource):
-        """Answers whatever is asked with the given counts."""
+        """Answers each question with the given counts, however often it is asked."""
 
         def count(self, clique: tuple[str, ...]) -> NDArray[np.int64]:
-            """Return the counts."""
-            del clique
-            return counts
+            """Return the next counts of these columns."""
+            held[clique].rotate(-1)
+            return held[clique][-1]
 
-    rho = zcdp_rho(event_from_dict(asked.event))
-    curator = curator_over({}, query.domain, rho, source=Counts, unit=asked.unit, seed=seed)
-    return curator.measure([query], asked.mechanism)[0].values
+    rho = len(queries) * zcdp_rho(event_from_dict(asked.event))
+    domain = asked.query.domain
+    curator = curator_over({}, domain, rho, source=Counts, unit=asked.unit, seed=seed)
+    return [answer.values for answer in curator.measure(queries, asked.mechanism)]
 
 
 def scored_again(asked: Asked, scores: NDArray[np.int64], *, seed: int) -> NDArray[Any]:

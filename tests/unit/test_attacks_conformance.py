@@ -539,8 +539,8 @@ def test_what_is_said_beside_the_answers_is_found(fault):
 
 @pytest.mark.parametrize("name", ["aim", "direct"])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_rows_and_samples_of_one_trial_share_no_fractions(name, seed):
-    """Else one value comes up twice, and a sound sample stands accused."""
+def test_a_sound_sample_is_not_accused_of_values_that_occur_by_themselves(name, seed):
+    """Neither of the fractions of rows and samples of one seed, nor of values of few digits."""
     trial = Trial(
         synthesizer=dpsynth.synthesizer(name),
         schema=Schema.from_dict(
@@ -549,6 +549,13 @@ def test_rows_and_samples_of_one_trial_share_no_fractions(name, seed):
                     {"name": "age", "kind": "integer", "bounds": [0, 99], "bins": 10},
                     {"name": "sex", "kind": "categorical", "values": ["m", "f"]},
                     {"name": "cost", "kind": "continuous", "bounds": [0, 1000], "bins": 8},
+                    {
+                        "name": "share",
+                        "kind": "continuous",
+                        "bounds": [0, 1],
+                        "bins": 4,
+                        "decimals": 2,
+                    },
                 ],
                 "expected_rows": 1000,
             }

@@ -71,7 +71,9 @@ def test_values_of_open_columns_move_by_all_that_a_person_holds():
 def test_scores_of_many_runs_have_the_law_that_follows_from_the_events(name):
     path = found(trial(name)).path
     shift = gaussian_shift(path.events)
-    out, within = (path.scores(within=each, runs=20_000, seed=3) for each in (False, True))
+    out, within = (
+        path.ratios(path.released(within=each, runs=20_000, seed=3)) for each in (False, True)
+    )
     # Of a log-likelihood ratio between unit normals a distance apart; 5 standard errors.
     assert within.mean() == pytest.approx(shift**2 / 2, abs=5 * shift / 20_000**0.5)
     assert out.mean() == pytest.approx(-(shift**2) / 2, abs=5 * shift / 20_000**0.5)
@@ -96,8 +98,12 @@ def test_a_transcript_and_its_frozen_path_are_scored_alike():
 @pytest.mark.parametrize(("name", "delta"), [("mst", "1/1000000000"), ("privbayes", "0")])
 def test_correct_synthesizers_pass(name, delta):
     results = game.played(trial(name, games=24, delta=delta))
-    names = ["game/transcript", "game/frozen path", "game/end to end"]
-    assert [each.name for each in results] == names
+    assert [each.name.removeprefix("game/") for each in results] == [
+        "transcript",
+        "frozen path",
+        "frozen path, learned",
+        "end to end",
+    ]
     assert game.status_of(results) == "passed"
     assert results[1].detectable < 1.3
 

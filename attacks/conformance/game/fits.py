@@ -156,7 +156,7 @@ def separation(out: Floats, within: Floats) -> float:
     return float(max(0.0, apart**2 / spread - 1 / out.size - 1 / within.size) ** 0.5)
 
 
-def counted(out: Floats, within: Floats, *, above: float) -> dict[str, int]:
+def counted(out: Floats, within: Floats, *, above: float) -> dict[str, Any]:
     """Return the counts of a rule that says "in" above a threshold."""
     return {
         "runs_out": int(out.size),

@@ -1,9 +1,9 @@
 """The transcript on a frozen path: what one fit asked, answered again many thousand times.
 
 A fit costs milliseconds, a draw of noise nanoseconds. The questions, references and scales of one
-real fit are kept, with its selections and its split of the budget; then the curator answers each
-table of counts again, and each mechanism its scores, for many runs in one array. The noise is that
-of the code on trial. Choices and values of open columns are not drawn again.
+real fit are kept, with its selections and its split of the budget; then the curator answers every
+call for tables of counts again, and each mechanism its scores, for many runs in one array. The
+noise is that of the code on trial. Choices and values of open columns are not drawn again.
 
 Given the path, each answer keeps its own event; what is claimed for all is their composition.
 """
@@ -27,7 +27,6 @@ Integers = NDArray[np.int64]
 
 _NOISY = ("discrete_gaussian/v1", "discrete_laplace/v1")
 _GAUSSIAN = _NOISY[0]
-_CHUNK = 1 << 17  # runs at a time: arrays stay small
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,64 +58,83 @@ class Part:
             return float(apart @ apart) / float(Fraction(self.event["sigma_squared"]))
         return float(apart.sum()) / float(Fraction(self.event["scale"]))
 
-    def scores(self, *, within: bool, runs: int, seed: int) -> Floats:
-        """Return the log-likelihood ratios of so many fresh answers in one of the worlds."""
-        from dpsynth.testing.neighbors import measured_again, scored_again
-
-        exact = self.held if within else self.out
-        again = measured_again if self.counts else scored_again
-        released = again(self.asked, np.tile(exact, runs), seed=seed).reshape(runs, exact.size)
-        return np.asarray(log_ratio(released, self.out, self.held, self.event).sum(axis=1))
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Path:
     """All noisy answers of one fit.
 
     Attributes:
-        parts: those in which the worlds differ.
-        events: of all of them, as charged.
+        calls: what was asked for at once, each call all of its answers.
     """
 
-    parts: tuple[Part, ...]
-    events: tuple[Mapping[str, str], ...]
+    calls: tuple[tuple[Part, ...], ...]
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All answers, in order."""
+        return tuple(part for call in self.calls for part in call)
+
+    @property
+    def events(self) -> tuple[Mapping[str, str], ...]:
+        """What was charged for all answers."""
+        return tuple(part.event for part in self.parts)
 
     @property
     def reach(self) -> float:
         """The part of the claimed distance between the worlds that these two tables have."""
         gaussian = [part for part in self.parts if part.event["kind"] == _GAUSSIAN]
-        if any(event["kind"] == _GAUSSIAN for event in self.events):
-            claimed = gaussian_shift(self.events)
-            return float(min(1.0, sum(part.reached for part in gaussian) ** 0.5 / claimed))
-        pure = [
-            Fraction(event["l1_sensitivity"]) / Fraction(event["scale"]) for event in self.events
+        if gaussian:
+            reached = sum(part.reached for part in gaussian) ** 0.5
+            return float(min(1.0, reached / gaussian_shift(self.events)))
+        claims = [
+            Fraction(each["l1_sensitivity"]) / Fraction(each["scale"]) for each in self.events
         ]
         reached = sum(part.reached for part in self.parts)
-        return float(min(1.0, reached / float(sum(pure)))) if pure else 0.0
+        return float(min(1.0, reached / float(sum(claims)))) if claims else 0.0
 
     @property
     def cells(self) -> int:
         """Draws of noise that one run takes."""
         return sum(part.out.size for part in self.parts)
 
-    def scores(self, *, within: bool, runs: int, seed: int) -> Floats:
-        """Return the log-likelihood ratios of so many fresh runs in one of the worlds.
+    def released(self, *, within: bool, runs: int, seed: int) -> list[NDArray[Any]]:
+        """Return what so many fresh runs release in one of the worlds.
 
         Args:
             within: which world.
             runs: at least 1.
-            seed: of the noise; both worlds' streams differ.
+            seed: of the noise; the two worlds' streams differ.
+
+        Returns:
+            Of every part, shape ``(runs, cells)``.
         """
-        seeds = np.random.SeedSequence((seed, int(within))).spawn(1 + runs // _CHUNK)
-        total = []
-        for start, chunk in zip(range(0, runs, _CHUNK), seeds, strict=False):
-            words = chunk.generate_state(max(len(self.parts), 1), dtype=np.uint64) >> np.uint64(1)
-            size = min(_CHUNK, runs - start)
-            found: Floats = np.zeros(size)
-            for part, word in zip(self.parts, words.tolist(), strict=False):
-                found += part.scores(within=within, runs=size, seed=word)
-            total.append(found)
-        return np.concatenate(total)
+        from dpsynth.testing.neighbors import measured_again, scored_again
+
+        words = np.random.SeedSequence((seed, int(within))).generate_state(
+            len(self.calls) or 1, dtype=np.uint64
+        )
+        found: list[NDArray[Any]] = []
+        for call, word in zip(self.calls, (words >> np.uint64(1)).tolist(), strict=False):
+            exact = [np.tile(part.held if within else part.out, runs) for part in call]
+            asked = call[0].asked
+            if call[0].counts:
+                answers = measured_again(asked, exact, seed=word)
+            else:
+                answers = [scored_again(asked, each, seed=word) for each in exact]
+            found += [each.reshape(runs, -1) for each in answers]
+        return found
+
+    def ratios(self, released: Sequence[NDArray[Any]]) -> Floats:
+        """Return the log-likelihood ratios of runs under the laws that were charged.
+
+        Args:
+            released: as ``released`` returns it.
+        """
+        total: Floats = np.zeros(len(released[0]) if released else 0)
+        for part, found in zip(self.parts, released, strict=True):
+            if part.out.size:
+                total += log_ratio(found, part.out, part.held, part.event).sum(axis=1)
+        return total
 
 
 def path_of(heard: "Heard", *, within: bool) -> Path:
@@ -126,20 +144,16 @@ def path_of(heard: "Heard", *, within: bool) -> Path:
         heard: of the fit, with the exact answers of both tables.
         within: whether it was of the table with the person.
     """
-    found: list[tuple[Any, Integers, Integers, bool]] = [
-        (each, *both(each, within=within), True) for each in heard.answered
-    ]
-    found += [
-        (each, *both_scores(each, within=within), False)
-        for each in heard.scored
-        if each.released is not None
-    ]
-    noisy = [one for one in found if law_of(one[0]).get("kind") in _NOISY]
-    parts = [_part(each, out, held, counts=counts) for each, out, held, counts in noisy]
-    return Path(
-        parts=tuple(part for part in parts if part.out.size),
-        events=tuple(law_of(each) for each, *_ in noisy),
-    )
+    calls: dict[int, list[Part]] = {}
+    for each in heard.answered:
+        if law_of(each).get("kind") in _NOISY and each.asked is not None:
+            part = _part(each, *both(each, within=within), counts=True)
+            calls.setdefault(id(each.asked.together), []).append(part)
+    for scored in heard.scored:
+        if scored.released is not None and law_of(scored).get("kind") in _NOISY:
+            part = _part(scored, *both_scores(scored, within=within), counts=False)
+            calls[id(scored)] = [part]
+    return Path(calls=tuple(map(tuple, calls.values())))
 
 
 def _part(noted: Any, out: Integers, held: Integers, *, counts: bool) -> Part:
@@ -151,4 +165,4 @@ def _part(noted: Any, out: Integers, held: Integers, *, counts: bool) -> Part:
 
 def furthest(paths: Sequence[Path]) -> int:
     """Return which of several paths holds the worlds furthest apart."""
-    return int(np.argmax([path.reach for path in paths]))
+    return int(np.argmax([round(path.reach, 6) for path in paths]))

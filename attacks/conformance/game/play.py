@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from attacks.conformance.checks import FAILED, GAME, PASSED, Check
+from attacks.conformance.game import learned
 from attacks.conformance.game.end_to_end import end_to_end
-from attacks.conformance.game.fits import Fits, counted, play
+from attacks.conformance.game.fits import Fits, counted, play, separation, split
 from attacks.conformance.game.path import Path, furthest, path_of
 from attacks.conformance.game.result import LEVEL, GameResult, judged
 from attacks.conformance.trial import Trial
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
     from dpsynth.testing.neighbors import Neighbors
 
 CLAIM = "claim"
-GAMES = 3  # of one trial, at most
+GAMES = 4  # of one trial, at most
 DRAWS = 2_000_000  # of noise on a frozen path, in each world
-MOST_RUNS = 200_000  # on a frozen path, of each world
+MOST_RUNS = 150_000  # on a frozen path, of each world
 _LIKELIHOOD = "log-likelihood ratio of the transcript above 0"
 
 
@@ -80,7 +81,7 @@ def games(
     each = level / GAMES
     results = [
         of_fits(fits, found, delta=delta, level=each),
-        of_path(found, seed=seed, delta=delta, level=each, draws=draws),
+        *of_path(found, seed=seed, delta=delta, level=each, draws=draws),
         end_to_end(fits, world=found.pair.name, delta=delta, level=each, reach=found.path.reach),
     ]
     return tuple(result for result in results if result is not None)
@@ -103,23 +104,45 @@ def of_fits(fits: Fits, found: Worlds, *, delta: str, level: float) -> GameResul
 
 def of_path(
     found: Worlds, *, seed: int, delta: str, level: float, draws: int = DRAWS
-) -> GameResult | None:
-    """Return the game on the noisy answers of a frozen path, or None where there is none."""
+) -> list[GameResult]:
+    """Return the games on the noisy answers of a frozen path; none where there are no answers.
+
+    Two scores of the same runs: by the laws that were charged, and by what was seen in the first
+    eighth of the runs. Where the second is tested, these and the next eighth are left out.
+    """
     path = found.path
-    if not path.parts:
-        return None
+    if not path.cells:
+        return []
     runs = max(1, min(MOST_RUNS, draws // path.cells))
-    out, within = (path.scores(within=each, runs=runs, seed=seed) for each in (False, True))
-    return GameResult(
-        name="game/frozen path",
-        score=_LIKELIHOOD,
-        world=found.pair.name,
-        **counted(out, within, above=0.0),
-        events=path.events,
-        delta=delta,
-        level=level,
-        reach=path.reach,
-    )
+    released = [path.released(within=each, runs=runs, seed=seed) for each in (False, True)]
+    by_law = [path.ratios(each) for each in released]
+    common: dict[str, Any] = {
+        "world": found.pair.name,
+        "events": path.events,
+        "delta": delta,
+        "level": level,
+    }
+    training, selecting, testing = split(runs)
+    columns = learned.learned(*([part[training] for part in world] for world in released))
+    by_sight = [learned.ratios(columns, world) for world in released]
+    seen = separation(*(scores[selecting] for scores in by_sight))
+    known = separation(*(scores[selecting] for scores in by_law))
+    return [
+        GameResult(
+            name="game/frozen path",
+            score=_LIKELIHOOD,
+            reach=path.reach,
+            **counted(*by_law, above=0.0),
+            **common,
+        ),
+        GameResult(
+            name="game/frozen path, learned",
+            score="log ratio of how often each answer was seen in either world above 0",
+            reach=min(1.0, path.reach * seen / known) if known else 0.0,
+            **counted(*(scores[testing] for scores in by_sight), above=0.0),
+            **common,
+        ),
+    ]
 
 
 def played(trial: Trial, *, level: float = LEVEL) -> tuple[GameResult, ...]:
@@ -141,7 +164,7 @@ def played(trial: Trial, *, level: float = LEVEL) -> tuple[GameResult, ...]:
 
 
 def audit(trial: Trial) -> list[Check]:
-    """Return one check a game: could a mechanism win so often that keeps what its ledger claims?
+    """Return a check for each game: could a mechanism that keeps its claim win it so often?
 
     All of a trial together fail for a correct mechanism with a probability of 1 % at most.
     """

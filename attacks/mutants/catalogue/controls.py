@@ -106,6 +106,7 @@ CONTROLS = (
         name="mst-of-open-columns-as-it-is",
         sentence="Values and bins are learnt, then histograms, selections and pairs.",
         subject="mst of open columns",
+        dear=True,
         patch=untouched,
     ),
     Control(
@@ -150,6 +151,7 @@ CONTROLS = (
         name="pure-privbayes-table-by-table",
         sentence="Tables that are asked for together are charged and read one by one.",
         subject="privbayes without a delta",
+        dear=True,
         patch=patches((_MEASURE, _each_alone)),
     ),
     Control(

@@ -139,6 +139,21 @@ def _exact_levels(_: Any) -> Any:
     return merge_rare
 
 
+def _exact_domain(original: Any) -> Any:
+    """Give every column as many codes as the largest that occurs says."""
+
+    def init(self: Any, codes: Any, domain: Any, **named: Any) -> None:
+        sizes = {
+            name: max(2, 1 + int(codes[name].max(initial=0)))
+            if name in codes and len(codes[name])
+            else size
+            for name, size in domain.sizes.items()
+        }
+        original(self, codes, replace(domain, sizes=sizes), **named)
+
+    return init
+
+
 def _exact_bins(_: Any) -> Any:
     """Cut bins at the quantiles of the rows, after paying for noisy ones."""
     from dpsynth.encoding.coarsening import Coarsening
@@ -289,6 +304,13 @@ PAST = (
         "categories-from-the-rows",
         "Categories that no row holds are merged, by the rows.",
         patches((_FIT, _keeping), ("dpsynth.synthesizers.mst:merge_rare", _exact_levels)),
+        component="control flow",
+    ),
+    _mutant(
+        "domain-from-the-rows",
+        "A column has as many codes as the largest that occurs says.",
+        patches(("dpsynth.sources.frame:FrameSource.__init__", _exact_domain)),
+        subject="independent",
         component="control flow",
     ),
     _mutant(
