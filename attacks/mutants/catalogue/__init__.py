@@ -11,9 +11,7 @@ from attacks.mutants.catalogue.selection import SELECTION
 from attacks.mutants.catalogue.sensitivity import SENSITIVITY
 from attacks.mutants.catalogue.training import TRAINING
 from attacks.mutants.catalogue.unlisted_encoding import UNLISTED_ENCODING
-from attacks.mutants.catalogue.unlisted_generators import UNLISTED_GENERATORS
 from attacks.mutants.catalogue.unlisted_release import UNLISTED_RELEASE
-from attacks.mutants.catalogue.unlisted_training import UNLISTED_TRAINING
 from dpsynth.errors import UsageError
 
 __all__ = ["CONTROLS", "MUTANTS", "find"]
@@ -25,8 +23,6 @@ MUTANTS: tuple[Mutant, ...] = (
     *PAST,
     *BOOKS,
     *TRAINING,
-    *UNLISTED_TRAINING,
-    *UNLISTED_GENERATORS,
     *UNLISTED_ENCODING,
     *UNLISTED_RELEASE,
 )

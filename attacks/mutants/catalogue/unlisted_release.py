@@ -356,8 +356,8 @@ UNLISTED_RELEASE = (
     planted(
         "reference-counts-saved",
         "the model holds exact counts, to watch for drift",
-        "raw values",
-        "release",
+        "charges",
+        "neighbors",
         "independent",
         ("dpsynth.synthesizers.facade:Synthesizer.fit_prepared", _counts_kept),
         ("dpsynth.synthesizers.fitted:FittedModel.save", _counts_saved),
