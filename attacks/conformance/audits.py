@@ -13,6 +13,7 @@ from attacks.conformance import (
     bill,
     books,
     game,
+    inputs,
     neighbors,
     noise,
     preparing,
@@ -33,6 +34,7 @@ def at_frozen_inputs(trial: Trial) -> list[Check]:
     return [
         *noise.check(trial.document, seed=trial.seed, wider=True),
         *selection.check(trial.document, seed=trial.seed, flatter=True),
+        *inputs.check(trial.document, seed=trial.seed),
     ]
 
 

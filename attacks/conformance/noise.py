@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.conformance import training
+from attacks.conformance import frozen, training
 from attacks.conformance.checks import (
     FALSE_ALARM,
     NOT_APPLICABLE,
@@ -77,6 +77,7 @@ def check(plan: Mapping[str, Any], *, seed: int, wider: bool = False) -> list[Ch
             lambda law, size, number: noise.laplace(law.scale, size=size, seed=seed + number),
             share=_LAPLACE_SHARE,
         ),
+        *frozen.check(plan, seed=seed, wider=wider),
         *_of_values(plan, family, seed=seed),
         *_of_training(plan, family, seed=seed),
     ]

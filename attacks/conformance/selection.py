@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from attacks.conformance import choices
 from attacks.conformance.checks import FALSE_ALARM, NOT_APPLICABLE, TEST, Check, events, judged
 from attacks.stats.laws import (
     GaussianLaw,
@@ -38,7 +39,11 @@ def check(plan: Mapping[str, Any], *, seed: int, flatter: bool = False) -> list[
         seed: of the draws.
         flatter: an exponential law of a smaller rate passes: it is no fault of privacy.
     """
-    return [*_exponential(plan, seed=seed, flatter=flatter), *_values(plan, seed=seed)] or [
+    return [
+        *_exponential(plan, seed=seed, flatter=flatter),
+        *_values(plan, seed=seed),
+        *choices.check(plan, seed=seed, flatter=flatter),
+    ] or [
         Check(
             name="selection",
             status=NOT_APPLICABLE,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from attacks.mutants.tiers import Scope
 
 DONE, FAIL = 0, 1
+_HEAD = 4  # letters of an audit's name above its column
 KILLED, FOUND, MISSED, NOTHING, NOT_RUN = "K", "x", "!", "-", ""
 
 
@@ -150,13 +151,14 @@ def _text(report: "ZooReport") -> str:
     ]
     lines = []
     if rows:
-        header = ["mutant", *AUDITS, "named", "seconds"]
+        header = ["mutant", *(name[:_HEAD] for name in AUDITS), "named", "s"]
         lines = [console.table(header, rows, right=[len(header) - 1])]
-        lines.append(
-            f"{KILLED} killed by the audit that must find it, {FOUND} found something, "
-            f"{MISSED} should have found it, {NOTHING} found nothing; seconds of the processor, of "
-            "the audit that must find it"
-        )
+        lines += [
+            f"audits: {', '.join(AUDITS)}",
+            f"{KILLED} killed by the audit that must find it, {FOUND} found something, {NOTHING} "
+            f"found nothing, {MISSED} should have found it; s: seconds of the processor, of the "
+            "audit that must find it",
+        ]
     lines += [
         f"{row.mutant}: the audit {name} could not be run: {said}"
         for row in report.rows

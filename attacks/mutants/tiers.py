@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from attacks.conformance.audits import AUDITS
 from attacks.mutants.base import Control, Mutant
-from attacks.mutants.catalogue import CONTROLS, MUTANTS
+from attacks.mutants.catalogue import CONTROLS, LISTED, MUTANTS
 
 _STANDARD_SEEDS, _FULL_SEEDS, _DEAR_SEEDS = 2, 200, 20
 _DEAR_AUDITS = frozenset({"game"})  # as long as all others together
@@ -89,6 +89,8 @@ def scope_of(
         chosen = tuple(each for each in mutants if each.name in SMOKE)
         few = tuple((each, range(1, 2)) for each in controls if each.name in _SMOKE_CONTROLS)
         return Scope(mutants=chosen, required_only=True, controls=few)
+    if tier is Tier.standard and mutants == MUTANTS:
+        mutants = LISTED
     return Scope(
         mutants=mutants,
         required_only=False,

@@ -36,6 +36,7 @@ CROWD = 10  # rows that all say the same
 _MORE = 3  # rows that a person has beyond what is allowed
 _CLEAR = 32  # standard deviations of noise that a large crowd stands above
 _MOST = 20_000  # rows of a crowd
+_JOINED = 2  # columns in which a person is like the one half of a table, and unlike the other
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,7 +69,9 @@ def kit(schema: "Schema", plan: "Plan") -> tuple[Neighbors, ...]:
     One person unlike ten rows that are all the same: every table of counts moves in one cell, by
     all of the person's rows. One alone in an empty table. One person like half of a large table
     whose columns all hang together: distances from independence grow by all of it as well. One
-    person who holds values of open columns that a crowd holds: their counts move.
+    like the one half in two columns, and like the other in the rest: of those distances one grows
+    and others shrink, so that choices among them move. And one who holds values of open columns
+    that a crowd holds: their counts move.
 
     Args:
         schema: public facts.
@@ -82,6 +85,10 @@ def kit(schema: "Schema", plan: "Plan") -> tuple[Neighbors, ...]:
         "one person like half of a large table": (
             _rows(schema, [0, -1] * (large // 2)),
             _rows(schema, [-1] * given),
+        ),
+        "one person like both halves of a large table": (
+            _rows(schema, [0, -1] * (large // 2)),
+            _rows(schema, [-1] * given, columns=_JOINED),
         ),
     }
     if any(column.learns_values for column in schema.modeled):
@@ -99,7 +106,7 @@ def fit_world(
 
     Returns:
         What was released, each answer beside the exact ones of the table that was fitted
-        (``exact``) and of the other (``beside``); and how the fit ended.
+        (``exact``) and of the other (``beside``); and how the fit ended, with nothing written.
     """
     fitted, other = pair.prepared[within], pair.prepared[not within]
     heard = Heard()
@@ -112,7 +119,8 @@ def fit_world(
             lambda source, _: source,
             seed=seed,
             curator_of=heard.curator_of(fitted.source, beside=other.source),
-        )
+        ),
+        written=False,
     )
     return heard, outcome
 
@@ -181,18 +189,25 @@ def _large(plan: "Plan") -> int:
     return 2 * min(max(CROWD, _CLEAR * widest, 4 * max(thresholds, default=0)) // 2 + 1, _MOST // 2)
 
 
-def _rows(schema: "Schema", ends: Sequence[int], *, values: int = 1) -> "pd.DataFrame":
+def _rows(
+    schema: "Schema", ends: Sequence[int], *, values: int = 1, columns: int | None = None
+) -> "pd.DataFrame":
     """Return rows that hold the first declared code in every column (0), or the last (-1).
 
     In an open column they hold one of ``values`` undeclared values in turn, others in rows of the
-    last codes than in those of the first.
+    last codes than in those of the first. Where ``columns`` is given, no more of them than that,
+    of those that can vary, hold the last code.
     """
     from dpsynth.encoding import base_domain
     from dpsynth.encoding.table import decode_table
 
     whose = np.array(ends, dtype=np.int64)
     sizes = base_domain(schema).sizes
-    codes = {name: np.where(whose < 0, size - 1, 0) for name, size in sizes.items()}
+    varied = [name for name, size in sizes.items() if size > 1][:columns]
+    codes = {
+        name: np.where(whose < 0, size - 1, 0) if name in varied else np.zeros_like(whose)
+        for name, size in sizes.items()
+    }
     table = decode_table(codes, schema, np.random.default_rng(0), rows=whose.size)
     # The first, second, third ... row of its kind.
     turns = np.where(whose < 0, np.cumsum(whose < 0), np.cumsum(whose == 0)) % values

@@ -4,20 +4,24 @@ Each goes through the mechanism that a release uses, so that a factor that is wr
 What a seed made protects nobody; the operating system's source is not what these draws test.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dpsynth.domain import Domain, PrivacyUnit
+from dpsynth.privacy.accounting import total_rho
 from dpsynth.privacy.mechanisms import (
     DiscreteGaussian,
     DiscreteLaplace,
     ExponentialSelection,
     PartitionSelection,
 )
+from dpsynth.privacy.queries import MarginalErrorQuery, MarginalQuery
 from dpsynth.privacy.randomness import PrivacyRandom, SeededRandom
+from dpsynth.testing.worlds import GeneratedSource, curator_over
 
 if TYPE_CHECKING:
     from dpsynth.privacy.dpsgd.step import PrivateGradients
@@ -35,6 +39,60 @@ def laplace(scale: Fraction, *, size: int, seed: int) -> NDArray[np.int64]:
     return DiscreteLaplace(scale=scale).release(zeros, rng=SeededRandom(seed))
 
 
+def calls(
+    event: Mapping[str, str], counts: Sequence[NDArray[np.int64]], *, seed: int
+) -> list[NDArray[Any]]:
+    """Return what the mechanism of ``event`` adds to each of several vectors, one after the other.
+
+    One mechanism and one source of randomness for all of them, as within a release.
+
+    Args:
+        event: Gaussian or Laplace noise on counts, as a document.
+        counts: frozen inputs.
+        seed: of the noise.
+    """
+    mechanism, rng = _additive(event), SeededRandom(seed)
+    return [mechanism.release(each.copy(), rng=rng) - each for each in counts]
+
+
+def measured(
+    event: Mapping[str, str], counts: Sequence[NDArray[np.int64]], *, seed: int
+) -> list[NDArray[Any]]:
+    """Return what a curator adds to each of several tables that it is asked for together.
+
+    Args:
+        event: as for ``calls``.
+        counts: frozen tables.
+        seed: of the noise.
+    """
+    mechanism, domain = (
+        _additive(event),
+        Domain(sizes={f"t{at}": each.size for at, each in enumerate(counts)}),
+    )
+    queries = [MarginalQuery(clique=(name,), domain=domain) for name in domain.columns]
+    frozen = dict(zip(domain.columns, counts, strict=True))
+    rho = total_rho(query.event(mechanism, PrivacyUnit()) for query in queries)
+    curator = curator_over(
+        frozen, domain, rho, source=lambda held, known: _Frozen(held, known), seed=seed
+    )
+    answers = curator.measure(queries, mechanism)
+    return [answer.values - each for answer, each in zip(answers, counts, strict=True)]
+
+
+class _Frozen(GeneratedSource):
+    """Tables that are what they are, behind the protocol of a table source."""
+
+    def count(self, clique: tuple[str, ...]) -> NDArray[np.int64]:
+        """Return the table."""
+        return self._codes[clique[0]].copy()
+
+
+def _additive(event: Mapping[str, str]) -> DiscreteGaussian | DiscreteLaplace:
+    if "sigma_squared" in event:
+        return DiscreteGaussian(sigma_squared=Fraction(event["sigma_squared"]))
+    return DiscreteLaplace(scale=Fraction(event["scale"]))
+
+
 def selections(
     epsilon: Fraction,
     scores: NDArray[np.int64],
@@ -49,6 +107,53 @@ def selections(
     return np.bincount(np.array(chosen, dtype=np.int64), minlength=scores.size)
 
 
+def choices(
+    epsilon: Fraction, scores: NDArray[np.int64], *, rounds: int, seed: int
+) -> NDArray[np.int64]:
+    """Return what a curator chooses in ``rounds`` paid choices among candidates of these scores.
+
+    Each candidate is a table of one cell, whose count is how far its score lies above the least.
+
+    Args:
+        epsilon: of each choice.
+        scores: frozen; of sensitivity 1.
+        rounds: how many choices.
+        seed: of the noise.
+    """
+    least = int(scores.min())
+    domain = Domain(sizes={f"t{at}": 1 for at in range(scores.size)})
+    query = MarginalErrorQuery(
+        cliques=tuple((name,) for name in domain.columns),
+        references=tuple(np.zeros(1, dtype=np.int64) for _ in range(scores.size)),
+        resolution=1,
+        domain=domain,
+        offsets=(least,) * scores.size,
+    )
+    tables = {name: scores[at : at + 1] - least for at, name in enumerate(domain.columns)}
+    mechanism = ExponentialSelection(epsilon=epsilon)
+    rho = total_rho([mechanism.event()] * rounds)
+    curator = curator_over(
+        tables, domain, rho, source=lambda held, known: _Frozen(held, known), seed=seed
+    )
+    selection = curator.select(query, mechanism, rounds=rounds, label="choice")
+    everyone = list(range(scores.size))
+    return np.array([selection.pick(everyone) for _ in range(rounds)], dtype=np.int64)
+
+
+def values_kept(
+    event: Mapping[str, str], units: Sequence[NDArray[np.int64]], *, seed: int
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Return the places and noisy counts that ``PartitionSelection`` releases, call by call.
+
+    Args:
+        event: the planned selection, as a document.
+        units: how many units hold each value, a vector a call.
+        seed: of the noise.
+    """
+    mechanism, rng = _selecting(event), SeededRandom(seed)
+    return [mechanism.release(each.copy(), rng=rng) for each in units]
+
+
 def released_values(
     event: Mapping[str, str], *, units: int, size: int, seed: int
 ) -> NDArray[np.int64]:
@@ -60,13 +165,16 @@ def released_values(
         size: how many values there are.
         seed: of the noise.
     """
-    mechanism = PartitionSelection(
+    counts = np.full(size, units, dtype=np.int64)
+    return _selecting(event).release(counts, rng=SeededRandom(seed))[1]
+
+
+def _selecting(event: Mapping[str, str]) -> PartitionSelection:
+    return PartitionSelection(
         sigma_squared=Fraction(event["sigma_squared"]),
         threshold=int(Fraction(event["threshold"])),
         delta=Fraction(event["delta"]),
     )
-    counts = np.full(size, units, dtype=np.int64)
-    return mechanism.release(counts, rng=SeededRandom(seed))[1]
 
 
 def fresh_words(count: int) -> NDArray[np.uint64]:

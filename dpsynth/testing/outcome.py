@@ -69,8 +69,15 @@ class Outcome:
         return found
 
 
-def outcome_of(fit: Callable[[], tuple[Any, tuple[LedgerEntry, ...]]]) -> Outcome:
-    """Run ``fit`` and return what an observer sees of it, whether it ends well or not."""
+def outcome_of(
+    fit: Callable[[], tuple[Any, tuple[LedgerEntry, ...]]], *, written: bool = True
+) -> Outcome:
+    """Run ``fit`` and return what an observer sees of it, whether it ends well or not.
+
+    Args:
+        fit: returns a model and its ledger entries.
+        written: also write the model down and sample from it, which takes as long as many a fit.
+    """
     model: Any = None
     entries: tuple[LedgerEntry, ...] = ()
     fault: Exception | None = None
@@ -91,7 +98,8 @@ def outcome_of(fit: Callable[[], tuple[Any, tuple[LedgerEntry, ...]]]) -> Outcom
             warnings.simplefilter("always")
             try:
                 model, entries = fit()
-                documents, files, sample = _documents(model), _files(model), _sample(model)
+                if written:
+                    documents, files, sample = _documents(model), _files(model), _sample(model)
             except Exception as error:  # noqa: BLE001  # whatever it is, it can be seen
                 fault = error
     finally:

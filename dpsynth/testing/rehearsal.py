@@ -158,7 +158,7 @@ class Stage:
         schema: the declared columns and unit.
         epsilon: of the claim, exact text.
         delta: of the claim, exact text.
-        command: runs the program with arguments, and returns its exit code.
+        command: runs the program with arguments and what makes releases, and returns its exit code.
     """
 
     folder: Path
@@ -166,7 +166,7 @@ class Stage:
     schema: "Schema"
     epsilon: str
     delta: str
-    command: Callable[[list[str]], int]
+    command: Callable[..., int]
 
     def release(
         self, table: "pd.DataFrame", *, synthesizer: Rehearsed, internal: str = "PASS"
@@ -180,8 +180,8 @@ class Stage:
             Path(LEDGER).chmod(0o600)
             given = ["release", TABLE, "--schema", SCHEMA, "--ledger", LEDGER, "--out", OUT]
             given += ["--epsilon", self.epsilon, "--delta", self.delta, "--control", "0"]
-            with _standing_in(synthesizer, _Gate(internal=internal)):
-                found = outcome_of(lambda: (self.command(given), ()))
+            made = _made_by(synthesizer, _Gate(internal=internal))
+            found = outcome_of(lambda: (self.command(given, stand_in=made), ()))
             said = found.said if found.fault is None else (*found.said, repr(found.fault))
             return _seen(room, code=-1 if found.fault else found.model, said=said)
 
@@ -193,7 +193,7 @@ def stage(
     *,
     epsilon: str,
     delta: str,
-    command: Callable[[list[str]], int],
+    command: Callable[..., int],
 ) -> Iterator[Stage]:
     """Make a stage in a folder of its own, which goes when the block ends."""
     import json
@@ -227,24 +227,15 @@ def _cap_for(plan: Plan) -> tuple[Fraction, Fraction]:
     return epsilon_from_rho(4 * plan.rho, _DELTA), 2 * max(plan.reserved_delta, _DELTA)
 
 
-@contextmanager
-def _standing_in(synthesizer: Rehearsed, gate: _Gate) -> Iterator[None]:
-    """Let the command meet this synthesizer and this gate."""
-    import dpsynth
-    from dpsynth.release import pipeline
+def _made_by(synthesizer: Rehearsed, gate: _Gate) -> Callable[..., Any]:
+    """Return what makes a release with this synthesizer and this gate, whatever was asked for."""
 
     def make_release(table: Any, **named: Any) -> Any:
+        from dpsynth.release import pipeline
+
         return pipeline.make_release(table, **{**named, "synthesizer": synthesizer, "gate": gate})
 
-    before = dpsynth.__dict__.get("make_release")
-    dpsynth.__dict__["make_release"] = make_release
-    try:
-        yield
-    finally:
-        if before is None:
-            del dpsynth.__dict__["make_release"]
-        else:
-            dpsynth.__dict__["make_release"] = before
+    return make_release
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from attacks.mutants.base import Control, Mutant
+from attacks.mutants.catalogue.around import AROUND
 from attacks.mutants.catalogue.books import BOOKS
 from attacks.mutants.catalogue.controls import CONTROLS
 from attacks.mutants.catalogue.noise import NOISE
@@ -10,22 +11,14 @@ from attacks.mutants.catalogue.past import PAST
 from attacks.mutants.catalogue.selection import SELECTION
 from attacks.mutants.catalogue.sensitivity import SENSITIVITY
 from attacks.mutants.catalogue.training import TRAINING
-from attacks.mutants.catalogue.unlisted_encoding import UNLISTED_ENCODING
-from attacks.mutants.catalogue.unlisted_release import UNLISTED_RELEASE
+from attacks.mutants.catalogue.unlisted import FIRST_ROUND
 from dpsynth.errors import UsageError
 
-__all__ = ["CONTROLS", "MUTANTS", "find"]
+__all__ = ["CONTROLS", "LISTED", "MUTANTS", "find"]
 
-MUTANTS: tuple[Mutant, ...] = (
-    *NOISE,
-    *SENSITIVITY,
-    *SELECTION,
-    *PAST,
-    *BOOKS,
-    *TRAINING,
-    *UNLISTED_ENCODING,
-    *UNLISTED_RELEASE,
-)
+# Those that the audits were written with; the others were planted by an adversary.
+LISTED: tuple[Mutant, ...] = (*NOISE, *SENSITIVITY, *SELECTION, *PAST, *BOOKS, *TRAINING)
+MUTANTS: tuple[Mutant, ...] = (*LISTED, *FIRST_ROUND, *AROUND)
 
 
 def find(name: str, more: Sequence[Mutant] = ()) -> Mutant | Control:
