@@ -21,6 +21,7 @@ from attacks.conformance import (
     released,
     repeats,
     selection,
+    streams,
     whole,
 )
 from attacks.conformance.checks import ERROR, FAILED, FALSE_ALARM, GAME, Check, witness
@@ -34,6 +35,7 @@ def at_frozen_inputs(trial: Trial) -> list[Check]:
     return [
         *noise.check(trial.document, seed=trial.seed, wider=True),
         *selection.check(trial.document, seed=trial.seed, flatter=True),
+        *(streams.check(trial.document, seed=trial.seed) if has_torch() else ()),
         *inputs.check(trial.document, seed=trial.seed),
     ]
 

@@ -71,14 +71,6 @@ def _as_spelled(original: Any) -> Any:
     return person_numbers
 
 
-def _nobody_kept(original: Any) -> Any:
-    def bound_rows(digests: Any, persons: Any, *, max_rows: int) -> Any:
-        kept = original(digests, persons, max_rows=max_rows)
-        return kept if persons is None else kept | (persons < 0)
-
-    return bound_rows
-
-
 def _nobody_numbered(original: Any) -> Any:
     def person_numbers(series: Any) -> Any:
         numbers, ids = original(series)
@@ -158,14 +150,6 @@ PERSONS = (
         "rows",
         "mst",
         (_PERSONS, _as_spelled),
-    ),
-    planted(
-        "rows-of-nobody-kept",
-        "rows without a person are all kept",
-        "sensitivity",
-        "rows",
-        "mst",
-        ("dpsynth.sources.frame:bound_rows", _nobody_kept),
     ),
     planted(
         "rows-of-nobody-numbered",
