@@ -96,6 +96,11 @@ def _controls(result: dict[str, Any]) -> list[str]:
         f"| `{name}` | {seeds} | {alarmed.get(name, 0)} |"
         for name, seeds in result["controls"].items()
     ]
+    few = {
+        name: runs for name, runs in result["audit_runs"].items() if runs < result["correct_runs"]
+    }
+    if few:
+        lines += ["", "Fewer runs: " + ", ".join(f"`{name}` {few[name]}" for name in few) + "."]
     lines += [
         f"\n- `{each['control']}`, seed {each['seed']}, {each['audit']}: {each['sentence']}"
         for each in result["alarms"]

@@ -9,9 +9,10 @@ from attacks.conformance.checks import NOT_TESTED, Check, events, witness
 from dpsynth.errors import UnfitEnvironmentError
 
 if TYPE_CHECKING:
+    from attacks.conformance.anyone import put_on_trial
     from dpsynth.schema import Schema
 
-__all__ = ["NOT_TESTED", "Check", "laws", "run"]
+__all__ = ["NOT_TESTED", "Check", "laws", "put_on_trial", "run"]
 
 
 def run(
@@ -81,3 +82,12 @@ def _of_plan(given: Mapping[str, Any], planned: Mapping[str, Any]) -> Check:
         trials=len(events_of[0]),
     )
     return replace(check, audit="bill")
+
+
+def __getattr__(name: str) -> Any:
+    """Import the trial of any mechanism when it is first asked for: it needs pandas."""
+    if name == "put_on_trial":
+        from attacks.conformance.anyone import put_on_trial
+
+        return put_on_trial
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -40,7 +40,7 @@ def audit(trial: Trial) -> list[Check]:
         "with next to no noise": None if trial.trains else trial.loud,
         "on a narrow table": trial.narrow,
     }
-    return [
+    found = [
         check
         for budget, each in asked.items()
         if each is not None
@@ -49,6 +49,38 @@ def audit(trial: Trial) -> list[Check]:
             planned=[step["event"] for step in each.document["steps"]],
             budget=budget,
         )
+    ]
+    return found if trial.trains else [*found, *_sealed(trial), *_sealed(trial.loud)]
+
+
+def _sealed(trial: Trial) -> list[Check]:
+    """Return what tells worlds apart whose mechanisms saw their own rows and released the same."""
+    from dpsynth.testing.sealed import sealed
+
+    pairs = sealed(
+        trial.synthesizer,
+        trial.schema,
+        trial.plan,
+        seed=trial.seed,
+        drawn=0 if trial.odd else trial.pairs // 2,  # with next to no noise, most can be told
+    )
+    faults: dict[str, list[str]] = {FLOW: [], PAST: [], SIDE: []}
+    for pair in pairs:
+        if pair.diverged:
+            faults[FLOW].append(f"{pair.diverged} ({pair.world})")
+        elif not pair.same_model:
+            faults[PAST].append(f"the same answers led to another model ({pair.world})")
+        for each in pair.unlike:
+            faults[SIDE if _said(each) else PAST].append(f"{each} ({pair.world})")
+    return [
+        witness(
+            f"neighbors/{component}, sealed, epsilon {trial.epsilon}",
+            component,
+            "; ".join(said) or f"{_SOUND[component]}, where only what was released is the same",
+            violations=len(said),
+            trials=len(pairs),
+        )
+        for component, said in faults.items()
     ]
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.conformance import frozen, training
+from attacks.conformance import frozen, members, training
 from attacks.conformance.checks import (
     FALSE_ALARM,
     NOT_APPLICABLE,
@@ -79,7 +79,7 @@ def check(plan: Mapping[str, Any], *, seed: int, wider: bool = False) -> list[Ch
         ),
         *frozen.check(plan, seed=seed, wider=wider),
         *_of_values(plan, family, seed=seed),
-        *_of_training(plan, family, seed=seed),
+        *_of_training(plan, family, seed=seed, wider=wider),
     ]
     return checks or [
         Check(
@@ -91,7 +91,7 @@ def check(plan: Mapping[str, Any], *, seed: int, wider: bool = False) -> list[Ch
     ]
 
 
-def _of_training(plan: Mapping[str, Any], family: Family, *, seed: int) -> list[Check]:
+def _of_training(plan: Mapping[str, Any], family: Family, *, seed: int, wider: bool) -> list[Check]:
     """Test noise and batches of trainings; skipped where torch is missing."""
     planned = training.laws(plan)
     if not planned:
@@ -111,7 +111,11 @@ def _of_training(plan: Mapping[str, Any], family: Family, *, seed: int) -> list[
         lambda law, size, number: training.draws(planned[law], size=size, seed=seed + number),
         share=training.SHARE,
     )
-    return [*noisy, *training.batches(plan, seed=seed)]
+    return [
+        *noisy,
+        *training.batches(plan, seed=seed),
+        *members.check(plan, seed=seed, wider=wider),
+    ]
 
 
 def _of_values(plan: Mapping[str, Any], family: Family, *, seed: int) -> list[Check]:

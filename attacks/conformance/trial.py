@@ -114,7 +114,7 @@ class Trial:
             epsilon=self.epsilon,
             delta=self.delta,
             seed=self.seed,
-            drawn=self.pairs,
+            drawn=self.pairs // 4 if self.trains else self.pairs,  # no choice hangs on counts
             odd=self.odd,
         )
 

@@ -37,8 +37,8 @@ def mutants(
         typer.Option(
             "--tier",
             help="smoke: a minute, one of every kind, each with the audit that must find it; "
-            "standard: ten minutes, all mutants, and all audits, the game only where it must find; "
-            "full: an hour, everything, and the study of false alarms.",
+            "standard: ten minutes, all mutants, and most audits; full: an hour, everything, and "
+            "the study of false alarms.",
         ),
     ] = Tier.smoke,
     only: Annotated[
@@ -117,7 +117,7 @@ def _scope(tier: Tier, *, only: list[str], planted: Path | None) -> "Scope":
         mutants=tuple(each for each in chosen if isinstance(each, Mutant)),
         controls=tuple(each for each in chosen if isinstance(each, Control)),
     )
-    return replace(named, left_out=frozenset())
+    return replace(named, alone=frozenset(), left_out=frozenset())
 
 
 def _list(*, as_json: bool) -> None:

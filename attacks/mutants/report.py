@@ -63,6 +63,7 @@ class ZooReport:
         rows: one a mutant that was run.
         alarms: of correct mechanisms; every one is false, if the code is as it was published.
         seeds: how often each correct mechanism was run.
+        audit_runs: how often each audit looked at one; one that takes long does so less often.
         skipped: mutants and controls that need torch, where it is missing.
         seconds: that the run took, on the clock.
         made: when, by which command, version, Python and machine.
@@ -72,6 +73,7 @@ class ZooReport:
     rows: tuple[Row, ...]
     alarms: tuple[Alarmed, ...]
     seeds: Mapping[str, int]
+    audit_runs: Mapping[str, int]
     skipped: tuple[str, ...]
     seconds: float
     made: Mapping[str, str]
@@ -118,6 +120,7 @@ class ZooReport:
             "false_alarm_level": audits.LEVEL,
             "correct_runs": self.correct_runs,
             "controls": dict(self.seeds),
+            "audit_runs": dict(self.audit_runs),
             "passed": self.passed,
             "seconds": self.seconds,
             "rows": [{**asdict(row), "killed_by": row.killed_by} for row in self.rows],

@@ -7,6 +7,7 @@ import platform
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
@@ -21,7 +22,7 @@ from attacks.mutants.tiers import Scope, Tier, scope_of
 from attacks.statement import today
 
 _SECONDS = 1_800  # for one process; one that takes longer is counted as an error
-_CHUNK = 20  # seeds of a control in one process
+_CHUNK = 20  # seeds of a control in one process, all put before the same audits
 
 
 def run(
@@ -64,7 +65,8 @@ def run(
 
     def of_control(chunk: tuple[Control, Sequence[int]]) -> list[Alarmed]:
         control, seeds = chunk
-        found = alarms_of(control, child_of(control.name, seeds=seeds), seeds)
+        only = scope.audits_at(seeds[0])
+        found = alarms_of(control, child_of(control.name, only=only, seeds=seeds), seeds)
         tell(f"{control.name}, {len(seeds)} seeds, {len(found) or 'no'} alarms")
         return found
 
@@ -77,6 +79,9 @@ def run(
         rows=tuple(rows),
         alarms=tuple(alarms),
         seeds={control.name: len(seeds) for control, seeds in controls},
+        audit_runs=Counter(
+            name for _, seeds in controls for seed in seeds for name in scope.audits_at(seed)
+        ),
         skipped=tuple(_skipped([*scope.mutants, *(each for each, _ in scope.controls)])),
         seconds=round(time.monotonic() - start, 1),
         made=_made(tier),

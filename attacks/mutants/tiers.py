@@ -1,6 +1,6 @@
 """How much of the zoo is run: a minute of it, ten minutes, or all."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from attacks.conformance.audits import AUDITS
@@ -8,6 +8,7 @@ from attacks.mutants.base import Control, Mutant
 from attacks.mutants.catalogue import CONTROLS, LISTED, MUTANTS
 
 _STANDARD_SEEDS, _FULL_SEEDS, _DEAR_SEEDS = 2, 200, 20
+_DEAR_AUDIT_SEEDS = 40
 _DEAR_AUDITS = frozenset({"game"})  # as long as all others together
 _SMOKE_CONTROLS = frozenset(
     {
@@ -59,14 +60,16 @@ class Scope:
 
     Attributes:
         mutants: which.
-        required_only: of a mutant the audit that must find it is run, and no other.
+        spared: the first seed at which controls are spared dear audits; None where there is none.
+        alone: names of mutants of which the audit that must find them is run, and no other.
         left_out: audits that mutants are spared, but for those that they must find.
         controls: which, each with the seeds that it is run with.
     """
 
     mutants: tuple[Mutant, ...]
-    required_only: bool
     controls: tuple[tuple[Control, range], ...]
+    spared: int | None = None
+    alone: frozenset[str] = frozenset()
     left_out: frozenset[str] = frozenset()
 
     def audits_of(self, mutant: Mutant) -> list[str]:
@@ -74,8 +77,13 @@ class Scope:
         return [
             name
             for name in AUDITS
-            if name == mutant.audit or not (self.required_only or name in self.left_out)
+            if name == mutant.audit or not (mutant.name in self.alone or name in self.left_out)
         ]
+
+    def audits_at(self, seed: int) -> list[str]:
+        """Return the names of the audits that controls are put before with ``seed``."""
+        every = self.spared is None or seed < self.spared
+        return [name for name in AUDITS if every or name not in _DEAR_AUDITS]
 
 
 def scope_of(
@@ -88,15 +96,16 @@ def scope_of(
     if tier is Tier.smoke:
         chosen = tuple(each for each in mutants if each.name in SMOKE)
         few = tuple((each, range(1, 2)) for each in controls if each.name in _SMOKE_CONTROLS)
-        return Scope(mutants=chosen, required_only=True, controls=few)
-    if tier is Tier.standard and mutants == MUTANTS:
-        mutants = LISTED
-    return Scope(
+        return Scope(mutants=chosen, controls=few, alone=SMOKE)
+    scope = Scope(
         mutants=mutants,
-        required_only=False,
         controls=tuple((each, range(1, 1 + _seeds(tier, each))) for each in controls),
-        left_out=frozenset() if tier is Tier.full else _DEAR_AUDITS,
+        spared=1 + _DEAR_AUDIT_SEEDS,
     )
+    if tier is Tier.full:
+        return scope
+    unlisted = frozenset(each.name for each in mutants) - {each.name for each in LISTED}
+    return replace(scope, alone=unlisted, left_out=_DEAR_AUDITS)
 
 
 def _seeds(tier: Tier, control: Control) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dpsynth.privacy.events import PartitionSelectionEvent
+from dpsynth.privacy.events import PartitionSelectionEvent, SampledGaussianEvent
 from dpsynth.testing.oddities import KINDS
 from dpsynth.testing.rows import missing_by_kind, named_rows, odd_rows, random_rows, same_rows
 
@@ -92,6 +92,7 @@ def odd_pairs(schema: "Schema", plan: "Plan") -> list[Pair]:
             pairs, and not in every column.
     """
     given, crowd = _rows_of_a_person(plan), _crowd(schema, plan)
+    trains = any(isinstance(step.event, SampledGaussianEvent) for step in plan.steps)
     extreme = same_rows(schema, last=True, rows=given, values=given)
     gone = odd_rows(schema, extreme, missing=True)
     found = {
@@ -99,14 +100,15 @@ def odd_pairs(schema: "Schema", plan: "Plan") -> list[Pair]:
         "one person of missing cells, as numbers": (crowd, missing_by_kind(extreme)),
     }
     worlds = -(-KINDS // given)
-    for number in range(min(worlds, 3) if plan.trained else worlds):
+    for number in range(min(worlds, 2) if trains else worlds):
         odd = odd_rows(schema, extreme, missing=False, first=number * given)
         found[f"one person of odd cells {number + 1}"] = crowd, odd
     pairs = _named(schema, found)
     ordinary = pairs[0].table
+    persons = (("of missing cells", gone), ("unlike all others", extreme))
     for how, store in _STORES.items():
         table = store(ordinary)
-        for what, person in (("unlike all others", extreme), ("of missing cells", gone)):
+        for what, person in persons[:1] if trains else persons:
             pairs.append(
                 Pair(
                     world=f"one person {what}, {how}",

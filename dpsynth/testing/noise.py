@@ -240,6 +240,60 @@ def trained_groups(
     return np.array([each.double().numpy().ravel() for each in found]) * private.rule.divisor
 
 
+def trained_members(
+    event: Mapping[str, str], *, units: int, declared: int, steps: int, seed: int
+) -> NDArray[np.bool_]:
+    """Return which units were in which batch, shape ``(steps, units)``.
+
+    Every unit adds a clip norm to a number of its own, and the noise is a thousandth of that:
+    what is read is what went into the sums.
+
+    Args:
+        event: the planned training, as a document; its noise is left aside.
+        units: how many there are, made up.
+        declared: how many were said to be there.
+        steps: how many batches.
+        seed: of the coins.
+
+    Raises:
+        ImportError: torch is not installed.
+    """
+    import torch
+
+    whose = np.arange(units, dtype=np.int64)
+    quiet = {**event, "noise_multiplier": "1/1024"}
+    private = _training(quiet, units=units, steps=steps, seed=seed, codes=whose, declared=declared)
+    model = torch.nn.Linear(units, 1, bias=False)
+
+    def loss(held: torch.nn.Module, rows: torch.Tensor) -> torch.Tensor:
+        return 2 * held(torch.nn.functional.one_hot(rows[:, 0], units).float())[:, 0]
+
+    found = [private.release(model, loss)["weight"].double().numpy() for _ in range(steps)]
+    return np.array(found).reshape(steps, units) * private.rule.divisor > 0.5
+
+
+def trained_steps(
+    event: Mapping[str, str], *, size: int, steps: int, seed: int
+) -> NDArray[np.float64]:
+    """Return what steps of one training release of ``size`` sums over nobody, in clip norms.
+
+    Shape ``(steps, size)``.
+
+    Raises:
+        ImportError: torch is not installed.
+    """
+    import torch
+
+    private = _training(event, units=0, steps=steps, seed=seed)
+    model = torch.nn.Linear(size, 1, bias=False)
+
+    def loss(held: torch.nn.Module, rows: torch.Tensor) -> torch.Tensor:
+        return held(rows.float())[:, 0]
+
+    found = [private.release(model, loss)["weight"].double().numpy() for _ in range(steps)]
+    return np.array(found).reshape(steps, size) * private.rule.divisor
+
+
 def _training(
     event: Mapping[str, str],
     *,
@@ -247,6 +301,7 @@ def _training(
     steps: int,
     seed: int,
     codes: NDArray[np.int64] | None = None,
+    declared: int | None = None,
 ) -> "PrivateGradients":
     from dpsynth.privacy.dpsgd.engines import engine_of
     from dpsynth.privacy.dpsgd.rule import StepRule
@@ -259,7 +314,7 @@ def _training(
         noise_multiplier=Fraction(event["noise_multiplier"]),
         clip=1.0,
         steps=steps,
-        expected_units=max(units, 1),
+        expected_units=max(units, 1) if declared is None else declared,
     )
     held = np.zeros(units, dtype=np.int64) if codes is None else codes
     return PrivateGradients(

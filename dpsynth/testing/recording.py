@@ -43,6 +43,7 @@ __all__ = [
     "odd_rows",
     "random_rows",
     "replay",
+    "same_model",
 ]
 
 
@@ -148,10 +149,14 @@ class _Recorder:
         there: list[Reading] = []
 
         def replaying(source: TableSource, paid: Callable[[], int]) -> TableSource:
+            if first.fault is not None:  # there is nothing to replay
+                return source
             return ReplayingSource(source, paid=paid, tape=there, recorded=here)
 
         heard = Heard()
         second = self._fit(pair.neighbor, replaying, heard)
+        if first.fault is not None and repr(first.fault) == repr(second.fault):
+            raise first.fault
         diverged = str(second.fault) if isinstance(second.fault, DivergedError) else None
         return Replay(
             world=pair.world,
@@ -161,7 +166,11 @@ class _Recorder:
             here=here,
             there=tuple(there),
             diverged=diverged,
-            same_model=second.model is not None and _same(first.model, second.model),
+            same_model=(
+                first.model is not None
+                and second.model is not None
+                and same_model(first.model, second.model)
+            ),
             scored=tuple(zip(known.heard.scored, heard.scored, strict=False)),
             unlike=() if diverged else tuple(first.differences(second)),
         )
@@ -174,8 +183,6 @@ class _Recorder:
 
         heard = Heard()
         outcome = self._fit(table, recording, heard)
-        if outcome.fault is not None:
-            raise outcome.fault
         made = _Recording(table=table, tape=tuple(tape), heard=heard, outcome=outcome)
         self._known[id(table)] = made
         return made
@@ -195,7 +202,8 @@ def _entries(found: Outcome) -> tuple[Entry, ...]:
     )
 
 
-def _same(first: Any, second: Any) -> bool:
+def same_model(first: Any, second: Any) -> bool:
+    """Whether two fitted models are one, bit for bit."""
     header, arrays = first.model.to_arrays()
     other_header, other_arrays = second.model.to_arrays()
     same_arrays = arrays.keys() == other_arrays.keys() and all(

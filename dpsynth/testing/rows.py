@@ -84,12 +84,15 @@ def odd_rows(
 
 
 def named_rows(table: "pd.DataFrame", schema: "Schema", *, every: bool) -> "pd.DataFrame":
-    """Give every row a person of its own, or all rows one person who is none of those."""
+    """Give every row a person of its own, or all rows one person who is none of those.
+
+    That one comes last, by place and by name: where persons are numbered, nobody else's changes.
+    """
     column = schema.unit.column
     if column is None:
         return table
     rows = range(len(table))
-    return table.assign(**{column: [f"p{row}" if every else "one more" for row in rows]})
+    return table.assign(**{column: [f"p{row}" if every else "~ one more" for row in rows]})
 
 
 def missing_by_kind(like: "pd.DataFrame") -> "pd.DataFrame":

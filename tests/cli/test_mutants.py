@@ -24,6 +24,7 @@ def report(*, killed, alarms=(), errors=None):
         rows=(row_of(mutant, [{"seed": 0, "found": [said]}]),),
         alarms=tuple(alarms),
         seeds={"mst-with-wider-noise": 1},
+        audit_runs={},
         skipped=("shuffled-batches",),
         seconds=2.0,
         made={},

@@ -26,7 +26,7 @@ def found(plan=PLAN):
 
 def test_a_training_as_paid_for_passes():
     checks = found()
-    kinds = {"scale", "shape", "grid", "batches", "spread"}
+    kinds = {"scale", "shape", "grid", "batches", "spread", "batches, one by one,"}
     assert set(checks) == {f"noise/{kind}" for kind in kinds}
     assert {check.status for check in checks.values()} == {"passed"}
     assert checks["noise/scale"].detectable < 1 / 0.95

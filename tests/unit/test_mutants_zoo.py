@@ -9,7 +9,7 @@ from pkgutil import resolve_name
 import pytest
 
 from attacks.conformance.audits import AUDITS, LEVEL
-from attacks.mutants import base, runner
+from attacks.mutants import base, catalogue, runner
 from attacks.mutants.catalogue import CONTROLS, MUTANTS, find
 from attacks.mutants.planted import read
 from attacks.mutants.report import ZooReport, alarms_of, allowed, row_of
@@ -107,6 +107,7 @@ def report(rows=(), alarms=(), seeds=None):
         rows=tuple(rows),
         alarms=tuple(alarms),
         seeds=seeds or {},
+        audit_runs={},
         skipped=(),
         seconds=1.0,
         made={},
@@ -153,15 +154,21 @@ def test_the_catalogue_is_in_order():
 def test_tiers_grow():
     smoke, standard, full = (scope_of(tier) for tier in Tier)
     assert {each.name for each in smoke.mutants} == SMOKE
-    argmax = find("argmax")
-    assert smoke.audits_of(argmax) == ["law"]
-    assert set(full.audits_of(argmax)) == set(AUDITS)
-    assert set(standard.audits_of(argmax)) == set(AUDITS) - {"game"}
+    factor = find("selection-factor-two")
+    assert smoke.audits_of(factor) == ["law"]
+    assert set(full.audits_of(factor)) == set(AUDITS)
+    assert set(standard.audits_of(factor)) == set(AUDITS) - {"game"}
+    (unlisted, *_) = set(MUTANTS) - set(catalogue.LISTED)
+    assert standard.audits_of(unlisted) == [unlisted.audit]
+    assert set(full.audits_of(unlisted)) == set(AUDITS)
     assert all(
         each.audit in scope.audits_of(each) for scope in (smoke, standard) for each in MUTANTS
     )
     assert standard.mutants == full.mutants == MUTANTS
     assert [control for control, _ in full.controls] == list(CONTROLS)
+    assert set(full.audits_at(1)) == set(full.audits_at(40)) == set(AUDITS)
+    assert set(full.audits_at(41)) == set(AUDITS) - {"game"}
+    assert full.spared % runner._CHUNK == 1, "a process puts all of its seeds before one list"
     assert sum(len(seeds) >= 200 for _, seeds in full.controls) >= 6
 
 
@@ -169,7 +176,7 @@ def test_tiers_grow():
 def test_a_patch_takes_hold_and_is_taken_back(mutant, monkeypatch):
     if SUBJECTS[mutant.subject].trains and find_spec("torch") is None:
         pytest.skip("torch is not installed")
-    right, targets = base.replaced, []
+    right, targets = base.replaced, dict[str, object]()
 
     def held(target):
         place, _, path = target.partition(":")
@@ -181,7 +188,7 @@ def test_a_patch_takes_hold_and_is_taken_back(mutant, monkeypatch):
     def watched(target, make):
         before = held(target)
         with right(target, make):
-            targets.append((target, before))
+            targets.setdefault(target, before)
             assert held(target) is not before
             yield
 
@@ -189,7 +196,7 @@ def test_a_patch_takes_hold_and_is_taken_back(mutant, monkeypatch):
     with mutant.patch():
         pass
     assert targets or mutant.name.endswith("as-it-is")
-    assert all(held(target) is before for target, before in targets)
+    assert all(held(target) is before for target, before in targets.items())
 
 
 def test_a_process_that_fails_says_why():
@@ -249,6 +256,7 @@ def test_nothing_is_left_out_without_being_named(monkeypatch):
     assert {row.mutant for row in made.rows} == {each.name for each in MUTANTS} - trained
     assert made.false_alarms == made.correct_runs, "a process that failed is an alarm for each seed"
     assert not made.passed
+    assert set(made.audit_runs.values()) == {made.correct_runs}
     assert made.made["command"] == "dpsynth mutants --tier standard --json"
     assert made.made["python"] == ".".join(map(str, sys.version_info[:3]))
 
