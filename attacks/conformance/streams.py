@@ -7,7 +7,7 @@ and noise must reach as far out as its law does.
 
 from collections.abc import Mapping
 from fractions import Fraction
-from math import log, sqrt
+from math import log, log2, sqrt
 from typing import Any
 
 import numpy as np
@@ -78,7 +78,7 @@ def _odd(count: int) -> NDArray[np.int64]:
 def _same_batches(inside: NDArray[np.bool_], rate: float) -> int:
     if not 0 < rate < 1:
         return 0
-    bits = -inside.shape[1] * (rate * log(rate, 2) + (1 - rate) * log(1 - rate, 2))
+    bits = -inside.shape[1] * (rate * log2(rate) + (1 - rate) * log2(1 - rate))
     if bits < _LEAST_BITS:
         return 0
     return len(inside) - len(np.unique(np.packbits(inside, axis=1), axis=0))

@@ -5,6 +5,7 @@ Written by an adversary who knew the code and neither the audits nor the rest of
 
 from attacks.mutants.base import Mutant
 from attacks.mutants.catalogue.around.cells import CELLS
+from attacks.mutants.catalogue.around.coins import COINS
 from attacks.mutants.catalogue.around.files import FILES
 from attacks.mutants.catalogue.around.kernel import KERNEL
 from attacks.mutants.catalogue.around.ledger import LEDGER
@@ -12,4 +13,4 @@ from attacks.mutants.catalogue.around.persons import PERSONS
 
 __all__ = ["AROUND"]
 
-AROUND: tuple[Mutant, ...] = (*KERNEL, *CELLS, *PERSONS, *FILES, *LEDGER)
+AROUND: tuple[Mutant, ...] = (*KERNEL, *COINS, *CELLS, *PERSONS, *FILES, *LEDGER)
