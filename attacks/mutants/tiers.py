@@ -7,7 +7,7 @@ from attacks.conformance.audits import AUDITS
 from attacks.mutants.base import Control, Mutant
 from attacks.mutants.catalogue import CONTROLS, LISTED, MUTANTS
 
-_STANDARD_SEEDS, _FULL_SEEDS, _DEAR_SEEDS = 2, 200, 20
+_STANDARD_SEEDS, _FULL_SEEDS, _DEAR_SEEDS = 2, 200, 10
 _DEAR_AUDIT_SEEDS = 40
 _DEAR_AUDITS = frozenset({"game"})  # as long as all others together
 _SMOKE_CONTROLS = frozenset(
@@ -62,7 +62,7 @@ class Scope:
         mutants: which.
         spared: the first seed at which controls are spared dear audits; None where there is none.
         alone: names of mutants of which the audit that must find them is run, and no other.
-        left_out: audits that mutants are spared, but for those that they must find.
+        briefly: names of mutants that are spared dear audits, but for those that must find them.
         controls: which, each with the seeds that it is run with.
     """
 
@@ -70,15 +70,14 @@ class Scope:
     controls: tuple[tuple[Control, range], ...]
     spared: int | None = None
     alone: frozenset[str] = frozenset()
-    left_out: frozenset[str] = frozenset()
+    briefly: frozenset[str] = frozenset()
 
     def audits_of(self, mutant: Mutant) -> list[str]:
         """Return the names of the audits that ``mutant`` is put before."""
-        return [
-            name
-            for name in AUDITS
-            if name == mutant.audit or not (mutant.name in self.alone or name in self.left_out)
-        ]
+        spared = _DEAR_AUDITS if mutant.name in self.briefly else frozenset()
+        if mutant.name in self.alone:
+            spared = frozenset(AUDITS)
+        return [name for name in AUDITS if name == mutant.audit or name not in spared]
 
     def audits_at(self, seed: int) -> list[str]:
         """Return the names of the audits that controls are put before with ``seed``."""
@@ -102,10 +101,11 @@ def scope_of(
         controls=tuple((each, range(1, 1 + _seeds(tier, each))) for each in controls),
         spared=1 + _DEAR_AUDIT_SEEDS,
     )
+    names = frozenset(each.name for each in mutants)
+    unlisted = names - {each.name for each in LISTED}
     if tier is Tier.full:
-        return scope
-    unlisted = frozenset(each.name for each in mutants) - {each.name for each in LISTED}
-    return replace(scope, alone=unlisted, left_out=_DEAR_AUDITS)
+        return replace(scope, briefly=unlisted)
+    return replace(scope, alone=unlisted, briefly=names)
 
 
 def _seeds(tier: Tier, control: Control) -> int:
