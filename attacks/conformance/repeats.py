@@ -3,6 +3,7 @@
 As a program it prints words of its own process, for another to compare with.
 """
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -10,11 +11,11 @@ from fractions import Fraction
 from math import sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
 from attacks.conformance.checks import TEST, Check, judged, witness
 from attacks.conformance.trial import Fits, Trial
 
+Words = dict[str, tuple[int, ...]]
 RANDOMNESS = "randomness"
 SHOWN, WORDS = 4, 1 << 14
 _LEAST_BITS = 80.0  # of chance against two noise vectors being equal; fewer prove nothing
@@ -28,16 +29,26 @@ def audit(trial: Trial) -> list[Check]:
     from dpsynth.testing import noise
 
     first, second = noise.fresh_words(WORDS), noise.fresh_words(WORDS)
-    children = [_words_of(trial.child) for _ in range(2)]
-    shown = [tuple(int(word) for word in each[:SHOWN]) for each in (first, second)]
+    others = [_words_of(trial.child) for _ in range(2)]
+    words = [tuple(int(word) for word in each[:SHOWN]) for each in (first, second)]
+    own = [{"words": held, **noise.fresh_noise()} for held in words]
     ones = float(np.unpackbits(first.view(np.uint8)).mean())
     spread = 0.5 / (64 * WORDS) ** 0.5
     marks = [mark for held in trial.fresh.seeded for mark in held]
+    again = [name for name, held in own[0].items() if own[1][name] == held and name != "words"]
+    elsewhere = sorted(
+        name
+        for name in others[0]
+        if name in own[0] and _twice(name, [*own, *others]) and name not in again
+    )
+    copied = [each for each in others if _twice_in(each, ("words", "forked", "after"))]
     # A sentence of what is wrong, whether it is, and how many were looked at.
     faults = {
-        "two reads of the source of randomness gave the same words": (shown[0] == shown[1], 2),
+        "two reads of the source of randomness gave the same words": (words[0] == words[1], 2),
         "words repeat within one read": (np.unique(first).size < first.size, WORDS),
-        "another process drew the same words": (len({*shown, *children}) < len(shown) + 2, 4),
+        _told("a mechanism drew the same twice", again): (len(again), len(own[0])),
+        _told("another process drew the same", elsewhere): (len(elsewhere), len(own[0])),
+        "a copy of a process drew the same words": (len(copied), len(others)),
         "two releases of one table hold the same noise": (
             _same_noise(trial.fresh),
             len(trial.fresh.heard),
@@ -106,19 +117,40 @@ def _spread(charged: Mapping[str, str] | None) -> float:
     return float(Fraction(event.get("scale", 0)))
 
 
-def _words_of(command: Iterable[str]) -> tuple[int, ...]:
+def _told(sentence: str, names: list[str]) -> str:
+    return f"{sentence} ({', '.join(names)})" if names else sentence
+
+
+def _twice(name: str, held: list[Words]) -> bool:
+    return len({each[name] for each in held}) < len(held)
+
+
+def _twice_in(held: Words, names: tuple[str, ...]) -> bool:
+    known = [held[name] for name in names if name in held]
+    return len(set(known)) < len(known)
+
+
+def _words_of(command: Iterable[str]) -> Words:
     done = subprocess.run(  # noqa: S603  # this very program, or the mutant on trial
         list(command), capture_output=True, text=True, timeout=_SECONDS, check=True
     )
-    return tuple(int(word) for word in done.stdout.split())
+    found: dict[str, list[int]] = json.loads(done.stdout)
+    return {name: tuple(each) for name, each in found.items()}
 
 
-def words() -> NDArray[np.uint64]:
-    """Return a few words of this process."""
+def words() -> str:
+    """Return words and noise of this process and words of a copy of it, for another to read."""
     from dpsynth.testing import noise
 
-    return noise.fresh_words(WORDS)[:SHOWN]
+    held: Words = {
+        "words": tuple(noise.fresh_words(SHOWN).tolist()),
+        **noise.fresh_noise(),
+    }
+    forked = noise.forked_words(SHOWN)
+    if forked is not None:
+        held |= {"after": forked[0], "forked": forked[1]}
+    return json.dumps(held)
 
 
 if __name__ == "__main__":
-    sys.stdout.write(" ".join(str(int(word)) for word in words()) + "\n")
+    sys.stdout.write(words() + "\n")

@@ -75,7 +75,7 @@ class Trial:
     seed: int = 0
     fits: int = 40
     pairs: int = 12
-    games: int = 48
+    games: int = 40
     child: tuple[str, ...] = CHILD
     odd: bool = True
 

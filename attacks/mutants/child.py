@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.words:
             from attacks.conformance import repeats
 
-            sys.stdout.write(" ".join(str(int(word)) for word in repeats.words()) + "\n")
+            sys.stdout.write(repeats.words() + "\n")
             return 0
         from attacks.conformance import audits
 

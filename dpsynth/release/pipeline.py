@@ -138,7 +138,7 @@ def make_release(
         policy: what the public verdict is measured by; the default where not given.
         progress: told the name of each step.
         training: told the steps of a training done, and of how many, where there is one.
-        gate: what certifies and audits; the installed one where not given.
+        gate: what puts on trial, certifies and audits; the installed one where not given.
 
     Privacy:
         (epsilon, delta)-DP for everything in ``out/public``, under adding or removing one unit.
@@ -168,7 +168,7 @@ def make_release(
     step("checking the table's structure")
     frame = read_table(Path(table), declared)
     _check_room(out)
-    gate = find_gate() if gate is None else gate
+    gate = gate or find_gate()
     rows_declared = declared.expected_rows if plan.trained else None
     gate.check_policy(
         policy, training=None if rows_declared is None else (rows_declared, plan.delta)

@@ -99,9 +99,11 @@ def odd_pairs(schema: "Schema", plan: "Plan") -> list[Pair]:
         "one person of missing cells": (crowd, gone),
         "one person of missing cells, as numbers": (crowd, missing_by_kind(extreme)),
     }
-    worlds = -(-KINDS // given)
+    kept = plan.unit.max_rows  # a row that is bounded away is never looked at
+    few = extreme.head(kept)
+    worlds = -(-KINDS // kept)
     for number in range(min(worlds, 2) if trains else worlds):
-        odd = odd_rows(schema, extreme, missing=False, first=number * given)
+        odd = odd_rows(schema, few, missing=False, first=number * kept)
         found[f"one person of odd cells {number + 1}"] = crowd, odd
     pairs = _named(schema, found)
     ordinary = pairs[0].table

@@ -4,6 +4,7 @@ Each goes through the mechanism that a release uses, so that a factor that is wr
 What a seed made protects nobody; the operating system's source is not what these draws test.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,10 @@ from dpsynth.testing.worlds import GeneratedSource, curator_over
 
 if TYPE_CHECKING:
     from dpsynth.privacy.dpsgd.step import PrivateGradients
+
+
+_WIDE = Fraction(2**30)  # noise of which four draws are never the same twice
+_HIGH = 2**40
 
 
 def gaussian(sigma_squared: Fraction, *, size: int, seed: int) -> NDArray[np.int64]:
@@ -180,6 +185,48 @@ def _selecting(event: Mapping[str, str]) -> PartitionSelection:
 def fresh_words(count: int) -> NDArray[np.uint64]:
     """Return words of a release's own source of randomness: another such object every time."""
     return PrivacyRandom().words(count)
+
+
+def fresh_noise() -> dict[str, tuple[int, ...]]:
+    """Return four draws of each mechanism with a release's own source of randomness.
+
+    So wide that they never come up twice by chance: each name stands for 48 bits or more.
+    """
+    zeros = np.zeros(4, dtype=np.int64)
+    alike = np.zeros(4_096, dtype=np.int64)
+    choice, one = ExponentialSelection(epsilon=Fraction(1)), Fraction(1)
+    wide = PartitionSelection(sigma_squared=_WIDE**2, threshold=2, delta=Fraction(1, 2))
+    high = np.full(4, _HIGH, dtype=np.int64)
+    held = {
+        "gaussian": DiscreteGaussian(sigma_squared=_WIDE**2).release(zeros, rng=PrivacyRandom()),
+        "laplace": DiscreteLaplace(scale=_WIDE).release(zeros, rng=PrivacyRandom()),
+        "choices": np.array(
+            [choice.select(alike, sensitivity=one, rng=PrivacyRandom()) for _ in range(4)]
+        ),
+        "values": wide.release(high, rng=PrivacyRandom())[1],
+    }
+    return {name: tuple(each.tolist()) for name, each in held.items()}
+
+
+def forked_words(count: int) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Return words of one source in this process and in a copy of it; None where none can be made.
+
+    The copy is made after the source, as where a pool of workers is.
+    """
+    if not hasattr(os, "fork"):
+        return None
+    source = PrivacyRandom()
+    source.words(count)
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(theirs, source.words(count).tobytes())
+        os._exit(0)
+    os.close(theirs)
+    with os.fdopen(ours, "rb") as stream:
+        copied = np.frombuffer(stream.read(), dtype=np.uint64)
+    os.waitpid(child, 0)
+    return tuple(source.words(count).tolist()), tuple(copied.tolist())
 
 
 def trained(event: Mapping[str, str], *, size: int, seed: int) -> NDArray[np.float64]:

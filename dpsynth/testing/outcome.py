@@ -3,7 +3,7 @@
 import io
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -151,18 +151,28 @@ def _files(model: Any) -> dict[str, bytes]:
     if save is None:
         return {}
     extract = getattr(model, "ledger_extract", None) or {}
-    names = {str(extract.get("release", ""))}
-    names |= {str(each.get(key, "")) for each in extract.get("entries", ()) for key in _NEW_NAMES}
     with TemporaryDirectory() as folder:
         try:
             save(Path(folder))
         except _UNFIT:
             return {}
-        found = {
-            str(path.relative_to(folder)): path.read_bytes()
-            for path in sorted(Path(folder).rglob("*"))
-            if path.is_file()
-        }
+        return masked(Path(folder), extract)
+
+
+def masked(folder: Path, extract: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return all files of a folder by name, without the names that a ledger makes up in every run.
+
+    Args:
+        folder: of a model or a release.
+        extract: of its ledger.
+    """
+    names = {str(extract.get("release", ""))}
+    names |= {str(each.get(key, "")) for each in extract.get("entries", ()) for key in _NEW_NAMES}
+    found = {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
     for name in sorted(names - {""}, key=len, reverse=True):
         found = {file: held.replace(name.encode(), b"#") for file, held in found.items()}
     return found

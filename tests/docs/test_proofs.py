@@ -160,3 +160,15 @@ def test_every_audit_is_described_with_what_it_cannot_see():
         assert f"[{name}](#{name})" in text, "the table of audits says what it takes"
         for part in ("**Runs.**", "**Sees.**", "**False alarms.**", "**Cannot see.**"):
             assert part in body, f"{name}: {part}"
+
+
+def test_every_weakness_says_how_bad_it_is_and_what_to_do_instead():
+    text = EXPLAINED[1].read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
+    weaknesses = {name for name, body in sections.items() if "**What.**" in body}
+    assert len(weaknesses) >= 8
+    for name in weaknesses:
+        assert "**How bad.**" in sections[name], name
+        assert "**Instead.**" in sections[name], name
+    others = {"What the audits cannot see", "What is shown on purpose", "Advisories"}
+    assert set(sections) == weaknesses | others

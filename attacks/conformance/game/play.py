@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 CLAIM = "claim"
 GAMES = 4  # of one trial, at most
-DRAWS = 2_000_000  # of noise on a frozen path, in each world
-MOST_RUNS = 150_000  # on a frozen path, of each world
+DRAWS = 1_500_000  # of noise on a frozen path, in each world
+MOST_RUNS = 100_000  # on a frozen path, of each world
 _LIKELIHOOD = "log-likelihood ratio of the transcript above 0"
 
 
