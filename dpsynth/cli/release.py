@@ -32,6 +32,7 @@ def register(app: typer.Typer) -> None:
 
 
 def release(
+    context: typer.Context,
     table: TableFile,
     schema: SchemaFile,
     epsilon: Epsilon,
@@ -86,7 +87,7 @@ def release(
     import dpsynth
 
     with console.Steps() as step:
-        outcome = dpsynth.make_release(
+        outcome = (context.obj or dpsynth.make_release)(
             table,
             schema=schema,
             synthesizer=dpsynth.synthesizer(synthesizer, **parse.settings(settings)),
