@@ -28,10 +28,17 @@ Audit = Callable[[Trial], Sequence[Check | Alarm]]
 
 
 def at_frozen_inputs(trial: Trial) -> list[Check]:
-    """Return whether the mechanisms of the plan follow their laws, asked directly."""
+    """Return whether the mechanisms of the plan follow their laws, asked directly.
+
+    Choices also with a budget so large that scores count which lie closer than their sensitivity.
+    """
+    loud = (
+        () if trial.trains else selection.check(trial.loud.document, seed=trial.seed, flatter=True)
+    )
     return [
         *noise.check(trial.document, seed=trial.seed, wider=True),
         *selection.check(trial.document, seed=trial.seed, flatter=True),
+        *(replace(each, name=f"{each.name}, loud") for each in loud),
         *inputs.check(trial.document, seed=trial.seed),
     ]
 

@@ -15,6 +15,7 @@ from scipy import optimize, special
 
 from attacks.conformance.checks import Check, judged, witness
 from attacks.conformance.trial import Trial
+from attacks.stats.laws import GaussianLaw
 
 _CLOSE = 1e-6  # of an epsilon: the plan's own numbers are rounded, exactly and in its disfavor
 _GAUSSIAN, _LAPLACE = "discrete_gaussian/v1", "discrete_laplace/v1"
@@ -23,6 +24,7 @@ _CHOICE, _VALUES, _STEPS = (
     "partition_selection/v1",
     "sampled_gaussian/v1",
 )
+_TERMS = 1 << 16  # of a tail
 _PLACES = 1 << 18  # on which privacy losses are put, each rounded down: a lower bound results
 _REACH = 20.0  # standard deviations of all losses together that the places reach to
 _MUCH = 1e300  # stands for an epsilon without end, which JSON cannot write
@@ -151,11 +153,15 @@ def pure_epsilon(event: Event) -> float | None:
 def values_delta(event: Event) -> float:
     """Return the chance that a value of one unit is released, times how many it can bring.
 
-    By the smooth normal tail, which is below the discrete one: a fault is a fault.
+    The tail of the discrete law, term by term; what is left out makes it smaller: a fault is a
+    fault.
     """
-    sigma = sqrt(Fraction(event["sigma_squared"]))
-    beyond = float(Fraction(event["threshold"])) - 0.5 - 1
-    tail = float(special.ndtr(-beyond / sigma)) * 0.9
+    square = float(Fraction(event["sigma_squared"]))
+    first = float(Fraction(event["threshold"])) - 1
+    law = GaussianLaw(sigma_squared=Fraction(event["sigma_squared"]))
+    terms = first + np.arange(_TERMS, dtype=np.float64)
+    log_weights = -(terms**2) / (2 * square) - float(law.log_normalizer(np.array(law.rate)))
+    tail = float(np.exp(special.logsumexp(log_weights))) * (1 - _CLOSE)
     return float(Fraction(event["max_new"])) * tail
 
 

@@ -57,4 +57,40 @@ def audit(trial: Trial) -> list[Check]:
             violations=books.seeded_marks.count(False),
             trials=len(books.seeded_marks),
         ),
+        *_limits(),
+        _extracts(trial),
     ]
+
+
+def _limits() -> list[Check]:
+    from dpsynth.testing.limits import keys_apart, tried_limits
+
+    return [
+        witness(
+            f"ledger/{name}",
+            component,
+            "; ".join(each.what for each in tried if not each.right) or sound,
+            violations=sum(not each.right for each in tried),
+            trials=len(tried),
+        )
+        for name, component, tried, sound in (
+            ("limits", LEDGER, tried_limits(), "spent up to the cap in many ways, never beyond"),
+            ("keys", RANDOMNESS, keys_apart(), "keys of two tables and of all purposes differ"),
+        )
+    ]
+
+
+def _extracts(trial: Trial) -> Check:
+    """Hold what each model says that was charged against what was planned."""
+    planned = [step["event"] for step in trial.document["steps"]]
+    shown = [
+        [entry["event"] for entry in model.ledger_extract["entries"]]
+        for model in trial.fitted.models
+    ]
+    return witness(
+        "ledger/extracts",
+        "charges",
+        "the extract that a certificate shows lists the charges of the plan, in order",
+        violations=sum(each != planned for each in shown),
+        trials=len(shown),
+    )

@@ -37,6 +37,10 @@ _VECTORS: Mapping[str, NDArray[np.float64]] = {
     "many apart": -np.linspace(0, 4, 120),
     "one far ahead": np.array([-_SURE, 0.0, -_SURE, -_SURE]),
     "one far behind": np.array([0.0, 0.0, -_SURE]),
+    # Many that are each chosen seldom: what is done to the best alone, or to the rest, shows.
+    "one ahead of ten": np.array([-3.0] * 5 + [0.0] + [-3.0] * 5),
+    "one well ahead of forty": np.array([0.0] + [-4.5] * 40),
+    "one a long way ahead of many": np.array([-6.0] * 200 + [0.0]),
 }
 _SHIFTS = (0, -(10**6), 2**40, -(2**40))  # of all scores of a vector, in turn
 

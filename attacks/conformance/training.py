@@ -19,7 +19,7 @@ from attacks.stats.laws import GaussianLaw
 
 BATCHES = "batches"
 if TYPE_CHECKING:
-    from dpsynth.testing.listening import Trained
+    from dpsynth.testing.notes import Trained
 
 KIND = "sampled_gaussian/v1"
 SHARE = FALSE_ALARM / 16  # each: the noise, and the batches with their spread

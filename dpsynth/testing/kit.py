@@ -46,12 +46,14 @@ class Pair:
         table: made-up rows, each of another person; several pairs may share one.
         person: rows of one person who is none of those.
         stored: what a neighbor is turned into, as ``table`` was.
+        first: the person's rows stand before all others, and not behind them.
     """
 
     world: str
     table: "pd.DataFrame"
     person: "pd.DataFrame"
     stored: "Callable[[pd.DataFrame], pd.DataFrame]" = field(default=lambda table: table)
+    first: bool = False
 
     @property
     def neighbor(self) -> "pd.DataFrame":
@@ -60,7 +62,8 @@ class Pair:
 
         if not len(self.table):
             return self.stored(self.person)
-        return self.stored(pd.concat([self.table, self.person], ignore_index=True))
+        parts = [self.person, self.table] if self.first else [self.table, self.person]
+        return self.stored(pd.concat(parts, ignore_index=True))
 
 
 def far_pairs(schema: "Schema", plan: "Plan") -> list[Pair]:
@@ -80,7 +83,40 @@ def far_pairs(schema: "Schema", plan: "Plan") -> list[Pair]:
         "one person like all others": (crowd, usual),
         "one person beside one other": (crowd.iloc[:1], extreme),
     }
-    return _named(schema, found)
+    return _named(schema, found) + _bounded_pairs(schema, given)
+
+
+def _bounded_pairs(schema: "Schema", given: int) -> list[Pair]:
+    """Return pairs in which the others, too, have several rows, some more than are allowed.
+
+    Which of theirs are counted is nobody's business but their own. The new person brings rows that
+    others hold as well, or one row many times, before all others in the table or behind them, and
+    has an id that begins as another's does.
+    """
+    column = schema.unit.column
+    if column is None:
+        return []
+    found = []
+    for persons, most in ((8, given), (24, 3)):
+        rng = np.random.default_rng(persons)
+        rows_of = np.where(np.arange(persons) % 2, most, 1)
+        owners = rng.permutation(np.repeat(np.arange(persons), rows_of))
+        table = random_rows(schema, rng, rows=owners.size, most_codes=2)
+        table = table.assign(**{column: [f"p{each}" for each in owners.tolist()]})
+        for first, what, places in (
+            (True, "of rows that others hold", range(given)),
+            (False, "of one row many times", [0] * given),
+        ):
+            person = table.iloc[list(places)].reset_index(drop=True)
+            found.append(
+                Pair(
+                    world=f"one person {what}, beside {persons} of several rows",
+                    table=table,
+                    person=person.assign(**{column: "p10 more"}),
+                    first=first,
+                )
+            )
+    return found
 
 
 def odd_pairs(schema: "Schema", plan: "Plan") -> list[Pair]:

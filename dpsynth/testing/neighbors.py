@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from dpsynth.privacy.accounting import zcdp_rho
 from dpsynth.privacy.events import event_from_dict
 from dpsynth.privacy.randomness import SeededRandom
-from dpsynth.testing.listening import Asked, Heard
+from dpsynth.testing.listening import Heard
+from dpsynth.testing.notes import Asked
 from dpsynth.testing.outcome import Outcome, outcome_of
 from dpsynth.testing.rerun import fit_held, prepared_rows
 from dpsynth.testing.worlds import GeneratedSource, curator_over

@@ -19,7 +19,8 @@ import numpy as np
 from dpsynth.privacy.events import event_to_dict
 from dpsynth.privacy.source import TableSource
 from dpsynth.testing.kit import Pair, drawn_pairs, far_pairs, odd_pairs
-from dpsynth.testing.listening import Heard, Scored
+from dpsynth.testing.listening import Heard
+from dpsynth.testing.notes import Scored
 from dpsynth.testing.outcome import Outcome, outcome_of
 from dpsynth.testing.rerun import Wrap, fit_seeded
 from dpsynth.testing.rows import named_rows, odd_rows, random_rows

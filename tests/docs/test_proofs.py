@@ -155,7 +155,7 @@ def test_every_point_of_the_promise_that_is_covered_names_its_tests():
 def test_every_audit_is_described_with_what_it_cannot_see():
     text = EXPLAINED[2].read_text(encoding="utf-8")
     sections = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##)", text, re.MULTILINE | re.DOTALL))
-    assert set(AUDITS) <= {*sections, "game"}
+    assert set(AUDITS) == set(sections)
     for name, body in sections.items():
         assert f"[{name}](#{name})" in text, "the table of audits says what it takes"
         for part in ("**Runs.**", "**Sees.**", "**False alarms.**", "**Cannot see.**"):

@@ -49,7 +49,9 @@ def test_neighbors_differ_by_the_rows_of_one_person(schema):
             assert len(pair.person) == 1
         else:
             assert not set(pair.person["pid"].dropna()) & set(pair.table["pid"])
-            assert pair.table["pid"].is_unique
+            several = "of several rows" in pair.world
+            assert pair.table["pid"].is_unique != several
+            assert not several or pair.table["pid"].value_counts().max() >= 3
 
 
 def test_a_person_has_more_rows_than_are_allowed_and_is_unlike_the_crowd_in_every_column():

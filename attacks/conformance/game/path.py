@@ -20,7 +20,8 @@ from attacks.conformance.game.score import both, both_scores, law_of, log_ratio
 from attacks.stats.trade_off import gaussian_shift
 
 if TYPE_CHECKING:
-    from dpsynth.testing.listening import Asked, Heard
+    from dpsynth.testing.listening import Heard
+    from dpsynth.testing.notes import Asked
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -18,7 +18,8 @@ from attacks.conformance.scores import exact_scores
 from attacks.stats.laws import GaussianLaw
 
 if TYPE_CHECKING:
-    from dpsynth.testing.listening import Answered, Heard, Scored
+    from dpsynth.testing.listening import Heard
+    from dpsynth.testing.notes import Answered, Scored
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -10,14 +10,14 @@ from attacks.mutants.catalogue.past import PAST
 from attacks.mutants.catalogue.selection import SELECTION
 from attacks.mutants.catalogue.sensitivity import SENSITIVITY
 from attacks.mutants.catalogue.training import TRAINING
-from attacks.mutants.catalogue.unlisted import FIRST_ROUND
+from attacks.mutants.catalogue.unlisted import FIRST_ROUND, SECOND_ROUND
 from dpsynth.errors import UsageError
 
 __all__ = ["CONTROLS", "LISTED", "MUTANTS", "find"]
 
 # Those that the audits were written with; the others were planted by an adversary.
 LISTED: tuple[Mutant, ...] = (*NOISE, *SENSITIVITY, *SELECTION, *PAST, *BOOKS, *TRAINING)
-MUTANTS: tuple[Mutant, ...] = (*LISTED, *FIRST_ROUND)
+MUTANTS: tuple[Mutant, ...] = (*LISTED, *FIRST_ROUND, *SECOND_ROUND)
 
 
 def find(name: str, more: Sequence[Mutant] = ()) -> Mutant | Control:

@@ -4,6 +4,8 @@ from attacks.mutants.base import Mutant
 from attacks.mutants.catalogue.unlisted.accounts import UNLISTED_ACCOUNTS
 from attacks.mutants.catalogue.unlisted.calls import UNLISTED_CALLS
 from attacks.mutants.catalogue.unlisted.choices import UNLISTED_CHOICES
+from attacks.mutants.catalogue.unlisted.held_out import HELD_OUT_MECHANISMS
+from attacks.mutants.catalogue.unlisted.held_out_rows import HELD_OUT_ROWS
 from attacks.mutants.catalogue.unlisted.leaks import UNLISTED_LEAKS
 from attacks.mutants.catalogue.unlisted.noise import UNLISTED_NOISE
 from attacks.mutants.catalogue.unlisted.questions import UNLISTED_QUESTIONS
@@ -11,7 +13,7 @@ from attacks.mutants.catalogue.unlisted.rows import UNLISTED_ROWS
 from attacks.mutants.catalogue.unlisted.told import UNLISTED_TOLD
 from attacks.mutants.catalogue.unlisted.words import UNLISTED_WORDS
 
-__all__ = ["FIRST_ROUND"]
+__all__ = ["FIRST_ROUND", "SECOND_ROUND"]
 
 FIRST_ROUND: tuple[Mutant, ...] = (
     *UNLISTED_NOISE,
@@ -24,3 +26,4 @@ FIRST_ROUND: tuple[Mutant, ...] = (
     *UNLISTED_WORDS,
     *UNLISTED_ACCOUNTS,
 )
+SECOND_ROUND: tuple[Mutant, ...] = (*HELD_OUT_MECHANISMS, *HELD_OUT_ROWS)
