@@ -16,10 +16,13 @@ from attacks.conformance import (
     inputs,
     neighbors,
     noise,
+    preparing,
     raw,
     released,
     repeats,
     selection,
+    streams,
+    whole,
 )
 from attacks.conformance.checks import ERROR, FAILED, FALSE_ALARM, GAME, Check, witness
 from attacks.conformance.trial import Alarm, Trial
@@ -39,6 +42,7 @@ def at_frozen_inputs(trial: Trial) -> list[Check]:
         *noise.check(trial.document, seed=trial.seed, wider=True),
         *selection.check(trial.document, seed=trial.seed, flatter=True),
         *(replace(each, name=f"{each.name}, loud") for each in loud),
+        *(streams.check(trial.document, seed=trial.seed) if has_torch() else ()),
         *inputs.check(trial.document, seed=trial.seed),
     ]
 
@@ -46,6 +50,7 @@ def at_frozen_inputs(trial: Trial) -> list[Check]:
 # In the order in which they run: what is quick and certain first.
 AUDITS: Mapping[str, Audit] = {
     "bill": bill.audit,
+    "rows": preparing.audit,
     "neighbors": neighbors.audit,
     "law": at_frozen_inputs,
     "released": released.audit,
@@ -53,6 +58,7 @@ AUDITS: Mapping[str, Audit] = {
     "randomness": repeats.audit,
     "ledger": books.audit,
     "raw": raw.audit,
+    "release": whole.audit,
 }
 # Chance that all audits together raise an alarm about a correct mechanism, at most: three of them
 # are statistical, "law", "released" and "game"; "randomness" needs a deviation of far less chance.

@@ -26,6 +26,13 @@ _OPEN = {
         {"name": "town", "kind": "categorical", "open": True},
     ],
 }
+_DATES = {
+    **_PERSONS,
+    "columns": [
+        *_PERSONS["columns"],
+        {"name": "seen", "kind": "date", "bounds": ["2001-01-01", "2020-12-31"], "bins": 10},
+    ],
+}
 _RULED = {**_PERSONS, "rules": [{"forbid": {"sex": "m", "ward": ["a", "b"]}}]}
 _ONE_ROW = {**_ROWS, "unit": {"kind": "person", "column": "pid", "max_rows": 1}}
 _LARGE = {
@@ -97,6 +104,17 @@ def _subject(name: str, schema: Mapping[str, Any], **more: Any) -> Subject:
     return Subject(synthesizer=name, schema=schema, settings=settings, **more)
 
 
+def _trained(name: str, **settings: Any) -> Subject:
+    return _subject(
+        name,
+        _PAIR,
+        settings={"training_steps": 12, **settings},
+        epsilon="4",
+        delta="1/1000000",
+        trains=True,
+    )
+
+
 SUBJECTS: Mapping[str, Subject] = {
     "independent": _subject("independent", _PERSONS),
     "independent with a large budget": _subject("independent", _PERSONS, epsilon="300"),
@@ -108,6 +126,13 @@ SUBJECTS: Mapping[str, Subject] = {
     "auto": _subject("auto", _PERSONS),
     "privbayes": _subject("privbayes", _PERSONS),
     "privbayes without a delta": _subject("privbayes", _PERSONS, delta="0"),
+    "independent of dates": _subject("independent", _DATES),
+    "made": _trained("made"),
+    "vae": _trained("vae"),
+    "gan": _trained("gan"),
+    "gan conditional": _trained("gan", first="sex"),
+    "hybrid": _trained("hybrid"),
+    "transformer": _trained("transformer"),
     "mst of a large budget": _subject("mst", _PERSONS, epsilon="60"),
     "mst of one row a person": _subject("mst", _ONE_ROW),
     "mst with rules": _subject("mst", _RULED),
@@ -117,12 +142,4 @@ SUBJECTS: Mapping[str, Subject] = {
     "auto of many columns": _subject("auto", _MANY),
     "direct": _subject("direct", _PERSONS),
     "direct of large tables": _subject("direct", _LARGE),
-    "made": _subject(
-        "made",
-        _PAIR,
-        settings={"training_steps": 12},
-        epsilon="4",
-        delta="1/1000000",
-        trains=True,
-    ),
 }

@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
 
 
 def release(
+    context: typer.Context,
     table: TableFile,
     schema: SchemaFile,
     epsilon: Epsilon,
@@ -76,7 +77,7 @@ def release(
     import dpsynth
 
     with console.Steps() as step:
-        outcome = dpsynth.make_release(
+        outcome = (context.obj or dpsynth.make_release)(
             table,
             schema=schema,
             synthesizer=dpsynth.synthesizer(synthesizer, **parse.settings(settings)),

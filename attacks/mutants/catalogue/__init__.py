@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from attacks.mutants.base import Control, Mutant
+from attacks.mutants.catalogue.around import AROUND
 from attacks.mutants.catalogue.books import BOOKS
 from attacks.mutants.catalogue.controls import CONTROLS
 from attacks.mutants.catalogue.noise import NOISE
@@ -17,7 +18,7 @@ __all__ = ["CONTROLS", "LISTED", "MUTANTS", "find"]
 
 # Those that the audits were written with; the others were planted by an adversary.
 LISTED: tuple[Mutant, ...] = (*NOISE, *SENSITIVITY, *SELECTION, *PAST, *BOOKS, *TRAINING)
-MUTANTS: tuple[Mutant, ...] = (*LISTED, *FIRST_ROUND, *SECOND_ROUND)
+MUTANTS: tuple[Mutant, ...] = (*LISTED, *FIRST_ROUND, *SECOND_ROUND, *AROUND)
 
 
 def find(name: str, more: Sequence[Mutant] = ()) -> Mutant | Control:
