@@ -35,6 +35,9 @@ _TYPES = {
 }
 
 
+_DECLARED = {**_TYPES, "attribute_to_is_candidate_key": dict.fromkeys(WARDS, False)}
+
+
 class FaultError(Exception):
     """The peer raised."""
 
@@ -64,9 +67,13 @@ class Setting:
 
 SETTINGS = (
     Setting(
-        name="DataSynthesizer, independent mode, domain given",
+        name="DataSynthesizer, independent mode, all declared",
         peer="DataSynthesizer",
-        settings={"mode": "independent", "describe": {"epsilon": 1.0, **_TYPES}, "domain": WARDS},
+        settings={
+            "mode": "independent",
+            "describe": {"epsilon": 1.0, **_DECLARED},
+            "domain": WARDS,
+        },
         columns=WARDS,
         neighboring=REPLACE,
     ),
@@ -159,6 +166,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Other libraries on trial.")
     parser.add_argument("--datasynthesizer", type=Path, metavar="PYTHON")
     parser.add_argument("--privsyn", type=Path, metavar="PYTHON")
+    parser.add_argument("--only", default="", help="settings whose name holds this")
     parser.add_argument("--runs", type=int, default=60, help="fits of a table in the last game")
     parser.add_argument("--rows", type=int, default=300, help="sampled of each fit")
     parser.add_argument("--seed", type=int, default=1)
@@ -167,7 +175,7 @@ def main() -> None:
     pythons = {"DataSynthesizer": asked.datasynthesizer, "privsyn-core": asked.privsyn}
     for setting in SETTINGS:
         python = pythons[setting.peer]
-        if python is None:
+        if python is None or asked.only not in setting.name:
             continue
         spec = FrameSpec(
             columns=FrameSpec.of(setting.columns).columns, neighboring=setting.neighboring

@@ -178,8 +178,8 @@ UNLISTED_CALLS: tuple[Mutant, ...] = (
     planted(
         "noise-repeats-after-4096-cells",
         "Large tables get the first 4,096 draws again.",
-        "independence",
-        _LAW,
+        "noise",
+        "law",
         "direct of large tables",
         (f"{_SAMPLERS}:_draw", _repeated_after_4096),
     ),
@@ -202,8 +202,8 @@ UNLISTED_CALLS: tuple[Mutant, ...] = (
     planted(
         "forbidden-cells-bare",
         "Cells that declared rules forbid are answered exactly.",
-        "noise",
-        _SEEN,
+        "charges",
+        "neighbors",
         "mst with rules",
         (f"{CURATOR}.measure", _forbidden_bare),
     ),

@@ -171,8 +171,8 @@ UNLISTED_CHOICES: tuple[Mutant, ...] = (
     planted(
         "rounds-share-their-words",
         "All choices of a fit are made with the same draws.",
-        "independence",
-        "released",
+        "selection",
+        "law",
         "mst",
         (_SELECT, _same_words),
     ),
@@ -203,7 +203,7 @@ UNLISTED_CHOICES: tuple[Mutant, ...] = (
     planted(
         "tables-with-empty-cells-last",
         "Candidates with an empty cell are put last.",
-        "control flow",
+        "charges",
         "neighbors",
         "mst",
         (f"{CURATOR}.select", _held_by_none_left_out),

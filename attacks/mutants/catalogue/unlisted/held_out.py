@@ -206,7 +206,7 @@ HELD_OUT_MECHANISMS: tuple[Mutant, ...] = (
         "last-two-cells-share-noise",
         "The last cell gets the noise of the one before.",
         "independence",
-        "law",
+        "released",
         _MST,
         *noise_changed(_last_two_share),
     ),
