@@ -61,7 +61,7 @@ AUDITS: Mapping[str, Audit] = {
     "release": whole.audit,
 }
 # Chance that all audits together raise an alarm about a correct mechanism, at most: three of them
-# are statistical, "law" (twice: choices are tried at two budgets, and noise at counts of all kinds),
+# are statistical, "law" (twice: at two budgets, and at counts of all kinds),
 # "released" and "game"; "randomness" needs a deviation of far less chance.
 LEVEL = 4.1 * FALSE_ALARM
 
