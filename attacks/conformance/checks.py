@@ -1,7 +1,7 @@
 """What an audit reports: checks whose status follows from the numbers that stand beside it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 FALSE_ALARM = 1e-6  # of all checks of one plan together, the game's apart
@@ -46,6 +46,8 @@ class Check:
         trials: draws, runs, answers or comparisons behind it.
         detectable: factor by which noise could be too small, and would have been seen with 95 %
             probability; of a selection, factor on its rate.
+        given: raw counts and the law that it tests, and by which rule the numbers above follow
+            from them; see ``attacks.conformance.follows``.
         detail: one sentence.
     """
 
@@ -62,6 +64,7 @@ class Check:
     lower_bound: float | None = None
     trials: int | None = None
     detectable: float | None = None
+    given: Mapping[str, Any] = field(default_factory=dict)
     detail: str = ""
 
     def __post_init__(self) -> None:
@@ -69,8 +72,10 @@ class Check:
             raise ValueError(f"no check is of the kind {self.kind!r}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Write as JSON-ready values."""
-        return asdict(self)
+        """Write as JSON-ready values; numbers that it does not have are left out."""
+        return {
+            name: value for name, value in asdict(self).items() if value not in (None, "", {})
+        } | {"name": self.name, "status": self.status}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> "Check":

@@ -33,6 +33,7 @@ _LARGE = 70_000  # cells: beyond what samplers make at a time
 _MANY = 800  # cells of one count
 _HIGH = 2**20  # so far above zero that nobody need ever cut an answer off
 _MEASURED = (1, 2, 7, 64, 400, 1_500)
+_SCORES = 300  # that a curator releases together
 _END = 8  # calls that count as first or last
 _LEAST = 40  # draws, below which a group is not held by itself
 _SPACED = 2.0  # least mean energy from which on noise on a grid would be no chance
@@ -48,7 +49,7 @@ class Drawn:
     Attributes:
         counts: frozen input.
         noise: what came out, less that.
-        measured: by a curator, in an answer to several questions.
+        measured: by a curator, in an answer to several questions, or as scores.
     """
 
     counts: Draws
@@ -97,6 +98,10 @@ def draw(event: Mapping[str, str], *, seed: int) -> list[Drawn]:
     wide = 64 * (1 + int(_law(event).moments()[0]))
     tables = [each + wide for each in high]
     asked = noise.measured(event, tables, seed=seed + 1)
+    if "sigma_squared" in event:
+        scores = wide + _HIGH + np.random.default_rng(seed).permutation(_SCORES)
+        tables.insert(0, scores)
+        asked.insert(0, noise.scored(event, scores, seed=seed + 2))
     return [
         *(
             Drawn(counts=each, noise=added, measured=False)
@@ -170,8 +175,9 @@ def _by_group(drawn: Sequence[Drawn]) -> dict[str, Draws]:
         "last small calls": [each.noise for each in small[-_END:]],
         "many cells, the first": [large.noise[:_MANY]],
         "many cells, the last": [large.noise[-_MANY:]],
-        "tables asked for together": [each.noise for each in drawn if each.measured],
-        "the last of these tables": [drawn[-1].noise],
+        "what a curator answers": [each.noise for each in drawn if each.measured],
+        "the first of that": [each.noise for each in drawn if each.measured][:1],
+        "the last of that": [drawn[-1].noise],
     }
     return {what: np.concatenate(held).astype(np.int64) for what, held in groups.items() if held}
 

@@ -1,6 +1,7 @@
 """Does the noise follow its law, at the very scales of the plan?"""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from importlib.util import find_spec
@@ -20,15 +21,14 @@ from attacks.conformance.checks import (
     events,
     judged,
 )
+from attacks.conformance.follows import ENERGY, GAP, expected_energy, law_document, ruled
 from attacks.stats.laws import (
     GaussianLaw,
     LaplaceLaw,
     Law,
-    detectable_scale,
     divergence_p_value,
     energy_limits,
     frequency_divergence,
-    gap_limit,
     largest_gap,
 )
 
@@ -37,7 +37,6 @@ L = TypeVar("L", GaussianLaw, LaplaceLaw)
 Family = Callable[..., list[Check]]
 DRAWS = 50_000
 _SCALES = 40  # different scales tested; more are thinned out evenly, and that is said
-_NO_NOISE = 1e-12
 _SHARE = FALSE_ALARM / 4  # a quarter each: Gaussian noise, and the selection below it
 _LAPLACE_SHARE = FALSE_ALARM / 16  # what is left of another quarter goes to training and grids
 _GRID_SHARE = FALSE_ALARM / 16
@@ -216,46 +215,45 @@ def _one(
     name = f"{kind}({_parameter(law)})"
     low, high = energy_limits(law, draws=draws.size, false_alarm=false_alarm)
     mean = float(law.energy(draws).mean())
-    limit = gap_limit(draws=draws.size, false_alarm=false_alarm)
-    gap = largest_gap(law, draws)
+    held, slack = law, 1.0
     if wider and mean > high:
-        gap, limit = largest_gap(_refitted(law, mean), draws), _REFITTED * limit
-    more = f"; {untested} scales between the tested ones were left out" if untested else ""
-    # In units of what is expected, or as it is where next to no noise is expected.
-    expected = max(law.moments()[0], _NO_NOISE) if low > 0 else 1.0
-    narrowest = None
-    seen = "so little noise is planned that a narrower one would not have been seen"
-    if low > 0:
-        narrowest = detectable_scale(law, draws=draws.size, false_alarm=false_alarm)
-        seen = f"a scale below {narrowest:.3f} of the planned one would have been seen"
-    allowed = f"be at least {low / expected:.4f}"
-    if not wider:
-        allowed = f"lie between {low / expected:.4f} and {high / expected:.4f}"
-    scale = Check(
-        name=f"noise/scale of {name}",
+        held, slack = _refitted(law, mean), _REFITTED
+    common = Check(
+        name=name,
         status="",
         component=NOISE,
         kind=TEST,
-        statistic=mean / expected,
-        bound=None if wider else high / expected,
-        lower_bound=low / expected,
         level=false_alarm,
         trials=int(draws.size),
-        detectable=None if narrowest is None else 1 / narrowest,
-        detail=f"mean energy of the draws over its expectation must {allowed}; {seen}{more}",
     )
-    shape = Check(
+    scale = ruled(
+        replace(
+            common,
+            name=f"noise/scale of {name}",
+            statistic=mean / expected_energy(law, low=low),
+            given={"rule": ENERGY, **law_document(law), "wider": wider},
+        )
+    )
+    shape = replace(
+        common,
         name=f"noise/shape of {name}",
-        status="",
-        component=NOISE,
-        kind=TEST,
-        statistic=gap,
-        bound=limit,
-        level=false_alarm,
-        trials=int(draws.size),
+        statistic=largest_gap(held, draws),
+        given={"rule": GAP, **law_document(held), "slack": slack},
         detail="largest gap between the drawn and the claimed distribution function",
     )
-    return [judged(scale), judged(shape)]
+    return [replace(scale, detail=_words(scale, untested=untested)), ruled(shape)]
+
+
+def _words(scale: Check, *, untested: int) -> str:
+    most = "" if scale.bound is None else f" and at most {scale.bound:.4f}"
+    seen = "so little noise is planned that a narrower one would not have been seen"
+    if scale.detectable is not None:
+        seen = f"a scale {scale.detectable:.3f} times too small would have been seen"
+    more = f"; {untested} scales between the tested ones were left out" if untested else ""
+    return (
+        f"mean energy of the draws over its expectation must be at least "
+        f"{scale.lower_bound:.4f}{most}; {seen}{more}"
+    )
 
 
 def _refitted(law: Law, mean: float) -> Law:

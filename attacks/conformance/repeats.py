@@ -11,6 +11,7 @@ from fractions import Fraction
 from math import sqrt
 
 import numpy as np
+from numpy.typing import NDArray
 
 from attacks.conformance.checks import TEST, Check, judged, witness
 from attacks.conformance.trial import Fits, Trial
@@ -20,6 +21,8 @@ RANDOMNESS = "randomness"
 SHOWN, WORDS = 4, 1 << 14
 _LEAST_BITS = 80.0  # of chance against two noise vectors being equal; fewer prove nothing
 _LIMIT = 7.0  # standard deviations of the share of ones
+_LIMIT_OF_ALL = 9.0  # the same of more than 8,000 such shares: Hoeffding, 2 * 8256 * exp(-81 / 2)
+_FEW = 4  # words that are read at once
 _LEVEL = 3e-12  # chance that a fair source leaves it
 _SECONDS = 120
 
@@ -87,7 +90,31 @@ def audit(trial: Trial) -> list[Check]:
                 detail="share of ones among the bits, in standard deviations from one half",
             )
         ),
+        _alike_bits(np.concatenate([noise.fresh_words(_FEW) for _ in range(WORDS // _FEW)])),
+        _alike_bits(first, "one read"),
     ]
+
+
+def _alike_bits(words: NDArray[np.uint64], read: str = "reads of few words") -> Check:
+    """Hold each bit of a word against all others, and against those of the word before."""
+    bits = np.unpackbits(words.view(np.uint8)).reshape(-1, 64).astype(np.float64) * 2 - 1
+    within = bits.T @ bits / len(bits) - np.eye(64)
+    before = bits[1:].T @ bits[:-1] / (len(bits) - 1)
+    worst = max(float(np.abs(each).max()) for each in (within, before, bits.mean(axis=0)))
+    return judged(
+        Check(
+            name=f"randomness/bits of words, {read}",
+            status="",
+            component=RANDOMNESS,
+            kind=TEST,
+            statistic=worst * len(bits) ** 0.5,
+            bound=_LIMIT_OF_ALL,
+            level=_LEVEL,
+            trials=words.size,
+            detail="largest agreement of two places in a word or two words, and largest share of "
+            "ones in a place, in standard deviations",
+        )
+    )
 
 
 def _same_noise(fits: Fits) -> bool:

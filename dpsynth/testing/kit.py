@@ -143,18 +143,15 @@ def odd_pairs(schema: "Schema", plan: "Plan") -> list[Pair]:
         found[f"one person of odd cells {number + 1}"] = crowd, odd
     pairs = _named(schema, found)
     ordinary = pairs[0].table
-    persons = (("of missing cells", gone), ("unlike all others", extreme))
     for how, store in _STORES.items():
-        table = store(ordinary)
-        for what, person in persons[:1] if trains else persons:
-            pairs.append(
-                Pair(
-                    world=f"one person {what}, {how}",
-                    table=table,
-                    person=named_rows(person, schema, every=False),
-                    stored=store,
-                )
+        pairs.append(
+            Pair(
+                world=f"one person of missing cells, {how}",
+                table=store(ordinary),
+                person=named_rows(gone, schema, every=False),
+                stored=store,
             )
+        )
     column = schema.unit.column
     if column is None:
         return pairs

@@ -112,6 +112,40 @@ def selections(
     return np.bincount(np.array(chosen, dtype=np.int64), minlength=scores.size)
 
 
+def scored(event: Mapping[str, str], scores: NDArray[np.int64], *, seed: int) -> NDArray[np.int64]:
+    """Return what a curator adds to the scores of candidates that it releases together.
+
+    Args:
+        event: Gaussian noise on scores, as a document.
+        scores: frozen.
+        seed: of the noise.
+    """
+    mechanism = DiscreteGaussian(sigma_squared=Fraction(event["sigma_squared"]))
+    query, tables = _candidates(scores)
+    squared = query.l2_sensitivity_squared(PrivacyUnit())
+    rho = total_rho([mechanism.event(l2_sensitivity_squared=squared)])
+    curator = curator_over(
+        tables, query.domain, rho, source=lambda held, known: _Frozen(held, known), seed=seed
+    )
+    return curator.score(query, mechanism, label="scores") - scores
+
+
+def _candidates(
+    scores: NDArray[np.int64],
+) -> tuple[MarginalErrorQuery, dict[str, NDArray[np.int64]]]:
+    """Return candidates of these scores: tables of one cell, counted from the least on."""
+    least = int(scores.min())
+    domain = Domain(sizes={f"t{at}": 1 for at in range(scores.size)})
+    query = MarginalErrorQuery(
+        cliques=tuple((name,) for name in domain.columns),
+        references=tuple(np.zeros(1, dtype=np.int64) for _ in range(scores.size)),
+        resolution=1,
+        domain=domain,
+        offsets=(least,) * scores.size,
+    )
+    return query, {name: scores[at : at + 1] - least for at, name in enumerate(domain.columns)}
+
+
 def choices(
     epsilon: Fraction, scores: NDArray[np.int64], *, rounds: int, seed: int
 ) -> NDArray[np.int64]:
@@ -125,20 +159,11 @@ def choices(
         rounds: how many choices.
         seed: of the noise.
     """
-    least = int(scores.min())
-    domain = Domain(sizes={f"t{at}": 1 for at in range(scores.size)})
-    query = MarginalErrorQuery(
-        cliques=tuple((name,) for name in domain.columns),
-        references=tuple(np.zeros(1, dtype=np.int64) for _ in range(scores.size)),
-        resolution=1,
-        domain=domain,
-        offsets=(least,) * scores.size,
-    )
-    tables = {name: scores[at : at + 1] - least for at, name in enumerate(domain.columns)}
+    query, tables = _candidates(scores)
     mechanism = ExponentialSelection(epsilon=epsilon)
     rho = total_rho([mechanism.event()] * rounds)
     curator = curator_over(
-        tables, domain, rho, source=lambda held, known: _Frozen(held, known), seed=seed
+        tables, query.domain, rho, source=lambda held, known: _Frozen(held, known), seed=seed
     )
     selection = curator.select(query, mechanism, rounds=rounds, label="choice")
     everyone = list(range(scores.size))

@@ -232,9 +232,9 @@ class ReadingGate:
         del given, training
         return "none"
 
-    def conform(self, *_: object, **__: object) -> list[dict[str, Any]]:
+    def conform(self, *_: object, **__: object) -> dict[str, Any]:
         """Try nothing: that is done on public facts alone."""
-        return []
+        return {}
 
     def certify_public(self, directory: Path, **_: object) -> _Said:
         """Read all files."""

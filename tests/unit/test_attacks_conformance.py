@@ -95,7 +95,7 @@ def statuses(checks, family):
 @pytest.mark.parametrize("name", ["independent", "mst"])
 def test_the_mechanisms_pass(name, schema):
     synthesizer = dpsynth.synthesizer(name)
-    checks = conformance.run(plan(schema, synthesizer), schema, fits=4, pairs=2)
+    checks = conformance.run(plan(schema, synthesizer), schema)
     assert {check.audit for check in checks} == set(audits.AUDITS)
     assert statuses(checks, "noise") == {"passed"}
     assert statuses(checks, "neighbors") == {"passed"}
@@ -108,13 +108,13 @@ def check_pairs(checks, schema):
     squared = float(schema.privacy_unit.max_rows**2)
     (furthest,) = [check for check in checks if check.name == "neighbors/sensitivity, as planned"]
     # The worst neighbor reaches the declared sensitivity: a smaller one would be found wrong.
-    assert furthest.trials > 12
+    assert furthest.trials >= 4
     assert furthest.statistic == furthest.bound == squared
 
 
 @pytest.mark.parametrize("name", sorted(LEARNERS - {"direct"}))  # few codes only
 def test_open_columns_pass_and_their_selection_is_tested(name):
-    checks = conformance.run(plan(OPENED, dpsynth.synthesizer(name)), OPENED, fits=2, pairs=2)
+    checks = conformance.run(plan(OPENED, dpsynth.synthesizer(name)), OPENED)
     assert {check.status for check in checks} <= {"passed", "not applicable"}
     check_pairs(checks, OPENED)
     names = " ".join(check.name for check in checks)
@@ -301,7 +301,7 @@ def test_an_unknown_synthesizer_is_an_error_of_the_check_or_of_the_call():
 def test_a_plan_that_is_not_what_is_charged_fails():
     other = plan()
     other["steps"][0]["event"]["sigma_squared"] = "1"
-    failed = [c for c in conformance.run(other, ROWS, fits=2, pairs=0) if c.status == "failed"]
+    failed = [c for c in conformance.run(other, ROWS) if c.status == "failed"]
     assert [(check.name, check.component) for check in failed] == [("bill/plan", "charges")]
 
 
@@ -433,7 +433,7 @@ def test_every_synthesizer_passes_on_neighbors(name):
     plan = dpsynth.synthesizer(name).plan(schema, epsilon=1, delta=1e-9).to_dict()
     found = [
         check
-        for check in conformance.run(plan, schema, seed=3, fits=2, pairs=0)
+        for check in conformance.run(plan, schema, seed=3)
         if check.name.startswith("neighbors")
     ]
     assert found

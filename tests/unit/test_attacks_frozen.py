@@ -162,6 +162,16 @@ def test_what_a_curator_does_to_the_last_of_several_tables_is_seen(monkeypatch):
     assert "noise" in found()
 
 
+def test_scores_that_a_curator_releases_bare_are_seen(monkeypatch):
+    def score(self, query, mechanism, *, label):
+        exact = self._Curator__scores(query)
+        return (exact + right(self, query, mechanism, label=label)) // 2
+
+    right = Curator.score
+    monkeypatch.setattr(Curator, "score", score)
+    assert "the first of that" in found()["noise"]
+
+
 def test_answers_cut_off_at_zero_are_no_fault(monkeypatch):
     """What anybody may do to a noisy answer is not held against its noise."""
     from dataclasses import replace

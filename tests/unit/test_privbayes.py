@@ -356,7 +356,7 @@ def test_its_plan_passes_every_check_of_the_mechanism(delta):
     ]
     schema = dpsynth.Schema.from_dict({"unit": unit, "columns": columns})
     plan = dpsynth.PrivBayes().plan(schema, epsilon=1, delta=delta).to_dict()
-    checks = conformance.run(plan, schema, fits=4, pairs=2)
+    checks = conformance.run(plan, schema)
     assert {check.status for check in checks} <= {"passed", "not applicable"}
     families = {check.name.split("/")[0] for check in checks if check.status == "passed"}
     assert families >= {"noise", "selection", "neighbors"}

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from attacks.conformance.checks import FAILED, GAME, PASSED, Check
+from attacks.conformance.checks import FAILED, GAME, NOT_APPLICABLE, PASSED, Check
+from attacks.conformance.follows import GAME as RULE
 from attacks.conformance.game import learned
 from attacks.conformance.game.end_to_end import end_to_end
 from attacks.conformance.game.fits import Fits, counted, play, separation, split
@@ -168,6 +169,15 @@ def audit(trial: Trial) -> list[Check]:
 
     All of a trial together fail for a correct mechanism with a probability of 1 % at most.
     """
+    if trial.trains:
+        return [
+            Check(
+                name="game",
+                status=NOT_APPLICABLE,
+                component=CLAIM,
+                detail="a training is not played: no two tables are known to be its worst ones",
+            )
+        ]
     results = played(trial)
     lost = judged(results)
     return [_check(each, rejected) for each, rejected in zip(results, lost, strict=True)]
@@ -183,6 +193,7 @@ def _check(found: GameResult, rejected: bool) -> Check:
         kind=GAME,
         p_value=found.p_value,
         trials=found.runs_out + found.runs_in,
+        given={"rule": RULE, **found.to_dict()},
         detectable=seen,
         detail=(
             f"{found.world}: {found.false_positives} of {found.runs_out} called in and "
