@@ -61,8 +61,9 @@ AUDITS: Mapping[str, Audit] = {
     "release": whole.audit,
 }
 # Chance that all audits together raise an alarm about a correct mechanism, at most: three of them
-# are statistical, "law", "released" and "game"; "randomness" needs a deviation of far less chance.
-LEVEL = 3.1 * FALSE_ALARM
+# are statistical, "law" (twice: at two budgets, and at counts of all kinds),
+# "released" and "game"; "randomness" needs a deviation of far less chance.
+LEVEL = 4.1 * FALSE_ALARM
 
 
 @dataclass(frozen=True, kw_only=True)
