@@ -81,9 +81,8 @@ class _Gate:
     def check_policy(self, given: object, **_: object) -> str:
         return str(given)
 
-    def conform(self, plan: object, schema: object) -> list[dict[str, Any]]:
-        del plan, schema
-        return []
+    def conform(self, *_: object, **__: object) -> dict[str, Any]:
+        return {}
 
     def certify_public(self, directory: Path, **_: object) -> _Verdict:
         del directory
