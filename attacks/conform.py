@@ -36,6 +36,14 @@ def conform(
             "Repeatable; else all.",
         ),
     ] = None,
+    stranger: Annotated[
+        str | None,
+        typer.Option(
+            "--object",
+            metavar="MODULE:NAME",
+            help="Another library's mechanism in place of ours; needs --schema. It is imported.",
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="A setting of the one that is named."),
@@ -82,6 +90,10 @@ def conform(
     from dpsynth.release import atomic, canonical
     from dpsynth.testing.enrolled import enrolled
 
+    if stranger is not None:
+        if synthesizer or settings or schema is None:
+            raise UsageError("--object needs --schema, and takes no --synthesizer and no --set")
+        _stranger(stranger, schema, epsilon, delta, tier, out=out, json=json)
     wanted = parse.above_zero("--epsilon", epsilon), parse.from_zero_to_one("--delta", delta)
     named = [*(synthesizer or [ALL])]
     if settings and (len(named) != 1 or named == [ALL]):
@@ -116,6 +128,35 @@ def conform(
         atomic.write_bytes(out, data)
     console.emit(result, as_json=json, text=lambda: _text(result))
     raise typer.Exit(CODES[result["status"]])
+
+
+def _stranger(
+    name: str,
+    schema: Path,
+    epsilon: str,
+    delta: str,
+    tier: Tier,
+    *,
+    out: Path | None,
+    json: bool,
+) -> None:
+    """Put what ``name`` makes on trial, and exit."""
+    import dpsynth
+    from attacks.conformance import put_on_trial
+    from dpsynth.release import atomic, canonical
+
+    found = put_on_trial(
+        name,
+        dpsynth.Schema.read(schema),
+        epsilon=float(parse.above_zero("--epsilon", epsilon)),
+        delta=float(parse.from_zero_to_one("--delta", delta)),
+        tier=tier.value,
+    )
+    document = found.to_dict()
+    if out is not None:
+        atomic.write_bytes(out, canonical.dumps(document))
+    console.emit(document, as_json=json, text=found.to_text)
+    raise typer.Exit(CODES[found.verdict])
 
 
 def _text(result: Mapping[str, Any]) -> str:

@@ -78,7 +78,7 @@ def gather(
         tier: how much is tried.
         seed: of all rows and draws but those that try the operating system's randomness.
         progress: told the name of each audit.
-        names: of the audits; all if not given.
+        names: of the audits; those of the tier if not given.
 
     Raises:
         UnfitEnvironmentError: the plan trains, and torch is not installed.
@@ -91,7 +91,8 @@ def gather(
         settings = plan["synthesizer"]["settings"]
         part = replace(whole, schema=narrowed(schema, most=most, settings=settings))
     found = []
-    for name in audits.AUDITS if names is None else names:
+    usual = [name for name in audits.AUDITS if name not in EFFORTS[tier].without]
+    for name in usual if names is None else names:
         if progress is not None:
             progress(name)
         found += audits.run(whole if name in _WHOLE else part, names=[name])

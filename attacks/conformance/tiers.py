@@ -25,6 +25,7 @@ class Effort:
         loud: whether neighbors are also replayed with a budget so large that noise hides nothing.
         columns: to learn at most, where models are fitted; the bill and the laws are those of the
             whole plan all the same. None for all.
+        without: audits that are left out.
     """
 
     fits: int
@@ -33,10 +34,19 @@ class Effort:
     odd: bool
     loud: bool
     columns: int | None = None
+    without: tuple[str, ...] = ()
 
 
 EFFORTS: Mapping[Tier, Effort] = {
-    Tier.smoke: Effort(fits=2, pairs=0, games=4, odd=False, loud=False, columns=12),
+    Tier.smoke: Effort(
+        fits=2,
+        pairs=0,
+        games=4,
+        odd=False,
+        loud=False,
+        columns=12,
+        without=("release",),  # it makes whole releases, and smoke runs within one
+    ),
     Tier.standard: Effort(fits=40, pairs=12, games=48, odd=True, loud=True),
     Tier.full: Effort(fits=200, pairs=60, games=400, odd=True, loud=True),
 }

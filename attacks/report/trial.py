@@ -11,6 +11,7 @@ from attacks.report.wording import clean, mapping, number, sequence
 _SHOWN = ("name", "status", "detail", "component", "kind", "audit", "given")
 _AUDITS = {
     "bill": "The bill, added up again",
+    "rows": "Rows before they are read",
     "neighbors": "Replay on neighbors",
     "law": "Noise and selection at frozen inputs",
     "released": "Noise and choices as the synthesizer got them",
@@ -18,6 +19,7 @@ _AUDITS = {
     "randomness": "Randomness",
     "ledger": "Ledger at work",
     "raw": "Values of rows",
+    "release": "Whole releases",
 }
 
 

@@ -15,6 +15,7 @@ from attacks.conformance.anyone.tables import pairs
 from attacks.mutants import strangers
 from attacks.mutants.strangers import COLUMNS, CORRECT, PERSONS, REPLACED
 from attacks.mutants.strangers_broken import BROKEN
+from dpsynth.cli.app import main
 from dpsynth.errors import UnknownNameError, UsageError
 from dpsynth.schema import Schema
 
@@ -201,3 +202,8 @@ def test_frames_given_to_a_mechanism_are_its_own():
 
     assert put_on_trial(Spoils(), COLUMNS, epsilon=1.0, runs=20, rows=100).verdict != "FAIL"
     assert isinstance(pairs(COLUMNS, seed=0, odd=False)[0].out, pd.DataFrame)
+
+
+def test_the_command_asks_for_a_schema(capsys):
+    assert main(["conform", "--object", "attacks.mutants.strangers:Laplace"]) != 0
+    assert "--object needs --schema" in capsys.readouterr().err
