@@ -7,18 +7,17 @@ manifest. The report is drawn from the predicate and never shows the certificate
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attacks import keys, policy, shapes, statement
 from attacks.claim import read_claim, read_schema
+from attacks.conformance import evidence
 from attacks.limitations import limitations_of
 from dpsynth.errors import UsageError
 from dpsynth.release import bundle, manifest, spreadsheet
 
-if TYPE_CHECKING:
-    from dpsynth.schema import Schema
-
-KIND = "dpsynth/release-certificate/v1"
+KIND = "dpsynth/release-certificate/v2"
+OLD = "dpsynth/release-certificate/v1"
 UNSIGNED_NAMES = frozenset({bundle.CERTIFICATE, bundle.CERTIFICATE_SIGNATURE, manifest.NAME})
 
 Renderer = Callable[[Path, dict[str, Any]], object]
@@ -45,7 +44,7 @@ def certify(
     directory: Path | str,
     *,
     key: Path | None = None,
-    conformance: Sequence[object] | None = None,
+    conformance: Mapping[str, Any] | None = None,
     rule: policy.Policy | Path | str | None = None,
 ) -> Certificate:
     """Certify a finished public folder that has no certificate yet.
@@ -55,7 +54,8 @@ def certify(
     Args:
         directory: a release, or its public folder.
         key: private signing key; without it the user's own, made on demand.
-        conformance: checks of the mechanism, if they ran already; otherwise they run now.
+        conformance: of the mechanism, if it was tried already; see
+            ``attacks.conformance.evidence``. Otherwise the smoke tier runs now.
         rule: the policy that gives the verdict: a preset's name, a policy file, or a Policy.
 
     Raises:
@@ -79,7 +79,7 @@ def certify_public(
     public: Path,
     *,
     key: keys.SigningKey,
-    conformance: Sequence[object] | None = None,
+    conformance: Mapping[str, Any] | None = None,
     not_tested: Sequence[str] | None = None,
     rule: policy.Policy = policy.DEFAULT,
     render: Renderer | None = None,
@@ -91,8 +91,8 @@ def certify_public(
     Args:
         public: the folder, usually under its temporary name still.
         key: signs.
-        conformance: checks of the mechanism; they run now if not given.
-        not_tested: what those checks leave out; what ours leave out if not given.
+        conformance: evidence of a trial of the mechanism; one runs now if not given.
+        not_tested: what that trial leaves out; what ours leaves out if not given.
         rule: the policy that gives the verdict.
         render: writes report.html and summary.md from the predicate; ours if not given.
         date: day of the certificate, today if not given.
@@ -101,13 +101,18 @@ def certify_public(
     Raises:
         IntegrityError: the payload contradicts itself, or its noise came from a known seed.
     """
+    plan = shapes.read(public / bundle.PLAN, "plan")
+    schema = read_schema(public / bundle.SCHEMA)
     if conformance is None:
-        conformance = run_conformance(
-            shapes.read(public / bundle.PLAN, "plan"), read_schema(public / bundle.SCHEMA)
+        conformance = evidence.gather(plan, schema)
+    if conformance["subject"] != evidence.digest_of(plan, schema):
+        raise UsageError(
+            "this release cannot be certified: what was put on trial is another synthesizer, "
+            "schema or budget"
         )
     predicate = predicate_of(
         read_claim(public),
-        checks=[shapes.plain(check) for check in conformance],
+        conformance=conformance,
         not_tested=_not_tested() if not_tested is None else not_tested,
         rule=rule,
         date=date or statement.today(),
@@ -143,17 +148,17 @@ def certify_public(
 def predicate_of(
     claim: Mapping[str, object],
     *,
-    checks: Sequence[Mapping[str, Any]],
+    conformance: Mapping[str, Any],
     not_tested: Sequence[str],
     rule: policy.Policy,
     date: str,
     versions: Mapping[str, str],
 ) -> dict[str, Any]:
     """Return everything that the certificate says; a pure function of its arguments."""
-    verdict = policy.public_verdict(claim, checks, rule)
+    verdict = policy.public_verdict(claim, conformance, rule, versions=versions)
     return {
         "claim": dict(claim),
-        "conformance": [dict(check) for check in checks],
+        "conformance": dict(conformance),
         "not_tested": list(not_tested),
         "policy": rule.to_dict(),
         "verdict": verdict.outcome,
@@ -163,13 +168,6 @@ def predicate_of(
         "versions": dict(versions),
         "limitations": limitations_of(claim),
     }
-
-
-def run_conformance(plan: Mapping[str, Any], schema: "Schema") -> list[dict[str, Any]]:
-    """Put the mechanism of ``plan`` on trial, on artificial rows of the same schema."""
-    from attacks import conformance
-
-    return [shapes.plain(check) for check in conformance.run(plan, schema)]
 
 
 def _not_tested() -> Sequence[str]:

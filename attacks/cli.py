@@ -1,6 +1,6 @@
 """The auditor's commands, registered by the entry point ``dpsynth.commands``.
 
-``dpsynth audit, certify, verify, report, sign-off, keys``.
+``dpsynth audit, certify, verify, report, sign-off, conform, mutants, keys``.
 """
 
 from enum import StrEnum
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from attacks import conform
+from attacks.mutants import cli as mutants
 from dpsynth.cli import console
 
 if TYPE_CHECKING:
@@ -63,6 +65,8 @@ def register(app: typer.Typer) -> None:
     app.command("verify")(verify)
     app.command("report")(report)
     app.command("sign-off")(sign_off)
+    conform.register(app)
+    mutants.register(app)
     keys = typer.Typer(no_args_is_help=True, help="Make and show signing keys.")
     keys.command("new")(keys_new)
     keys.command("show")(keys_show)

@@ -6,13 +6,14 @@ folder that no computation on real rows has touched, and ``audit_internal`` only
 stands under its final name.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attacks import certificate, dossier, keys
 from attacks import policy as rules
+from attacks.conformance import evidence
 from dpsynth.errors import UsageError
 from dpsynth.release import atomic, bundle
 
@@ -59,16 +60,30 @@ class Gate:
                 )
         return policy.name
 
-    def conform(self, plan: Mapping[str, Any], schema: "Schema") -> list[dict[str, Any]]:
-        """Put the plan's mechanism on trial, on artificial rows only."""
-        return certificate.run_conformance(plan, schema)
+    def conform(
+        self, plan: Mapping[str, Any], schema: "Schema", *, stored: Path | None = None
+    ) -> dict[str, Any]:
+        """Put the plan's mechanism on trial, on artificial rows only, or read what a trial found.
+
+        Args:
+            plan: of the release.
+            schema: as it was declared.
+            stored: what ``dpsynth conform --out`` wrote of this very synthesizer, schema and
+                budget; the smoke tier runs now if not given.
+
+        Raises:
+            UsageError: ``stored`` is of something else, or was made by other versions.
+        """
+        if stored is not None:
+            return evidence.stored(Path(stored), plan, schema)
+        return evidence.gather(plan, schema)
 
     def certify_public(
         self,
         directory: Path,
         *,
         key: Path | None = None,
-        checks: Sequence[object] | None = None,
+        checks: Mapping[str, Any] | None = None,
         policy: Path | str | None = None,
     ) -> certificate.Certificate:
         """Write report, certificate, signature and manifest beside a finished payload.

@@ -1,8 +1,11 @@
-"""The rule that turns a claim, and checks on artificial rows, into the public verdict.
+"""The rule that turns a claim, and a trial on artificial rows, into the public verdict.
 
 A pure function of what the certificate stores, so that ``verify`` can recompute the verdict without
-believing it. Unknown, unfinished or missing never counts as safe. The rule for attacks on real
-rows, which the dossier applies, is in ``attacks.rules``.
+believing it. FAIL: a deterministic witness, a rejection at the familywise level, more spent than
+claimed. INCONCLUSIVE: an audit that did not end or could not have seen noise too small by a factor
+of two, or a trial by other versions or on another platform. Unknown, unfinished or missing never
+counts as safe. The rule for attacks on real rows, which the dossier applies, is in
+``attacks.rules``.
 """
 
 import re
@@ -11,7 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+from attacks.conformance.checks import FAILED, NOT_APPLICABLE, PASSED, statuses_of
+from attacks.conformance.follows import CHOICES, ENERGY, GAME
 from dpsynth.errors import IntegrityError, UnknownNameError, UsageError
 from dpsynth.release import canonical
 
@@ -29,10 +35,7 @@ CONDITIONAL = (
     "source"
 )
 
-PASSED = "passed"
-FAILED = "failed"
-NOT_APPLICABLE = "not applicable"
-STATUSES = (PASSED, FAILED, "inconclusive", NOT_APPLICABLE, "skipped", "error")
+LARGEST_UNSEEN = 2.0  # factor on the noise that must be seen with 95 % power
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,14 +47,14 @@ class Policy:
             changes gets a new name.
         max_epsilon: largest epsilon of one release, exact.
         max_delta: largest delta of one release, exact.
-        required_checks: families of conformance checks (the part of a check's name before the
-            slash) of which each must be there.
+        required_audits: audits of the mechanism that must each have come to a result; keys of
+            ``attacks.conformance.audits.AUDITS``.
     """
 
     name: str
     max_epsilon: Fraction
     max_delta: Fraction
-    required_checks: tuple[str, ...] = ()
+    required_audits: tuple[str, ...] = ()
 
     @property
     def is_preset(self) -> bool:
@@ -64,21 +67,31 @@ class Policy:
             "name": self.name,
             "max_epsilon": canonical.exact_text(self.max_epsilon),
             "max_delta": canonical.exact_text(self.max_delta),
-            "required_checks": list(self.required_checks),
+            "required_audits": list(self.required_audits),
         }
 
 
 DEFAULT = Policy(
-    name="dpsynth-default/1",
+    name="dpsynth-default/2",
     max_epsilon=Fraction(10),
     max_delta=Fraction(1, 100_000),
-    required_checks=("noise", "selection", "neighbors"),
+    required_audits=(
+        "bill",
+        "rows",
+        "neighbors",
+        "law",
+        "released",
+        "game",
+        "randomness",
+        "ledger",
+        "raw",
+    ),
 )
 STRICT = Policy(
-    name="dpsynth-strict/1",
+    name="dpsynth-strict/2",
     max_epsilon=Fraction(1),
     max_delta=Fraction(1, 10_000_000),
-    required_checks=DEFAULT.required_checks,
+    required_audits=DEFAULT.required_audits,
 )
 # A delta of 1/rows would allow a release to publish one person outright; presets want a tenth.
 _ROWS_SHARE = Fraction(1, 10)
@@ -131,9 +144,9 @@ def read(path: Path) -> Policy:
         document = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"the policy {path} is not a readable TOML file") from error
-    fields = {"name", "max_epsilon", "max_delta", "required_checks"}
-    checks = document.get("required_checks")
-    if set(document) != fields or not isinstance(checks, list):
+    fields = {"name", "max_epsilon", "max_delta", "required_audits"}
+    audits = document.get("required_audits")
+    if set(document) != fields or not isinstance(audits, list):
         raise UsageError(
             f"the policy {path} must have exactly the fields {', '.join(sorted(fields))}"
         )
@@ -164,7 +177,7 @@ def policy_from_dict(document: Mapping[str, object]) -> Policy:
         name=name,
         max_epsilon=canonical.exact_number(document["max_epsilon"], name="policy.max_epsilon"),
         max_delta=canonical.exact_number(document["max_delta"], name="policy.max_delta"),
-        required_checks=_texts(document["required_checks"]),
+        required_audits=_texts(document["required_audits"]),
     )
     known = PRESETS.get(policy.name)
     if policy.name.startswith(RESERVED) and policy != known:
@@ -178,21 +191,75 @@ def most_delta(rows: int, policy: Policy) -> Fraction | None:
 
 
 def public_verdict(
-    claim: Mapping[str, object], checks: Sequence[Mapping[str, object]], policy: Policy
+    claim: Mapping[str, object],
+    evidence: Mapping[str, Any],
+    policy: Policy,
+    *,
+    versions: Mapping[str, str],
 ) -> Verdict:
-    """Judge a release by its claim and by checks on artificial rows; real rows have no say.
+    """Judge a release by its claim and by a trial on artificial rows; real rows have no say.
 
     Args:
         claim: as a certificate states it.
-        checks: conformance checks, each with ``name`` and ``status``.
+        evidence: of the trial; see ``attacks.conformance.evidence``. Statuses follow from the
+            numbers beside them, whatever is written.
         policy: the rule.
+        versions: of the software that made the release, and its platform.
     """
+    failed, unfinished = _of_trial(evidence, policy, versions=versions)
+    conditional = [CONDITIONAL] if claim["conditional"] else []
+    return _verdict([*_against_claim(claim, policy), *failed], [*conditional, *unfinished])
+
+
+def trial_verdict(
+    evidence: Mapping[str, Any], policy: Policy, *, versions: Mapping[str, str]
+) -> Verdict:
+    """Judge a trial by itself, where nothing is claimed or released; see ``public_verdict``."""
+    return _verdict(*_of_trial(evidence, policy, versions=versions))
+
+
+def _of_trial(
+    evidence: Mapping[str, Any], policy: Policy, *, versions: Mapping[str, str]
+) -> tuple[list[str], list[str]]:
+    """Return a sentence for each thing that failed, and for each that came to no result."""
+    checks: Sequence[Mapping[str, Any]] = evidence["checks"]
+    statuses = statuses_of(checks)
+    failed = [
+        f"the check {_name(check)} failed"
+        for check, status in zip(checks, statuses, strict=True)
+        if status == FAILED
+    ]
+    concluded = {
+        check.get("audit")
+        for check, status in zip(checks, statuses, strict=True)
+        if status in (PASSED, FAILED, NOT_APPLICABLE)
+    }
+    unlike = _unlike(evidence, versions)
+    unfinished = [
+        *([f"the mechanism was tried with another {_listed(unlike)}"] if unlike else []),
+        *(
+            f"the audit {audit!r} did not come to a result"
+            for audit in policy.required_audits
+            if audit not in concluded
+        ),
+        *(["no check was run"] if not checks else []),
+        *(
+            f"the check {_name(check)} did not come to a result ({status})"
+            for check, status in zip(checks, statuses, strict=True)
+            if status not in (PASSED, FAILED, NOT_APPLICABLE)
+        ),
+        *_weak(checks),
+    ]
+    return failed, unfinished
+
+
+def _against_claim(claim: Mapping[str, object], policy: Policy) -> list[str]:
     epsilon = canonical.exact_number(claim["epsilon"], name="claim.epsilon")
     delta = canonical.exact_number(claim["delta"], name="claim.delta")
     accounted = canonical.exact_number(claim["accounted_epsilon"], name="claim.accounted_epsilon")
     rows = claim.get("expected_rows")  # stated where something trained
     limit = most_delta(rows, policy) if isinstance(rows, int) else None
-    against = [
+    return [
         *(["the ledger adds up to more than the claim"] if accounted > epsilon else []),
         *(["the noise came from a known seed"] if claim["seeded"] else []),
         *(
@@ -210,33 +277,43 @@ def public_verdict(
             if limit is not None and delta > limit
             else []
         ),
-        *(f"the check {_name(check)} failed" for check in checks if status_of(check) == FAILED),
     ]
-    open_points = [
-        *([CONDITIONAL] if claim["conditional"] else []),
-        *(
-            f"no check of the family {family!r} ran to an end"
-            for family in policy.required_checks
-            if not any(_belongs(check, family) for check in checks)
-        ),
-        *(["no check was run"] if not checks else []),
-        *(
-            f"the check {_name(check)} did not come to a result ({check['status']})"
-            for check in checks
-            if check["status"] not in (PASSED, FAILED, NOT_APPLICABLE)
-        ),
-    ]
-    return _verdict(against, open_points)
 
 
-def status_of(check: Mapping[str, object]) -> str:
-    """Return the status of a check; numbers that contradict "passed" outweigh the word."""
-    statistic, most, least = (check.get(key) for key in ("statistic", "bound", "lower_bound"))
-    if check["status"] == PASSED and isinstance(statistic, int | float):
-        below = not isinstance(most, int | float) or statistic <= most
-        above = not isinstance(least, int | float) or statistic >= least
-        return PASSED if below and above else FAILED
-    return str(check["status"])
+def _weak(checks: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what might have missed noise, or a rate of selection, wrong by a factor of two."""
+    by_rule: dict[str, list[Mapping[str, Any]]] = {}
+    for check in checks:
+        by_rule.setdefault(str(check.get("given", {}).get("rule")), []).append(check)
+    laws = [*by_rule.get(ENERGY, []), *by_rule.get(CHOICES, [])]
+    games = by_rule.get(GAME, [])
+    return [
+        *(
+            f"the check {_name(check)} might have missed a scale that is wrong by a factor of two"
+            for check in laws
+            if not _sees(check)
+        ),
+        *([] if laws or not checks else ["no check could see noise that is too small"]),
+        *(
+            ["no game would have seen noise too small by a factor of two"]
+            if games and not any(_sees(game) for game in games)
+            else []
+        ),
+    ]
+
+
+def _sees(check: Mapping[str, Any]) -> bool:
+    found = check.get("detectable")
+    return isinstance(found, int | float) and found <= LARGEST_UNSEEN
+
+
+def _unlike(evidence: Mapping[str, Any], versions: Mapping[str, str]) -> list[str]:
+    tried = evidence["versions"]
+    return sorted(name for name in {*tried, *versions} if tried.get(name) != versions.get(name))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return "platform" if list(names) == ["platform"] else f"version of {', '.join(names)}"
 
 
 def _verdict(against: list[str], open_points: list[str]) -> Verdict:
@@ -244,12 +321,6 @@ def _verdict(against: list[str], open_points: list[str]) -> Verdict:
     if against:
         return Verdict(outcome=FAIL, reasons=reasons)
     return Verdict(outcome=INCONCLUSIVE if open_points else PASS, reasons=reasons)
-
-
-def _belongs(check: Mapping[str, object], family: str) -> bool:
-    name = str(check["name"])
-    concluded = status_of(check) in (PASSED, FAILED, NOT_APPLICABLE)
-    return concluded and (name == family or name.startswith(f"{family}/"))
 
 
 def _name(item: Mapping[str, object]) -> str:

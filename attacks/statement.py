@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from platform import python_version
+from platform import machine, python_version, system
 from typing import Any
 
 from attacks import keys, shapes
@@ -12,7 +12,7 @@ from dpsynth.errors import IntegrityError
 from dpsynth.release import atomic, canonical
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-_DISTRIBUTIONS = ("dpsynth", "numpy", "scipy", "pandas", "pyarrow", "cryptography")
+_DISTRIBUTIONS = ("dpsynth", "numpy", "scipy", "pandas", "pyarrow", "cryptography", "torch")
 
 
 def statement(
@@ -82,8 +82,8 @@ def require_subject(content: Mapping[str, Any], files: Mapping[str, str], *, nam
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that a result may depend on."""
-    found = {"python": python_version()}
+    """Return the versions, and the platform, that a result may depend on."""
+    found = {"python": python_version(), "platform": f"{system()} {machine()}"}
     for name in _DISTRIBUTIONS:
         try:
             found[name] = metadata.version(name)

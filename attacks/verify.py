@@ -3,130 +3,28 @@
 In this order: the folder holds plain files only; its manifest, rebuilt, is the one on disk; the
 certificate fits its JSON Schema and carries a good signature; it speaks of exactly the files that
 are there; the claim, rebuilt from schema, plan and ledger extract by a fresh run of the accountant,
-is the one stated; the verdict, recomputed from the stored checks, is the one stated. The internal
+is the one stated; the statuses of the checks follow from their counts, and the verdict, recomputed
+from those, is the one stated. The internal
 folder likewise, from its stored counts, and so the folder of an audit of another tool's table,
 about which nothing is claimed.
 """
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from attacks import certificate, dossier, keys, policy, statement
-from attacks.claim import read_claim
-from attacks.report.wording import clean
+from attacks import certificate, dossier, keys, policy, shapes, statement
+from attacks.claim import read_claim, read_schema
+from attacks.conformance import evidence
+from attacks.verification import SignOff, Verification
 from dpsynth.errors import IntegrityError, UsageError
 from dpsynth.release import bundle, canonical, manifest
 
+__all__ = ["SignOff", "Verification", "verify"]
+
 _ROUNDING = Fraction(1, 10**8)  # of an epsilon that is computed in floating point
-
-
-@dataclass(frozen=True, kw_only=True)
-class SignOff:
-    """One signed decision about the release."""
-
-    decision: str
-    name: str
-    role: str
-    reason: str
-    date: str
-    fingerprint: str
-    trusted: bool
-
-    @property
-    def sentence(self) -> str:
-        """The decision for a person, never without its signer."""
-        signer = f"signed by the trusted key {self.fingerprint}"
-        if not self.trusted:
-            signer = f"signer not checked ({self.fingerprint})"
-        # On one line, whatever stands in the file: no name may look like another decision.
-        name, role = (" ".join(clean(text).split()) for text in (self.name, self.role))
-        return f"{self.decision} by {name} ({role}) on {self.date}; {signer}"
-
-    def to_dict(self) -> dict[str, object]:
-        """Write as a JSON-able document."""
-        return {**vars(self), "sentence": self.sentence}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verification:
-    """What an intact release says.
-
-    Attributes:
-        verdict: of the certificate: PASS, FAIL or INCONCLUSIVE; of an audit of another tool's
-            table, the audit's.
-        reasons: a sentence for each thing that kept it from PASS.
-        fingerprint: of the key that signed certificate or audit.
-        trusted: whether that is a key that the caller trusts.
-        claim: the certificate's, rebuilt; None for an audit, which claims nothing.
-        policy: the rule behind the verdict; None for an audit.
-        internal_verdict: of the dossier, or None where only the public folder was there.
-        internal_fingerprint: of the key that signed the dossier, or None.
-        sign_offs: decisions, oldest first.
-        files: how many files were checked.
-    """
-
-    verdict: str
-    reasons: tuple[str, ...]
-    fingerprint: str
-    trusted: bool
-    claim: Mapping[str, Any] | None
-    policy: policy.Policy | None
-    internal_verdict: str | None
-    internal_fingerprint: str | None
-    sign_offs: tuple[SignOff, ...]
-    files: int
-
-    @property
-    def sentence(self) -> str:
-        """The result for a person, in one sentence."""
-        signer = f"signer not checked ({self.fingerprint})"
-        if self.trusted:
-            signer = f"signed by the trusted key {self.fingerprint}"
-        return f"intact; {signer}" if self.claim is not None else f"intact; no claim; {signer}"
-
-    @property
-    def policy_sentence(self) -> str:
-        """Which rule the verdict is by, and what it means where no one may know it."""
-        if self.policy is None:
-            return f"{dossier.NO_CLAIM}: this says what attacks found, and proves no guarantee"
-        rule, name = self.policy, self.policy.name
-        what = {
-            policy.PASS: f"every required check of the mechanism passed and the policy {name} "
-            "is met",
-            policy.FAIL: f"a check of the mechanism failed or the policy {name} is not met",
-        }.get(self.verdict, f"something that the policy {name} requires could not be shown")
-        if rule.is_preset:
-            return what
-        checks = ", ".join(rule.required_checks) or "none"
-        return (
-            f"{what}; {name} is not a preset that this version of dpsynth knows: epsilon up to "
-            f"{canonical.exact_text(rule.max_epsilon)}, delta up to "
-            f"{canonical.exact_text(rule.max_delta)}, required checks: {checks}"
-        )
-
-    def to_dict(self) -> dict[str, object]:
-        """Write as a JSON-able document."""
-        return {
-            "intact": True,
-            "trusted": self.trusted,
-            "sentence": self.sentence,
-            "fingerprint": self.fingerprint,
-            "verdict": self.verdict,
-            "reasons": list(self.reasons),
-            "claim": dossier.NO_CLAIM if self.claim is None else dict(self.claim),
-            "policy": None
-            if self.policy is None
-            else {**self.policy.to_dict(), "preset": self.policy.is_preset},
-            "policy_sentence": self.policy_sentence,
-            "internal_verdict": self.internal_verdict,
-            "internal_fingerprint": self.internal_fingerprint,
-            "sign_offs": [found.to_dict() for found in self.sign_offs],
-            "files": self.files,
-        }
 
 
 def verify(
@@ -240,6 +138,7 @@ def _public(
         bundle.REPORT,
         bundle.SUMMARY,
     )
+    _refuse_old(public / bundle.CERTIFICATE)
     content, key = statement.read_signed(
         public / bundle.CERTIFICATE, public / bundle.CERTIFICATE_SIGNATURE, shape="certificate"
     )
@@ -254,12 +153,35 @@ def _public(
     rule = policy.policy_from_dict(predicate["policy"])
     if rule.to_dict() != predicate["policy"]:
         raise IntegrityError(f"the policy in {bundle.CERTIFICATE} is not written in lowest terms")
-    verdict = policy.public_verdict(predicate["claim"], predicate["conformance"], rule)
+    _require_evidence(public, predicate["conformance"])
+    verdict = policy.public_verdict(
+        predicate["claim"], predicate["conformance"], rule, versions=predicate["versions"]
+    )
     if (verdict.outcome, list(verdict.reasons)) != (predicate["verdict"], predicate["reasons"]):
         raise IntegrityError(
             f"the verdict in {bundle.CERTIFICATE} does not follow from its claim, checks and policy"
         )
     return files, predicate, rule, key
+
+
+def _refuse_old(path: Path) -> None:
+    """Raise where a certificate is of a version whose verdict rested on statuses alone."""
+    if canonical.read(path, name=path.name).get("predicateType") == certificate.OLD:
+        raise IntegrityError(
+            f"{path.name} is of version 1, whose checks cannot be worked out again: verify it with "
+            "the version of dpsynth that it names, or certify the files beside it anew"
+        )
+
+
+def _require_evidence(public: Path, found: Mapping[str, Any]) -> None:
+    """Raise unless the trial was of this plan and schema, and its numbers carry its statuses."""
+    plan = shapes.read(public / bundle.PLAN, "plan")
+    if found["subject"] != evidence.digest_of(plan, read_schema(public / bundle.SCHEMA)):
+        raise IntegrityError(
+            f"the trial in {bundle.CERTIFICATE} is of another synthesizer, schema or budget than "
+            "the files beside it"
+        )
+    evidence.require_sound(found)
 
 
 def _dossier(

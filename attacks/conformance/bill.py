@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
 
-from attacks.conformance.trial import Alarm, Trial
+from attacks.conformance.checks import Check, judged, witness
+from attacks.conformance.trial import Trial
+from attacks.stats.laws import GaussianLaw
 
 _CLOSE = 1e-6  # of an epsilon: the plan's own numbers are rounded, exactly and in its disfavor
 _GAUSSIAN, _LAPLACE = "discrete_gaussian/v1", "discrete_laplace/v1"
@@ -22,60 +24,91 @@ _CHOICE, _VALUES, _STEPS = (
     "partition_selection/v1",
     "sampled_gaussian/v1",
 )
+_TERMS = 1 << 16  # of a tail
 _PLACES = 1 << 18  # on which privacy losses are put, each rounded down: a lower bound results
 _REACH = 20.0  # standard deviations of all losses together that the places reach to
+_MUCH = 1e300  # stands for an epsilon without end, which JSON cannot write
 ACCOUNTING, SENSITIVITY, LEDGER = "accounting", "sensitivity", "ledger"
 
 Event = Mapping[str, str]
 Array = NDArray[np.float64]
 
 
-def audit(trial: Trial) -> list[Alarm]:
-    """Return what is wrong with the plan, and with what the accountant and a cap say of it."""
+def audit(trial: Trial) -> list[Check]:
+    """Return what the plan costs, and what the accountant and a cap say of it."""
     import dpsynth
     from dpsynth.testing.bookkeeping import admitted
 
     plan = trial.document
     events = [step["event"] for step in plan["steps"]]
-    alarms = [*_over_claim(plan, events), *_too_small_a_person(plan, events)]
     stated = float(dpsynth.claimed_epsilon(events, plan["delta"]))
-    if Fraction(plan["delta"]) and stated < least_epsilon(events, plan["delta"]) * (1 - _CLOSE):
-        alarms.append(_accounting("the accountant states less than the events cost"))
     epsilon, delta = Fraction(1), Fraction(1, 10**9)
     let_through = admitted(cap_epsilon=epsilon, cap_delta=delta, releases=20)
-    if least_epsilon(let_through, str(delta)) > float(epsilon) * (1 + _CLOSE):
-        alarms.append(
-            Alarm(component=LEDGER, sentence="a ledger let more through than its cap allows")
+    return [
+        *_of_claim(plan, events),
+        _at_most(
+            "bill/accountant",
+            "what the events cost at least, against the epsilon that the accountant states",
+            cost=least_epsilon(events, plan["delta"]) if Fraction(plan["delta"]) else 0.0,
+            most=stated * (1 + _CLOSE),
+            events=len(events),
+        ),
+        _of_person(plan, events),
+        _at_most(
+            "bill/cap",
+            "what a ledger let through, against the epsilon of its cap",
+            cost=least_epsilon(let_through, str(delta)),
+            most=float(epsilon) * (1 + _CLOSE),
+            events=len(let_through),
+            component=LEDGER,
+        ),
+    ]
+
+
+def _at_most(
+    name: str, what: str, *, cost: float, most: float, events: int, component: str = ACCOUNTING
+) -> Check:
+    return judged(
+        Check(
+            name=name,
+            status="",
+            component=component,
+            statistic=min(cost, _MUCH),
+            bound=most,
+            trials=events,
+            detail=what,
         )
-    return alarms
+    )
 
 
-def _accounting(sentence: str) -> Alarm:
-    return Alarm(component=ACCOUNTING, sentence=sentence)
-
-
-def _over_claim(plan: Mapping[str, Any], events: Sequence[Event]) -> list[Alarm]:
-    alarms = []
+def _of_claim(plan: Mapping[str, Any], events: Sequence[Event]) -> list[Check]:
     epsilon, delta = float(Fraction(plan["epsilon"])), Fraction(plan["delta"])
-    if any(
-        event["kind"] == _VALUES and values_delta(event) > float(Fraction(event["delta"]))
-        for event in events
-    ):
-        alarms.append(_accounting("a selection of values sets too little delta aside"))
-    if not delta:
+    selections = [event for event in events if event["kind"] == _VALUES]
+    kept = witness(
+        "bill/delta of values",
+        ACCOUNTING,
+        "selections of values set aside the delta that a value of one unit costs",
+        violations=sum(values_delta(e) > float(Fraction(e["delta"])) for e in selections),
+        trials=len(selections),
+    )
+    if delta:
+        cost = least_epsilon(events, plan["delta"])
+    else:  # an event that has no pure epsilon costs more than any claim
         costs = [pure_epsilon(event) for event in events]
-        if None in costs:
-            alarms.append(_accounting("a claim without a delta holds an event that needs one"))
-        elif sum(each or 0.0 for each in costs) > epsilon * (1 + _CLOSE):
-            alarms.append(
-                _accounting("the pure epsilons of the plan add up to more than it claims")
-            )
-    elif least_epsilon(events, plan["delta"]) > epsilon * (1 + _CLOSE):
-        alarms.append(_accounting("the events of the plan cost more than it claims"))
-    return alarms
+        cost = sum(float("inf") if each is None else each for each in costs)
+    return [
+        kept,
+        _at_most(
+            "bill/claim",
+            "what the events of the plan cost at least, against its epsilon",
+            cost=cost,
+            most=epsilon * (1 + _CLOSE),
+            events=len(events),
+        ),
+    ]
 
 
-def _too_small_a_person(plan: Mapping[str, Any], events: Sequence[Event]) -> list[Alarm]:
+def _of_person(plan: Mapping[str, Any], events: Sequence[Event]) -> Check:
     """Tables of counts move by all rows of a person in one cell; by two of them where replaced."""
     rows = Fraction(plan["unit"]["max_rows"])
     swapped = plan["unit"]["neighboring"] != "add_or_remove"
@@ -85,14 +118,18 @@ def _too_small_a_person(plan: Mapping[str, Any], events: Sequence[Event]) -> lis
         (_VALUES, "l2_sensitivity_squared"): rows * (1 + swapped),
         (_VALUES, "max_new"): rows,
     }
-    if any(
-        event["kind"] == kind and Fraction(event[field]) < bound
-        for event in events
-        for (kind, field), bound in least.items()
-    ):
-        sentence = "an event was made for a smaller person than the plan promises to protect"
-        return [Alarm(component=SENSITIVITY, sentence=sentence)]
-    return []
+    return witness(
+        "bill/person",
+        SENSITIVITY,
+        "every event is made for a person with all the rows that the plan promises to protect",
+        violations=sum(
+            Fraction(event[field]) < bound
+            for event in events
+            for (kind, field), bound in least.items()
+            if event["kind"] == kind
+        ),
+        trials=len(events),
+    )
 
 
 def rho_of(event: Event) -> float:
@@ -116,11 +153,15 @@ def pure_epsilon(event: Event) -> float | None:
 def values_delta(event: Event) -> float:
     """Return the chance that a value of one unit is released, times how many it can bring.
 
-    By the smooth normal tail, which is below the discrete one: a fault is a fault.
+    The tail of the discrete law, term by term; what is left out makes it smaller: a fault is a
+    fault.
     """
-    sigma = sqrt(Fraction(event["sigma_squared"]))
-    beyond = float(Fraction(event["threshold"])) - 0.5 - 1
-    tail = float(special.ndtr(-beyond / sigma)) * 0.9
+    square = float(Fraction(event["sigma_squared"]))
+    first = float(Fraction(event["threshold"])) - 1
+    law = GaussianLaw(sigma_squared=Fraction(event["sigma_squared"]))
+    terms = first + np.arange(_TERMS, dtype=np.float64)
+    log_weights = -(terms**2) / (2 * square) - float(law.log_normalizer(np.array(law.rate)))
+    tail = float(np.exp(special.logsumexp(log_weights))) * (1 - _CLOSE)
     return float(Fraction(event["max_new"])) * tail
 
 

@@ -1,35 +1,96 @@
 """The ledger at work: are debits on the disk first, and do they stay there?"""
 
-from attacks.conformance.trial import Alarm, Trial
+from attacks.conformance.checks import Check, witness
+from attacks.conformance.trial import Trial
 
 LEDGER, RANDOMNESS = "ledger", "randomness"
 
 
-def audit(trial: Trial) -> list[Alarm]:
-    """Return what a ledger file did wrong in releases of one made-up table."""
-    from dpsynth.testing.bookkeeping import keep_books
+def audit(trial: Trial) -> list[Check]:
+    """Return what a ledger file did in releases of one made-up table."""
+    from dpsynth.testing.bookkeeping import TAMPERING, keep_books
 
     books = keep_books(trial.synthesizer, trial.schema, trial.plan, trial.table, seed=trial.seed)
-    faults = {
-        "rows were read before their charge was on the disk": any(
-            there < known for known, there in zip(books.known, books.on_disk, strict=True)
+    # A sentence of what is wrong, how often it was, of how many times that it was looked for.
+    faults: dict[str, tuple[int, int]] = {
+        "rows were read before their charge was on the disk": (
+            sum(there < known for known, there in zip(books.known, books.on_disk, strict=True)),
+            len(books.known),
         ),
-        "rows were read before anything was on the disk": 0 in books.on_disk,
+        "rows were read before anything was on the disk": (
+            books.on_disk.count(0),
+            len(books.on_disk),
+        ),
         "after a release the file does not hold the plan's charges": (
-            books.after_first != books.planned
+            books.after_first != books.planned,
+            1,
         ),
         "a second release of the same table was not charged in full": (
-            books.after_second != 2 * books.planned
+            books.after_second != 2 * books.planned,
+            1,
         ),
         "a release that failed after it had read rows was refunded": (
-            books.after_unplugged < books.when_unplugged
+            books.after_unplugged < books.when_unplugged,
+            1,
         ),
-        "a release was let through that the cap does not allow": not books.refused_over_cap,
-        "rows were read for a release that the cap does not allow": books.read_over_cap > 0,
-        **{f"tampering was not found: {name}": True for name in books.unseen_tampering},
+        "a release was let through that the cap does not allow": (not books.refused_over_cap, 1),
+        "rows were read for a release that the cap does not allow": (books.read_over_cap > 0, 1),
     }
-    alarms = [Alarm(component=LEDGER, sentence=each) for each, found in faults.items() if found]
-    if not all(books.seeded_marks):
-        sentence = "entries whose noise came from a known seed do not say so"
-        alarms.append(Alarm(component=RANDOMNESS, sentence=sentence))
-    return alarms
+    checks = [
+        witness(f"ledger/{name}", LEDGER, f"looked for: {name}", violations=wrong, trials=looked)
+        for name, (wrong, looked) in faults.items()
+    ]
+    return [
+        *checks,
+        witness(
+            "ledger/tampering",
+            LEDGER,
+            "changes of a copy of the file that must be found"
+            + "".join(f"; not found: {name}" for name in books.unseen_tampering),
+            violations=len(books.unseen_tampering),
+            trials=len(TAMPERING),
+        ),
+        witness(
+            "ledger/seeded entries say so",
+            RANDOMNESS,
+            "entries whose noise came from a known seed say so",
+            violations=books.seeded_marks.count(False),
+            trials=len(books.seeded_marks),
+        ),
+        *_limits(),
+        _extracts(trial),
+    ]
+
+
+def _limits() -> list[Check]:
+    from dpsynth.testing.limits import keys_apart, tried_limits
+
+    return [
+        witness(
+            f"ledger/{name}",
+            component,
+            "; ".join(each.what for each in tried if not each.right) or sound,
+            violations=sum(not each.right for each in tried),
+            trials=len(tried),
+        )
+        for name, component, tried, sound in (
+            ("limits", LEDGER, tried_limits(), "spent up to the cap in many ways, never beyond"),
+            ("keys", RANDOMNESS, keys_apart(), "keys of two tables and of all purposes differ"),
+        )
+    ]
+
+
+def _extracts(trial: Trial) -> Check:
+    """Hold what each model says that was charged against what was planned."""
+    planned = [step["event"] for step in trial.document["steps"]]
+    shown = [
+        [entry["event"] for entry in model.ledger_extract["entries"]]
+        for model in trial.fitted.models
+    ]
+    return witness(
+        "ledger/extracts",
+        "charges",
+        "the extract that a certificate shows lists the charges of the plan, in order",
+        violations=sum(each != planned for each in shown),
+        trials=len(shown),
+    )

@@ -1,6 +1,7 @@
 """Does the noise follow its law, at the very scales of the plan?"""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from importlib.util import find_spec
@@ -10,25 +11,32 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.conformance import training
-from attacks.conformance.checks import CONFIDENCE, FALSE_ALARM, Check, events
+from attacks.conformance import frozen, members, training
+from attacks.conformance.checks import (
+    FALSE_ALARM,
+    NOT_APPLICABLE,
+    SKIPPED,
+    TEST,
+    Check,
+    events,
+    judged,
+)
+from attacks.conformance.follows import ENERGY, GAP, expected_energy, law_document, ruled
 from attacks.stats.laws import (
     GaussianLaw,
     LaplaceLaw,
     Law,
-    detectable_scale,
     divergence_p_value,
     energy_limits,
     frequency_divergence,
-    gap_limit,
     largest_gap,
 )
 
+NOISE = "noise"
 L = TypeVar("L", GaussianLaw, LaplaceLaw)
 Family = Callable[..., list[Check]]
 DRAWS = 50_000
 _SCALES = 40  # different scales tested; more are thinned out evenly, and that is said
-_NO_NOISE = 1e-12
 _SHARE = FALSE_ALARM / 4  # a quarter each: Gaussian noise, and the selection below it
 _LAPLACE_SHARE = FALSE_ALARM / 16  # what is left of another quarter goes to training and grids
 _GRID_SHARE = FALSE_ALARM / 16
@@ -68,15 +76,21 @@ def check(plan: Mapping[str, Any], *, seed: int, wider: bool = False) -> list[Ch
             lambda law, size, number: noise.laplace(law.scale, size=size, seed=seed + number),
             share=_LAPLACE_SHARE,
         ),
+        *frozen.check(plan, seed=seed, wider=wider),
         *_of_values(plan, family, seed=seed),
-        *_of_training(plan, family, seed=seed),
+        *_of_training(plan, family, seed=seed, wider=wider),
     ]
     return checks or [
-        Check(name="noise", status="not applicable", detail="the plan adds no noise to counts")
+        Check(
+            name="noise",
+            status=NOT_APPLICABLE,
+            component=NOISE,
+            detail="the plan adds no noise to counts",
+        )
     ]
 
 
-def _of_training(plan: Mapping[str, Any], family: Family, *, seed: int) -> list[Check]:
+def _of_training(plan: Mapping[str, Any], family: Family, *, seed: int, wider: bool) -> list[Check]:
     """Test noise and batches of trainings; skipped where torch is missing."""
     planned = training.laws(plan)
     if not planned:
@@ -85,17 +99,22 @@ def _of_training(plan: Mapping[str, Any], family: Family, *, seed: int) -> list[
         return [
             Check(
                 name="noise/training",
-                status="skipped",
+                status=SKIPPED,
+                component=NOISE,
                 detail="torch is not installed, so the noise of the training was not tested",
             )
         ]
     noisy = family(
-        "sampled_gaussian in 1/1024 clip norms",
+        "sampled_gaussian in steps of its grid",
         list(planned),
         lambda law, size, number: training.draws(planned[law], size=size, seed=seed + number),
         share=training.SHARE,
     )
-    return [*noisy, *training.batches(plan, seed=seed)]
+    return [
+        *noisy,
+        *training.batches(plan, seed=seed),
+        *members.check(plan, seed=seed, wider=wider),
+    ]
 
 
 def _of_values(plan: Mapping[str, Any], family: Family, *, seed: int) -> list[Check]:
@@ -155,19 +174,22 @@ def _grid(kind: str, drawn: Mapping[L, NDArray[np.int64]]) -> Check:
             found = frequency_divergence(counts.astype(np.int64), law_of)
             least = min(least, divergence_p_value(found, draws=draws.size, cells=size))
             worst = max(worst, 2 * found)
-    passed = whole and least > _GRID_SHARE / tests
-    return Check(
-        name=f"noise/grid of {kind}",
-        status="passed" if passed else "failed",
-        statistic=worst,
-        p_value=least if whole else 0.0,
-        trials=sum(draws.size for draws in drawn.values()),
-        confidence=CONFIDENCE,
-        detail=(
-            "largest G statistic of the remainders of draws modulo 2, 3 and 16"
-            if whole
-            else "the noise does not consist of whole numbers"
-        ),
+    return judged(
+        Check(
+            name=f"noise/grid of {kind}",
+            status="",
+            component=NOISE,
+            kind=TEST,
+            statistic=worst,
+            p_value=least if whole else 0.0,
+            level=_GRID_SHARE / tests,
+            trials=sum(draws.size for draws in drawn.values()),
+            detail=(
+                "largest G statistic of the remainders of draws modulo 2, 3 and 16"
+                if whole
+                else "the noise does not consist of whole numbers"
+            ),
+        )
     )
 
 
@@ -193,44 +215,45 @@ def _one(
     name = f"{kind}({_parameter(law)})"
     low, high = energy_limits(law, draws=draws.size, false_alarm=false_alarm)
     mean = float(law.energy(draws).mean())
-    limit = gap_limit(draws=draws.size, false_alarm=false_alarm)
-    gap = largest_gap(law, draws)
+    held, slack = law, 1.0
     if wider and mean > high:
-        gap, limit = largest_gap(_refitted(law, mean), draws), _REFITTED * limit
-        high = mean
-    more = f"; {untested} scales between the tested ones were left out" if untested else ""
-    # In units of what is expected, or as it is where next to no noise is expected.
-    expected = max(law.moments()[0], _NO_NOISE) if low > 0 else 1.0
-    narrowest = None
-    seen = "so little noise is planned that a narrower one would not have been seen"
-    if low > 0:
-        narrowest = detectable_scale(law, draws=draws.size, false_alarm=false_alarm)
-        seen = f"a scale below {narrowest:.3f} of the planned one would have been seen"
-    return [
-        Check(
+        held, slack = _refitted(law, mean), _REFITTED
+    common = Check(
+        name=name,
+        status="",
+        component=NOISE,
+        kind=TEST,
+        level=false_alarm,
+        trials=int(draws.size),
+    )
+    scale = ruled(
+        replace(
+            common,
             name=f"noise/scale of {name}",
-            status="passed" if low <= mean <= high else "failed",
-            statistic=mean / expected,
-            bound=high / expected,
-            lower_bound=low / expected,
-            trials=int(draws.size),
-            detectable=narrowest,
-            confidence=CONFIDENCE,
-            detail=(
-                f"mean energy of the draws over its expectation must lie between "
-                f"{low / expected:.4f} and {high / expected:.4f}; {seen}{more}"
-            ),
-        ),
-        Check(
-            name=f"noise/shape of {name}",
-            status="passed" if gap <= limit else "failed",
-            statistic=gap,
-            bound=limit,
-            trials=int(draws.size),
-            confidence=CONFIDENCE,
-            detail="largest gap between the drawn and the claimed distribution function",
-        ),
-    ]
+            statistic=mean / expected_energy(law, low=low),
+            given={"rule": ENERGY, **law_document(law), "wider": wider},
+        )
+    )
+    shape = replace(
+        common,
+        name=f"noise/shape of {name}",
+        statistic=largest_gap(held, draws),
+        given={"rule": GAP, **law_document(held), "slack": slack},
+        detail="largest gap between the drawn and the claimed distribution function",
+    )
+    return [replace(scale, detail=_words(scale, untested=untested)), ruled(shape)]
+
+
+def _words(scale: Check, *, untested: int) -> str:
+    most = "" if scale.bound is None else f" and at most {scale.bound:.4f}"
+    seen = "so little noise is planned that a narrower one would not have been seen"
+    if scale.detectable is not None:
+        seen = f"a scale {scale.detectable:.3f} times too small would have been seen"
+    more = f"; {untested} scales between the tested ones were left out" if untested else ""
+    return (
+        f"mean energy of the draws over its expectation must be at least "
+        f"{scale.lower_bound:.4f}{most}; {seen}{more}"
+    )
 
 
 def _refitted(law: Law, mean: float) -> Law:

@@ -10,30 +10,46 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attacks.conformance.trial import ROWS, Alarm, Trial
+from attacks.conformance.checks import Check, witness
+from attacks.conformance.trial import ROWS, Trial
 
 if TYPE_CHECKING:
     import pandas as pd
 
 RAW = "raw values"
 _DRAWN = 3 * ROWS
+_APART = 1 << 32  # from the seed of the rows: of one seed, rows and samples hold the same fractions
+_MANY_DIGITS = 12  # behind the point, of a value that no other row has by chance
 _LEAST_TEXT = 6  # characters of a text that is looked for: shorter ones occur by themselves
 
 
-def audit(trial: Trial) -> list[Alarm]:
+def audit(trial: Trial) -> list[Check]:
     """Return what of the rows was found in the models, their documents and their samples."""
-    alarms = []
     models = trial.fitted.models[:2]
     secrets = _secrets(trial.table, trial)
+    tables, files, lengths = list[str](), list[str](), list[str]()
     for model in models:
-        drawn = model.sample(_DRAWN, seed=trial.seed)
-        alarms += _in_table(drawn, secrets)
-        alarms += _in_files(model, secrets)
+        tables += _in_table(model.sample(_DRAWN, seed=trial.seed + _APART), secrets)
+        files += _in_files(model, secrets)
         if any(ROWS in array.shape for array in _arrays(model)):
-            alarms.append("an array as long as the table stands in the model")
+            lengths.append("an array as long as the table stands in the model")
     if models and all(_is_whole(model, ROWS) for model in models):
-        alarms.append("the exact number of rows stands in the model")
-    return [Alarm(component=RAW, sentence=each) for each in dict.fromkeys(alarms)]
+        lengths.append("the exact number of rows stands in the model")
+    looked = {
+        "raw/synthetic table": (tables, "no identifier or lone value of a row in what is sampled"),
+        "raw/model files": (files, "no identifier or lone value of a row in what is saved"),
+        "raw/number of rows": (lengths, "nothing as long as the table, or of its exact number"),
+    }
+    return [
+        witness(
+            name,
+            RAW,
+            "; ".join(dict.fromkeys(found)) or sound,
+            violations=len(found),
+            trials=len(models),
+        )
+        for name, (found, sound) in looked.items()
+    ]
 
 
 def _secrets(table: "pd.DataFrame", trial: Trial) -> dict[str, set[object]]:
@@ -49,6 +65,8 @@ def _secrets(table: "pd.DataFrame", trial: Trial) -> dict[str, set[object]]:
             found[column.name] = set(cells.astype(str))
         elif isinstance(column, ContinuousColumn):
             # What is rounded, or piles up at a bound, others have as well.
+            if column.decimals is not None and column.decimals < _MANY_DIGITS:
+                continue
             alone = cells[~cells.duplicated(keep=False)]
             found[column.name] = {float(each) for each in alone if float(each) % 2**-10}
     return found

@@ -8,18 +8,26 @@ Noise that is wider than charged is no fault. Neither is what anybody may do to 
 as cutting it off at zero: where that could matter, only the part of the noise above zero is used.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from itertools import pairwise
-from math import log, sqrt
-from typing import TYPE_CHECKING, Any
+from math import exp, log
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.conformance.checks import FALSE_ALARM
+from attacks.conformance import training
+from attacks.conformance.checks import (
+    FALSE_ALARM,
+    TEST,
+    Check,
+    judged,
+    witness,
+)
+from attacks.conformance.energy import LEAST, Call, least_cell, narrowness
 from attacks.conformance.scores import exact_scores
-from attacks.conformance.trial import Alarm, Fits, Trial
+from attacks.conformance.trial import ROWS, Fits, Trial
 from attacks.stats.laws import GaussianLaw, LaplaceLaw, Law, softmax
 
 if TYPE_CHECKING:
@@ -27,41 +35,86 @@ if TYPE_CHECKING:
 
 NOISE, INDEPENDENCE, SELECTION = "noise", "independence", "selection"
 _TESTS = 16  # of one trial, at most
-_TAIL = log(_TESTS / FALSE_ALARM)
-_FAR = 6.0  # standard deviations above zero, from where on no cut at zero is ever seen
-_TILTS = np.logspace(-3, 1.5, 200)
-_NO_NOISE = 1e-6  # of a mean energy: the law is all but certain to add none
-_LEAST = 30  # values below which nothing is said
+_LEVEL = FALSE_ALARM / _TESTS
 
 Array = NDArray[np.float64]
 
 
-def audit(trial: Trial) -> list[Alarm]:
-    """Return what is wrong with the noise or the choices that reached the synthesizer."""
-    return [*_noise(trial.fitted), *_steps(trial.fitted), *_choices(trial.fitted)]
+def audit(trial: Trial) -> list[Check]:
+    """Return how noise and choices that reached the synthesizer keep to what was charged."""
+    fits = trial.fitted
+    steps = [step for heard in fits.heard for step in heard.trained if step.charged]
+    batches = training.taken(steps, units=ROWS, level=_LEVEL)
+    return [*_noise(fits), *_steps(fits), *batches, *_choices(fits)]
 
 
-def _noise(fits: Fits) -> list[Alarm]:
+def _tested(
+    name: str, component: str, detail: str, *, log_p: float, trials: int, statistic: float
+) -> Check:
+    """Return a test by a bound on its p-value, given by its logarithm."""
+    return judged(
+        Check(
+            name=f"released/{name}",
+            status="",
+            component=component,
+            kind=TEST,
+            statistic=statistic,
+            p_value=exp(min(log_p, 0.0)),
+            level=_LEVEL,
+            trials=trials,
+            detail=detail,
+        )
+    )
+
+
+def _noise(fits: Fits) -> list[Check]:
     """Too little noise, off the grid of whole numbers, or not fresh in every cell."""
-    alarms = []
     calls = [list(_noisy(heard)) for heard in fits.heard]
     every = [call for fit in calls for call in fit]
-    if any(not np.issubdtype(released.dtype, np.integer) for *_, released in every):
-        alarms.append(Alarm(component=NOISE, sentence="an answer was released that is not whole"))
+    if not every:
+        return []
+    whole = [np.issubdtype(released.dtype, np.integer) for *_, released in every]
     groups = {"all answers": every}
     for call in every:
         groups.setdefault(call[0], []).append(call)
-    for what, calls_of in groups.items():
-        for above in (False, True):
-            if _too_narrow(calls_of, above=above, among=2 * len(groups)):
-                where = "answers of few rows" if above else "answers"
-                sentence = f"{where} hold less noise than was charged ({what})"
-                alarms.append(Alarm(component=NOISE, sentence=sentence))
-    alarms += _dependent([[released - exact for *_, exact, released in fit] for fit in calls])
-    return alarms
-
-
-Call = tuple[str, Law, NDArray[np.int64], NDArray[Any]]  # question, law, exact, released
+    checks = [
+        witness(
+            "released/whole numbers",
+            NOISE,
+            "every noisy answer is a vector of whole numbers",
+            violations=whole.count(False),
+            trials=len(every),
+        )
+    ]
+    for above in (False, True):
+        energies = {what: narrowness(calls_of, above=above) for what, calls_of in groups.items()}
+        what, worst = min(energies.items(), key=lambda item: item[1].log_p)
+        where = "answers of few rows" if above else "answers"
+        checks.append(
+            _tested(
+                f"energy of noise, {where}",
+                NOISE,
+                f"mean energy of noise over what was charged, of {len(groups)} groups of {where} "
+                f"the one that stands out most ({what})",
+                # Bonferroni over both ways of looking at every group.
+                log_p=worst.log_p + log(2 * len(groups)),
+                trials=worst.count,
+                statistic=worst.mean,
+            )
+        )
+    cell = least_cell(every)
+    checks.append(
+        _tested(
+            "energy of one cell's noise",
+            NOISE,
+            "mean energy of noise over what was charged, of the one cell of all vectors asked for "
+            "often that gets least",
+            log_p=cell.log_p,
+            trials=cell.count,
+            statistic=cell.mean,
+        )
+    )
+    return checks + _dependent([[released - exact for *_, exact, released in fit] for fit in calls])
 
 
 def _noisy(heard: "Heard") -> Iterator[Call]:
@@ -86,46 +139,7 @@ def _law(charged: Mapping[str, str] | None) -> Law | None:
     return None
 
 
-def _too_narrow(calls: Sequence[Call], *, above: bool, among: int) -> bool:
-    """Whether the energies of all draws together, each over its mean, are too small to be chance.
-
-    Chernoff's bound with the exact moment generating functions, at any number of draws. Where
-    ``above`` is set, of the cells near zero the energy of noise above zero; else of the others all.
-    """
-    total, count = 0.0, 0
-    spent = np.full(_TILTS.size, -_TAIL - log(among))
-    sizes: dict[Law, int] = {}
-    for _, law, exact, released in calls:
-        mean = law.moments()[0]
-        if mean <= _NO_NOISE:
-            continue
-        far = exact >= _FAR * _width(law)
-        noise = (released - exact)[~far if above else far].astype(np.float64)
-        total += float(law.energy(np.maximum(noise, 0) if above else noise).sum()) / mean
-        sizes[law] = sizes.get(law, 0) + noise.size
-        count += noise.size
-    for law, size in sizes.items():
-        spent -= size * _log_moment(law, _TILTS / law.moments()[0], above=above)
-    return count >= _LEAST and bool(total < float(np.max(spent / _TILTS)))
-
-
-def _width(law: Law) -> float:
-    """Return about the standard deviation."""
-    mean = law.moments()[0]
-    return sqrt(mean) if isinstance(law, GaussianLaw) else 1.5 * mean
-
-
-def _log_moment(law: Law, tilts: Array, *, above: bool) -> Array:
-    """Return ``log E exp(-tilt * energy)``, of the noise or of its part above zero."""
-    start = law.log_normalizer(np.array(law.rate))
-    whole = law.log_normalizer(law.rate + tilts) - start
-    if not above:
-        return whole
-    zero = float(np.exp(-start))  # chance of no noise
-    return np.asarray(np.log((1 + zero) / 2 + (np.exp(whole) - zero) / 2))
-
-
-def _dependent(fits: list[list[Array]]) -> list[Alarm]:
+def _dependent(fits: list[list[Array]]) -> list[Check]:
     """Signs of symmetric, independent noise agree as often as not: Hoeffding's inequality."""
     cells = [np.sign(noise[1:]) * np.sign(noise[:-1]) for fit in fits for noise in fit]
     calls = [_agreement(first, second) for fit in fits for first, second in pairwise(fit)]
@@ -135,13 +149,21 @@ def _dependent(fits: list[list[Array]]) -> list[Alarm]:
         for first, second in zip(one, other, strict=False)
     ]
     named = {"of neighboring cells": cells, "of different answers": calls, "of other fits": runs}
-    alarms = []
+    checks = []
     for where, products in named.items():
         joined = np.concatenate([np.zeros(0), *products])
-        if joined.size >= _LEAST and abs(joined.sum()) > sqrt(2 * joined.size * _TAIL):
-            sentence = f"the noise {where} hangs together"
-            alarms.append(Alarm(component=INDEPENDENCE, sentence=sentence))
-    return alarms
+        if joined.size >= LEAST:
+            checks.append(
+                _tested(
+                    f"signs {where}",
+                    INDEPENDENCE,
+                    f"how much more often the signs of noise {where} agree than not",
+                    log_p=log(2) - float(joined.sum()) ** 2 / (2 * joined.size),
+                    trials=joined.size,
+                    statistic=float(joined.mean()),
+                )
+            )
+    return checks
 
 
 def _agreement(first: Array, second: Array) -> Array:
@@ -149,7 +171,7 @@ def _agreement(first: Array, second: Array) -> Array:
     return np.asarray(np.sign(first[:size]) * np.sign(second[:size]), dtype=np.float64)
 
 
-def _steps(fits: Fits) -> list[Alarm]:
+def _steps(fits: Fits) -> list[Check]:
     """Too little noise in any number that a training releases, beside the exact clipped sums."""
     noise = []
     for heard, tape in zip(fits.heard, fits.tapes, strict=True):
@@ -162,28 +184,44 @@ def _steps(fits: Fits) -> list[Alarm]:
     if not noise or len({each.size for each in noise}) > 1:
         return []
     table = np.array(noise)  # steps by numbers, standard normal if all is well
-    alarms = []
-    # Of chi-square: P(mean of squares <= x) <= exp(-n (x - 1 - log x) / 2) for x below 1.
-    energy = float((table**2).mean())
-    if _chance_below(energy, table.size) < 0:
-        alarms.append(Alarm(component=NOISE, sentence="steps hold less noise than was charged"))
-    each = (table**2).mean(axis=0)
-    if any(_chance_below(float(x), len(table), among=each.size) < 0 for x in each):
-        sentence = "a number of a training's steps holds less noise than was charged"
-        alarms.append(Alarm(component=NOISE, sentence=sentence))
-    return alarms + _dependent([list(table)])
+    every = float((table**2).mean())
+    each = float((table**2).mean(axis=0).min())
+    return [
+        _tested(
+            "energy of steps",
+            NOISE,
+            "mean square of the noise of all steps of a training, over what was charged",
+            log_p=_chance_below(every, table.size),
+            trials=table.size,
+            statistic=every,
+        ),
+        _tested(
+            "energy of one number of steps",
+            NOISE,
+            "the same of the one number of a model that gets least",
+            log_p=_chance_below(each, len(table)) + log(table.shape[1]),
+            trials=len(table),
+            statistic=each,
+        ),
+        *_dependent([list(table)]),
+    ]
 
 
-def _chance_below(mean: float, size: int, *, among: int = 1) -> float:
-    """Return the logarithm by which a small mean of squares is likelier than is tolerated."""
+def _chance_below(mean: float, size: int) -> float:
+    """Return the logarithm of a bound on the chance of so small a mean of squares.
+
+    Of chi-square: P(mean of squares <= x) <= exp(-n (x - 1 - log x) / 2) for x below 1.
+    """
     if mean >= 1:
-        return 1.0
-    return _TAIL + log(among) - size * (max(mean, 1e-300) - 1 - log(max(mean, 1e-300))) / 2
+        return 0.0
+    held = max(mean, 1e-300)
+    return -size * (held - 1 - log(held)) / 2
 
 
-def _choices(fits: Fits) -> list[Alarm]:
+def _choices(fits: Fits) -> list[Check]:
     """Choices that fall on high scores more often than the charged epsilon lets them."""
     gained, variance, widest = 0.0, 0.0, 0.0
+    choices = outside = 0
     for heard in fits.heard:
         for scored in heard.scored:
             if not scored.picks or scored.charged is None:
@@ -191,18 +229,34 @@ def _choices(fits: Fits) -> list[Alarm]:
             rate = Fraction(scored.charged.get("epsilon", 0)) / (2 * scored.sensitivity)
             exponents = (exact_scores(scored) - exact_scores(scored).max()) * float(rate)
             for allowed, chosen in scored.picks:
+                choices += 1
                 if chosen not in allowed:
-                    sentence = "something was chosen that was not to be chosen from"
-                    return [Alarm(component=SELECTION, sentence=sentence)]
+                    outside += 1
+                    continue
                 held = exponents[list(allowed)]
                 chances = softmax(held)
                 mean = float(chances @ held)
                 gained += float(exponents[chosen]) - mean
                 variance += float(chances @ (held - mean) ** 2)
                 widest = max(widest, float(held.max()) - mean)
-    # Bernstein's inequality.
-    limit = sqrt(2 * variance * _TAIL) + 2 * widest * _TAIL / 3
-    if gained > limit:
-        sentence = "high scores were chosen more often than the charged epsilon allows"
-        return [Alarm(component=SELECTION, sentence=sentence)]
-    return []
+    if not choices:
+        return []
+    # Bernstein's inequality, as Freedman proved it for choices that hang on earlier ones.
+    most = 2 * (variance + widest * max(gained, 0.0) / 3)
+    return [
+        witness(
+            "released/chosen from what was offered",
+            SELECTION,
+            "every choice fell on one of the candidates that it was to be made from",
+            violations=outside,
+            trials=choices,
+        ),
+        _tested(
+            "height of chosen scores",
+            SELECTION,
+            "exponents of what was chosen, in sum, above what the charged epsilon lets expect",
+            log_p=-(gained**2) / most if gained > 0 and most > 0 else 0.0,
+            trials=choices,
+            statistic=gained,
+        ),
+    ]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from dpsynth.testing.listening import Scored
+    from dpsynth.testing.notes import Scored
 
 
 def exact_scores(scored: "Scored") -> NDArray[np.int64]:

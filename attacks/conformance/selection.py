@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from attacks.conformance.checks import CONFIDENCE, FALSE_ALARM, Check, events
+from attacks.conformance import choices
+from attacks.conformance.checks import FALSE_ALARM, NOT_APPLICABLE, TEST, Check, events
+from attacks.conformance.follows import CHOICES, SHARE, ruled
 from attacks.stats.laws import (
     GaussianLaw,
     Values,
@@ -18,6 +20,7 @@ from attacks.stats.laws import (
     softmax,
 )
 
+SELECTION = "selection"
 DRAWS = 4_000
 # Exponents of the candidates: far enough apart that a wrong rate moves the frequencies, near
 # enough that each is chosen often.
@@ -37,15 +40,22 @@ def check(plan: Mapping[str, Any], *, seed: int, flatter: bool = False) -> list[
         seed: of the draws.
         flatter: an exponential law of a smaller rate passes: it is no fault of privacy.
     """
-    return [*_exponential(plan, seed=seed, flatter=flatter), *_values(plan, seed=seed)] or [
-        Check(name="selection", status="not applicable", detail="the plan selects nothing")
+    return [
+        *_exponential(plan, seed=seed, flatter=flatter),
+        *_values(plan, seed=seed),
+        *choices.check(plan, seed=seed, flatter=flatter),
+    ] or [
+        Check(
+            name="selection",
+            status=NOT_APPLICABLE,
+            component=SELECTION,
+            detail="the plan selects nothing",
+        )
     ]
 
 
 def _values(plan: Mapping[str, Any], *, seed: int) -> list[Check]:
     """Are values near the threshold released as often as the law says?"""
-    from scipy.stats import binomtest
-
     from dpsynth.testing import noise
 
     tested = events(plan, "partition_selection/v1")[:_KINDS]
@@ -58,23 +68,24 @@ def _values(plan: Mapping[str, Any], *, seed: int) -> list[Check]:
         found = noise.released_values(
             event, units=threshold - below, size=VALUES, seed=seed + number
         )
-        p_value = float(binomtest(int(found.size), VALUES, min(chance, 1.0)).pvalue)
-        right = bool((found >= threshold).all())
+        below_it = int((found < threshold).sum())
         checks.append(
             Check(
                 name=f"selection/values at threshold {threshold}",
-                status="passed" if right and p_value > _VALUES_SHARE / len(tested) else "failed",
+                status="",
+                component=SELECTION,
+                kind=TEST,
                 statistic=found.size / VALUES,
-                p_value=p_value if right else 0.0,
+                level=_VALUES_SHARE / len(tested),
+                given={"rule": SHARE, "chance": min(chance, 1.0), "outside": below_it},
                 trials=VALUES,
-                confidence=CONFIDENCE,
                 detail=(
                     f"share of values held by {threshold - below} units that were released; the "
                     f"law says {chance:.4f}"
                 ),
             )
         )
-    return checks
+    return [ruled(check) for check in checks]
 
 
 def _exponential(plan: Mapping[str, Any], *, seed: int, flatter: bool) -> list[Check]:
@@ -100,24 +111,24 @@ def _exponential(plan: Mapping[str, Any], *, seed: int, flatter: bool) -> list[C
         level = _SHARE / len(tested)
         factor = _likeliest(counts, exponents) if flatter else 1.0
         found = frequency_divergence(counts, softmax(exponents * factor))
-        p_value = divergence_p_value(found, draws=DRAWS, cells=scores.size)
-        narrowest = _detectable(exponents, level=level)
+        narrowest = detectable_rate(exponents, draws=DRAWS, level=level)
         checks.append(
             Check(
                 name=f"selection/law at epsilon {float(epsilon):.6g}",
-                status="passed" if p_value > level else "failed",
+                status="",
+                component=SELECTION,
+                kind=TEST,
                 statistic=2 * found,
-                p_value=p_value,
+                level=level,
                 trials=DRAWS,
-                detectable=narrowest,
-                confidence=CONFIDENCE,
+                given={"rule": CHOICES, "exponents": exponents.tolist()},
                 detail=(
                     "G statistic of the choices among four frozen scores; a rate of selection "
                     f"{narrowest:.2f} times the claimed one would have been seen"
                 ),
             )
         )
-    return checks
+    return [ruled(check) for check in checks]
 
 
 def _likeliest(counts: NDArray[np.int64], exponents: Values) -> float:
@@ -132,7 +143,7 @@ def _likeliest(counts: NDArray[np.int64], exponents: Values) -> float:
     return 0.0 if short(0.0) <= 0 else float(brentq(short, 0.0, 1.0))
 
 
-def _detectable(exponents: Values, *, level: float) -> float:
+def detectable_rate(exponents: Values, *, draws: int, level: float) -> float:
     """Return the smallest factor above 1 on the rate that would show, to one hundredth."""
     claimed = softmax(exponents)
     for hundredths in range(101, 400):
@@ -140,7 +151,7 @@ def _detectable(exponents: Values, *, level: float) -> float:
         ratio = np.log(drawn / claimed)
         mean = float(drawn @ ratio)
         deviation = float(drawn @ (ratio - mean) ** 2) ** 0.5
-        least = DRAWS * mean - _DEVIATIONS * DRAWS**0.5 * deviation
-        if divergence_p_value(least, draws=DRAWS, cells=exponents.size) <= level:
+        least = draws * mean - _DEVIATIONS * draws**0.5 * deviation
+        if divergence_p_value(least, draws=draws, cells=exponents.size) <= level:
             return hundredths / 100
     return 4.0

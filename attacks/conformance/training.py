@@ -4,40 +4,55 @@ Through the object that a release uses: what comes out of a step over nobody is 
 what comes out where every made-up unit adds one clip norm is the size of its batch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
-from math import ceil, log, sqrt
-from typing import Any
+from math import ceil, floor, log, log2, sqrt
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from attacks.conformance.checks import CONFIDENCE, FALSE_ALARM, Check, events
+from attacks.conformance.checks import FALSE_ALARM, TEST, Check, events, judged
 from attacks.stats.laws import GaussianLaw
+
+BATCHES = "batches"
+if TYPE_CHECKING:
+    from dpsynth.testing.notes import Trained
 
 KIND = "sampled_gaussian/v1"
 SHARE = FALSE_ALARM / 16  # each: the noise, and the batches with their spread
-UNITS, STEPS = 20_000, 12
+UNITS, STEPS, LEAST_BATCH = 6_000, 40, 200  # made up; units in a batch
 GROUPS, MEMBERS, MOST_STEPS = 64, 100, 64  # units whose batches are counted group by group
-_PARTS = 1024  # of a clip norm; the law of whole numbers of such parts is that of the noise
+_GRID_BITS = 10  # noisy sums are rounded to about so many binary places of the noise's deviation
 _SLACK = 1e-3  # of a clip norm that a unit may add less, for floating point
+
+Event = Mapping[str, str]
+Numbers = NDArray[np.float64]
 
 
 def laws(plan: Mapping[str, Any]) -> dict[GaussianLaw, Mapping[str, str]]:
-    """Return the law of the noise of every training in ``plan``, in parts of a clip norm."""
+    """Return the law of the noise of every training in ``plan``, in steps of its grid."""
     return {_law(event): event for event in events(plan, KIND)}
 
 
 def _law(event: Mapping[str, str]) -> GaussianLaw:
-    return GaussianLaw(sigma_squared=(_PARTS * Fraction(event["noise_multiplier"])) ** 2)
+    multiplier = Fraction(event["noise_multiplier"])
+    return GaussianLaw(sigma_squared=(multiplier * _steps_of(multiplier)) ** 2)
+
+
+def _steps_of(multiplier: Fraction) -> Fraction:
+    """Return how many steps of the grid of noisy sums a clip norm has, a power of 2."""
+    return Fraction(2) ** (_GRID_BITS - floor(log2(multiplier)))
 
 
 def draws(event: Mapping[str, str], *, size: int, seed: int) -> NDArray[np.int64]:
-    """Return ``size`` draws of the noise of a step, in parts of a clip norm."""
+    """Return ``size`` draws of the noise of a step, in steps of its grid."""
     from dpsynth.testing import noise
 
-    return np.rint(noise.trained(event, size=size, seed=seed) * _PARTS).astype(np.int64)
+    fine = float(_steps_of(Fraction(event["noise_multiplier"])))
+    return np.rint(noise.trained(event, size=size, seed=seed) * fine).astype(np.int64)
 
 
 def batches(plan: Mapping[str, Any], *, seed: int) -> list[Check]:
@@ -47,44 +62,58 @@ def batches(plan: Mapping[str, Any], *, seed: int) -> list[Check]:
     return [
         check
         for at, event in enumerate(planned)
-        for check in (
-            _batches(event, seed=seed + at, share=share),
-            _spread(event, seed=seed + at, share=share),
-        )
+        for check in _batches_of(event, seed=seed + at, share=share)
     ]
 
 
-def _spread(event: Mapping[str, str], *, seed: int, share: float) -> Check:
+def _batches_of(event: Event, *, seed: int, share: float) -> tuple[Check, Check]:
+    from dpsynth.testing import noise
+
+    sizes = noise.trained_totals(event, units=_units(event), steps=STEPS, seed=seed)
+    spread = _spread(event, sizes, seed=seed, share=share)
+    return _batches(event, sizes, share=share), spread
+
+
+def _units(event: Event) -> int:
+    """Return how many units are made up: enough that the size of a batch is all but normal."""
+    return max(UNITS, ceil(LEAST_BATCH / Fraction(event["rate"])))
+
+
+def _spread(event: Event, sizes: Numbers, *, seed: int, share: float) -> Check:
     """Test whether each unit has a coin of its own in every step: sizes spread as coins do.
 
-    The number of a group's units in a batch has the variance of independent coins, and so has its
-    sum over steps. A shuffled table cut into pieces has batches of one size, and every unit in as
-    many of them as every other; coins that units or steps share spread further.
+    The number of units in a batch has the variance of independent coins, and so has the number of
+    times that a group's units were drawn. A shuffled table cut into pieces has batches of one size,
+    and every unit in as many of them as every other; coins that are shared spread further.
     """
     from dpsynth.testing import noise
 
     rate, multiplier = float(Fraction(event["rate"])), float(Fraction(event["noise_multiplier"]))
     epoch = ceil(1 / rate)
-    steps = epoch * max(1, min(MOST_STEPS // epoch, int(Fraction(event["steps"])) // epoch))
+    steps = epoch * max(1, MOST_STEPS // epoch)  # whatever is planned: few would tell nothing
     found = noise.trained_groups(event, groups=GROUPS, units=MEMBERS, steps=steps, seed=seed)
     coin, added = MEMBERS * rate * (1 - rate), multiplier**2
     apart = found - MEMBERS * rate
-    # Whole batches in units of groups, groups over all steps, and groups in single steps.
+    units = _units(event)
     standard = {
-        "batch sizes": apart.sum(axis=1) / sqrt(GROUPS * (coin + added)),
+        "batch sizes": (sizes - units * rate) / sqrt(units * rate * (1 - rate) + added),
         "how often units were drawn": apart.sum(axis=0) / sqrt(steps * (coin + added)),
     }
     spreads = {name: float((values**2).mean()) for name, values in standard.items()}
     chances = {name: _chance(values) for name, values in standard.items()}
     worst = min(chances, key=lambda name: chances[name])
-    return Check(
-        name=f"noise/spread of batches at rate {rate:.6g}",
-        status="passed" if chances[worst] > share / len(chances) else "failed",
-        statistic=spreads[worst],
-        p_value=chances[worst],
-        trials=steps * GROUPS * MEMBERS,
-        confidence=CONFIDENCE,
-        detail=f"variance of {worst} over that of independent coins and noise",
+    return judged(
+        Check(
+            name=f"noise/spread of batches at rate {rate:.6g}",
+            status="",
+            component=BATCHES,
+            kind=TEST,
+            statistic=spreads[worst],
+            p_value=chances[worst],
+            level=share / len(chances),
+            trials=STEPS * units + steps * GROUPS * MEMBERS,
+            detail=f"variance of {worst} over that of independent coins and noise",
+        )
     )
 
 
@@ -98,28 +127,73 @@ def _chance(standard: NDArray[np.float64]) -> float:
     return min(1.0, 2 * float(min(tails)))
 
 
-def _batches(event: Mapping[str, str], *, seed: int, share: float) -> Check:
-    from dpsynth.testing import noise
-
+def _batches(event: Event, sizes: Numbers, *, share: float) -> Check:
     rate, multiplier = float(Fraction(event["rate"])), float(Fraction(event["noise_multiplier"]))
-    found = noise.trained_totals(event, units=UNITS, steps=STEPS, seed=seed)
+    units = _units(event)
     # The sum of all sizes: Bernstein's inequality for the coins, a normal tail for the noise.
     tail = log(4 / share)
-    variance = STEPS * UNITS * rate * (1 - rate)
+    variance = STEPS * units * rate * (1 - rate)
     most = sqrt(2 * variance * tail) + tail * 2 / 3 + multiplier * sqrt(2 * STEPS * tail)
-    expected = STEPS * UNITS * rate
-    drawn, margin = float(found.sum()) / expected, most / expected
-    right = 1 - margin - _SLACK <= drawn <= 1 + margin
-    return Check(
-        name=f"noise/batches at rate {rate:.6g}",
-        status="passed" if right else "failed",
-        statistic=drawn,
-        bound=1 + margin,
-        lower_bound=1 - margin - _SLACK,
-        trials=STEPS * UNITS,
-        confidence=CONFIDENCE,
-        detail=(
-            "units drawn into batches over their expected number; a rate wrong by "
-            f"{ceil(200 * margin)} % or more would have been seen"
-        ),
+    expected = STEPS * units * rate
+    drawn, margin = float(sizes.sum()) / expected, most / expected
+    return judged(
+        Check(
+            name=f"noise/batches at rate {rate:.6g}",
+            status="",
+            component=BATCHES,
+            kind=TEST,
+            statistic=drawn,
+            bound=1 + margin,
+            lower_bound=1 - margin - _SLACK,
+            level=share,
+            trials=STEPS * units,
+            detail=(
+                "units drawn into batches over their expected number; a rate wrong by "
+                f"{ceil(200 * margin)} % or more would have been seen"
+            ),
+        )
     )
+
+
+def taken(steps: "Sequence[Trained]", *, units: int, level: float) -> list[Check]:
+    """Return whether the batches of trainings that were heard are what was charged.
+
+    Args:
+        steps: of trainings on a table of ``units``.
+        units: in the table.
+        level: chance of a false alarm of each check.
+    """
+    charged = [(step.units, float(Fraction((step.charged or {})["rate"]))) for step in steps]
+    if not charged:
+        return []
+    sizes, rates = np.array(charged).T
+    apart, variances = sizes - units * rates, units * rates * (1 - rates)
+    # Bernstein's inequality; fewer units than was charged are no fault.
+    tail = log(1 / level)
+    bound = sqrt(2 * float(variances.sum()) * tail) + 2 * tail / 3
+    blank = Check(
+        name="", status="", component=BATCHES, kind=TEST, level=level, trials=len(charged)
+    )
+    checks = [
+        replace(
+            blank,
+            name="released/units in batches",
+            statistic=float(apart.sum()),
+            bound=bound,
+            detail="units that were drawn into batches beyond those that were charged",
+        )
+    ]
+    # Sizes of hundreds of coins are all but normal. More alike are those of an epoch cut to size.
+    wide = variances >= LEAST_BATCH / 4
+    if wide.any():
+        energy = float((apart[wide] ** 2 / variances[wide]).sum())
+        checks.append(
+            replace(
+                blank,
+                name="released/spread of batches",
+                statistic=energy / int(wide.sum()),
+                p_value=float(special.gammainc(int(wide.sum()) / 2, energy / 2)),
+                detail="variance of batch sizes over that of independent coins",
+            )
+        )
+    return [judged(check) for check in checks]

@@ -26,7 +26,7 @@ class Alarm:
     Attributes:
         component: what is broken: "accounting", "ledger", "charges", "control flow",
             "sensitivity", "noise", "independence", "selection", "batches", "randomness",
-            "post-processing", "raw values" or "side channels".
+            "post-processing", "raw values", "side channels" or "claim".
         sentence: what was seen; public words and numbers of made-up rows alone.
     """
 
@@ -63,7 +63,10 @@ class Trial:
         seed: of all rows and draws but those that try the operating system's randomness.
         fits: how often the same table is fitted.
         pairs: pairs of small neighboring tables that are drawn at random.
+        louder: whether neighbors are replayed with next to no noise as well.
+        games: fits of each of two neighboring tables that are told apart.
         child: a command that prints words of a fresh process's randomness.
+        odd: whether replays try cells that no schema expects.
     """
 
     synthesizer: Any
@@ -73,7 +76,10 @@ class Trial:
     seed: int = 0
     fits: int = 40
     pairs: int = 12
+    louder: bool = True
+    games: int = 40
     child: tuple[str, ...] = CHILD
+    odd: bool = True
 
     @cached_property
     def plan(self) -> Any:
@@ -92,7 +98,9 @@ class Trial:
         from dpsynth.schema.columns import IdentifierColumn
         from dpsynth.testing.recording import random_rows
 
-        table = random_rows(self.schema, np.random.default_rng(self.seed), rows=ROWS, skewed=True)
+        # A stream of its own: a sample with the same seed must not draw the same values again.
+        rng = np.random.default_rng([self.seed, ROWS])
+        table = random_rows(self.schema, rng, rows=ROWS, skewed=True)
         named = [each.name for each in self.schema.columns if isinstance(each, IdentifierColumn)]
         subjects = [f"made-up subject {row:06d}" for row in range(ROWS)]
         return table.assign(**dict.fromkeys(named, subjects))
@@ -108,7 +116,9 @@ class Trial:
             epsilon=self.epsilon,
             delta=self.delta,
             seed=self.seed,
-            drawn=self.pairs,
+            # In a training no choice hangs on counts; else most of them where nothing is odd.
+            drawn=self.pairs // (4 if self.trains else 2 if self.odd else 1),
+            odd=self.odd,
         )
 
     @cached_property
@@ -118,7 +128,23 @@ class Trial:
         No sensitivity and no question may depend on that; but much is only asked where the noise
         leaves something to ask about.
         """
-        return replace(self, epsilon=LOUD)
+        return replace(self, epsilon=LOUD, odd=False)
+
+    @cached_property
+    def narrow(self) -> "Trial | None":
+        """The same trial on a table of few columns, where every question is about the canary.
+
+        None where the synthesizer has no plan for such a table.
+        """
+        from dpsynth.errors import DpsynthError
+        from dpsynth.testing.kit import narrowed
+
+        made = replace(self, schema=narrowed(self.schema), odd=False, pairs=0)
+        try:
+            made.plan  # noqa: B018  # whether there is one
+        except DpsynthError:
+            return None
+        return made
 
     @property
     def trains(self) -> bool:

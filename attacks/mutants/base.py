@@ -40,12 +40,14 @@ class Control:
         sentence: what was changed.
         subject: what is patched.
         patch: makes a context within which the change is there.
+        dear: a run of it takes twice as long as others, so that it is run less often.
     """
 
     name: str
     sentence: str
     subject: str
     patch: Patch
+    dear: bool = False
 
 
 @contextmanager

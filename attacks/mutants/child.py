@@ -8,8 +8,10 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from attacks.mutants.catalogue import find
+from attacks.mutants.planted import read
 from attacks.mutants.subjects import SUBJECTS
 
 
@@ -21,14 +23,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, action="append", help="repeatable; 0 if not given")
     parser.add_argument("--fits", type=int, default=40)
     parser.add_argument("--pairs", type=int, default=12)
+    parser.add_argument("--planted", type=Path, help="a file that the mutant stands in")
     parser.add_argument("--words", action="store_true", help="print words of randomness instead")
     given = parser.parse_args(arguments)
-    subject = find(given.name)
+    subject = find(given.name, read(given.planted) if given.planted else ())
+    again = ["-m", "attacks.mutants.child", given.name, "--words"]
+    again += [f"--planted={given.planted}"] if given.planted else []
     with subject.patch():
         if given.words:
             from attacks.conformance import repeats
 
-            sys.stdout.write(" ".join(str(int(word)) for word in repeats.words()) + "\n")
+            sys.stdout.write(repeats.words() + "\n")
             return 0
         from attacks.conformance import audits
 
@@ -38,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 seed=seed,
                 fits=given.fits,
                 pairs=given.pairs,
-                child=(sys.executable, "-m", "attacks.mutants.child", given.name, "--words"),
+                child=(sys.executable, *again),
             )
             found = audits.run(trial, names=given.audit)
             runs.append({"seed": seed, "found": [asdict(each) for each in found]})

@@ -5,14 +5,24 @@ from math import exp
 from pathlib import Path
 from typing import Any
 
-from attacks.report import bundle, charts, marginals, odds, page, provenance, summary, wording
+from attacks.report import (
+    bundle,
+    charts,
+    marginals,
+    odds,
+    page,
+    provenance,
+    summary,
+    trial,
+    wording,
+)
 from attacks.report.wording import clean, exact, mapping, number, percent, power_of_ten, sequence
 
 FALSE_ALARMS = (Fraction(1, 1000), Fraction(1, 100), Fraction(1, 20), Fraction(1, 10))
 WEAK = 0.95  # an attacker who is right this often at even odds is hardly held back
 
 _VERDICTS = {
-    "PASS": "The claim, recomputed from the ledger, and every required check of the mechanism "
+    "PASS": "The claim, recomputed from the ledger, and every required audit of the mechanism "
     "meet the policy {policy}.",
     "FAIL": "This release does not meet the policy {policy}.",
     "INCONCLUSIVE": "The evidence does not suffice to say that this release meets the policy "
@@ -42,7 +52,6 @@ def view_of(directory: Path, predicate: dict[str, Any]) -> dict[str, Any]:
     claim = mapping(predicate.get("claim"))
     plan = bundle.document(directory / "plan.json")
     ledger = bundle.document(directory / "ledger.json")
-    checks = [_check(mapping(check)) for check in sequence(predicate.get("conformance"))]
     columns, origin = marginals.of_release(directory)
     return {
         "verdict": _verdict(predicate),
@@ -51,8 +60,7 @@ def view_of(directory: Path, predicate: dict[str, Any]) -> dict[str, Any]:
         "odds": _odds(claim),
         "gauge": _gauge(claim, ledger),
         "bill": _bill(claim, plan, ledger),
-        "checks": checks,
-        "families": _families(checks),
+        "trial": trial.view_of(predicate.get("conformance")),
         "not_tested": [_line(item) for item in sequence(predicate.get("not_tested"))],
         "tiles": page.tiles(columns),
         "origin": origin,
@@ -252,47 +260,6 @@ def _range_of_noise(items: list[bundle.Charge]) -> str:
     if len(found) == 1:
         return found[0]
     return f"{found[0]} and {len(found) - 1} other scales"
-
-
-_CHECK_TEXT = ("name", "status", "detail")
-
-
-def _check(check: dict[str, Any]) -> dict[str, Any]:
-    name = check.get("name", "unnamed check")
-    return {
-        "name": wording.humanize(name),
-        "family": wording.humanize(str(name).partition("/")[0]),
-        "status": page.status_of(check.get("status", "error")),
-        "detail": clean(check.get("detail") or ""),
-        "facts": page.facts(
-            {
-                key: value
-                for key, value in check.items()
-                if key not in _CHECK_TEXT and value is not None and value != ""
-            }
-        ),
-    }
-
-
-def _families(checks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one line a family of checks: how many passed, and every one that did not."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for check in checks:
-        found.setdefault(check["family"], []).append(check)
-    lines = []
-    for family, members in found.items():
-        passed = sum(check["status"]["word"] == "passed" for check in members)
-        worst = min((check["status"] for check in members), key=page.severity)
-        lines.append(
-            {
-                "name": family,
-                "status": worst,
-                "count": f"{passed} of {wording.plural(len(members), 'check')} passed",
-                "about": list(dict.fromkeys(c["detail"] for c in members if c["detail"]))[:3],
-                "others": [c for c in members if c["status"]["word"] != "passed"],
-            }
-        )
-    return lines
 
 
 def _line(item: Any) -> str:

@@ -39,12 +39,13 @@ def public(view: dict[str, Any]) -> str:
         ]
     if gauge["stated"]:
         lines.append(f"| budget left for this table | {md(gauge['left'])} of its cap |")
-    lines += ["", "Checks of the mechanism, on artificial rows:", ""]
+    lines += ["", f"Audits of the mechanism, on artificial rows ({md(view['trial']['said'])}):", ""]
     lines += [
-        f"- {md(family['name'])}: {md(family['status']['word'])}, {md(family['count'])}"
-        for family in view["families"]
+        f"- {md(line['name'])}, {md(line['component'])}: {md(line['status']['word'])}, "
+        f"{md(line['count'])}"
+        for line in view["trial"]["lines"]
     ]
-    if not view["checks"]:
+    if not view["trial"]["checks"]:
         lines.append("- none was run")
     if view["not_tested"]:
         points = plural(len(view["not_tested"]), "point")

@@ -28,8 +28,8 @@ GAUSSIAN_METHOD = "exact bounds of both error rates, Gaussian curve through them
 _SPREAD = 8.0  # standard deviations of a binomial count that a power looks at
 _HALVINGS = 40
 _LARGEST_FACTOR = 64.0
-_A_LITTLE = 1.3  # standard deviations above the expected count
-_TRIED = 3  # rules whose power is worked out
+_LUCK = (-4.0, -2.0, 0.0, 1.3)  # standard deviations that counts lie from what is expected
+_TRIED = 8  # rules of each such case, whose power is worked out
 _RULES = np.linspace(-4.5, 1.0, 45)  # candidate thresholds, as normal quantiles of their FPR
 
 
@@ -189,19 +189,19 @@ def best_power(
 ) -> float:
     """Return the power of the best of several rules, each given as its (fpr, fnr).
 
-    Worked out for the few rules whose likely errors lie furthest below the curve.
+    Worked out for the few rules whose errors lie furthest below the curve, where they are as many
+    as expected, a few more, or fewer.
     """
     found = np.array(rates, dtype=np.float64).reshape(-1, 2)
-    # A count that is a little higher than expected, and the bound of its rate.
-    likely = np.ceil(found * runs + _A_LITTLE * np.sqrt(found * (1 - found) * runs))
-    hits = np.minimum(likely, runs).astype(np.int64)
-    high = _upper(hits, np.full_like(hits, runs), level / 2)
-    margins = curve(high[:, 0]) - high[:, 1]
-    chosen = np.argsort(-margins, kind="stable")[:_TRIED]
-    return max(
-        power(curve, fpr=fpr, fnr=fnr, runs=runs, level=level)
-        for fpr, fnr in found[chosen].tolist()
-    )
+    chosen: set[int] = set()
+    for lucky in _LUCK:
+        likely = np.ceil(found * runs + lucky * np.sqrt(found * (1 - found) * runs))
+        hits = np.clip(likely, 0, runs).astype(np.int64)
+        high = _upper(hits, np.full_like(hits, runs), level / 2)
+        margins = curve(high[:, 0]) - high[:, 1]
+        chosen.update(np.argsort(-margins, kind="stable")[:_TRIED].tolist())
+    tried = found[sorted(chosen)].tolist()
+    return max(power(curve, fpr=fpr, fnr=fnr, runs=runs, level=level) for fpr, fnr in tried)
 
 
 def _gaussian_rates(mu: float) -> list[tuple[float, float]]:

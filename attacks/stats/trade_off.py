@@ -19,7 +19,7 @@ Source:
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import ceil, exp, expm1, sqrt
 
 import numpy as np
@@ -130,6 +130,12 @@ def claimed_curve(events: Sequence[Mapping[str, str]]) -> TradeOffCurve:
     """
     if not events:
         raise ValueError("a curve needs at least one event")
+    return _claimed(tuple(tuple(sorted(event.items())) for event in events))
+
+
+@lru_cache(maxsize=64)  # every game of a plan asks for the same one
+def _claimed(items: tuple[tuple[tuple[str, str], ...], ...]) -> TradeOffCurve:
+    events = [dict(event) for event in items]
     # Also refuses what it does not know.
     envelope = _envelope(events)
     if any(event["kind"] == _TRAINING for event in events):

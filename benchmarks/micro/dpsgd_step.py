@@ -5,7 +5,8 @@
 A network of 150-256-256-150 (143,254 weights) and 2,048 rows, all of them in every batch. A plain
 step is forward, backward and Adam; a private one is batch, clipping, noise, division and Adam.
 Each time is the least CPU time of several rounds, taken in turn; the clipped sums of the engines
-are compared before anything is timed.
+are compared before anything is timed. The ghost clipping of opacus stands here for its speed alone:
+no release can train by it, for its norms and its sums come from two passes.
 """
 
 import argparse
@@ -21,7 +22,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from dpsynth.privacy.dpsgd.engines import Units, engine_of
+from dpsynth.privacy.dpsgd.engines import Engine, Loss, Sums, Units, engine_of
 from dpsynth.privacy.dpsgd.rule import StepRule
 from dpsynth.privacy.dpsgd.step import PrivateGradients
 from dpsynth.privacy.dpsgd.stream import KeyedStream
@@ -32,7 +33,36 @@ WIDTHS = (150, 256, 256, 150)
 ROWS = 2_048
 CLIP = 1.0
 ROUNDS = {"plain": 80, "book_keeping": 80, "ghost": 30, "hooks": 2}
-SAME = 1e-4  # of the largest entry of a sum: further apart, no time means anything
+SAME = 2e-4  # of the largest entry of a sum: further apart, no time means anything
+
+
+class Ghost:
+    """Norms by the ghost clipping of opacus, then a second backward pass; one row a unit."""
+
+    def clipped_sums(self, model: nn.Module, loss: Loss, units: Units, *, clip: float) -> Sums:
+        """See ``Engine``."""
+        from opacus.grad_sample import GradSampleModuleFastGradientClipping
+
+        wrapped = GradSampleModuleFastGradientClipping(
+            model, loss_reduction="sum", strict=True, max_grad_norm=clip
+        )
+        trainable = dict(model.named_parameters())
+        try:
+            losses = loss(wrapped, units.rows)
+            losses.sum().backward(retain_graph=True)
+            factors = torch.clamp(clip / wrapped.get_norm_sample(), max=1.0)
+            wrapped.disable_hooks()
+            gradients = torch.autograd.grad((losses * factors).sum(), list(trainable.values()))
+        finally:
+            wrapped.to_standard_module()
+            for each in trainable.values():
+                each.grad = None
+        return dict(zip(trainable, gradients, strict=True))
+
+
+def engine_called(name: str) -> Engine:
+    """Return an engine of dpsynth, or ghost clipping."""
+    return Ghost() if name == "ghost" else engine_of(name)
 
 
 def network() -> nn.Module:
@@ -78,7 +108,7 @@ def private(codes: torch.Tensor, engine: str) -> Callable[[], None]:
             steps=sum(ROUNDS.values()),
             expected_units=ROWS,
         ),
-        engine=engine_of(engine),
+        engine=engine_called(engine),
         stream=KeyedStream.fresh(PrivacyRandom()),
     )
 
@@ -99,7 +129,7 @@ def largest_difference(codes: torch.Tensor) -> float:
     apart = [
         (found[name] - each).abs().max().item() / size
         for engine in ("book_keeping", "ghost")
-        for found in [engine_of(engine).clipped_sums(model, loss, units, clip=CLIP)]
+        for found in [engine_called(engine).clipped_sums(model, loss, units, clip=CLIP)]
         for name, each in expected.items()
     ]
     return max(apart)

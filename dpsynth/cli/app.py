@@ -75,8 +75,13 @@ def _place(error: BaseException) -> str:
     return f"{os.path.basename(ours[-1].filename)}, line {ours[-1].lineno}"  # noqa: PTH119 - text only
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; the entry point of the program."""
+def main(arguments: Sequence[str] | None = None, *, stand_in: object = None) -> int:
+    """Run one command and return its exit code; the entry point of the program.
+
+    Args:
+        arguments: of the command line; those of the process where not given.
+        stand_in: what makes releases in a rehearsal, in the place of ``dpsynth.make_release``.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in given
     debug = bool(os.environ.get("DPSYNTH_DEBUG"))
@@ -86,7 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 # A warning of a library may quote what it read.
                 warnings.simplefilter("ignore")
             command = typer.main.get_command(build())
-            code = command.main(args=given, prog_name="dpsynth", standalone_mode=False)
+            code = command.main(
+                args=given, prog_name="dpsynth", standalone_mode=False, obj=stand_in
+            )
             sys.stdout.flush()
     except DpsynthError as error:
         if debug:

@@ -13,5 +13,6 @@ class Exit(IntEnum):
     DATA = 4
     INTEGRITY = 5
     ENVIRONMENT = 6
+    INCONCLUSIVE = 7
     INTERNAL = 70
     INTERRUPTED = 130

@@ -1,5 +1,6 @@
 """``dpsynth release``: from a table to a signed certificate in one command."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -31,6 +32,7 @@ def register(app: typer.Typer) -> None:
 
 
 def release(
+    context: typer.Context,
     table: TableFile,
     schema: SchemaFile,
     epsilon: Epsilon,
@@ -57,7 +59,16 @@ def release(
     policy: Annotated[
         str | None,
         typer.Option(
-            "--policy", metavar="NAME", help="A preset or a policy file; else dpsynth-default/1."
+            "--policy", metavar="NAME", help="A preset or a policy file; else dpsynth-default/2."
+        ),
+    ] = None,
+    conformance: Annotated[
+        Path | None,
+        typer.Option(
+            "--conformance",
+            metavar="FILE",
+            help="What conform --out kept of this synthesizer, schema and budget; else a short "
+            "trial runs.",
         ),
     ] = None,
     strict: Strict = False,
@@ -76,7 +87,7 @@ def release(
     import dpsynth
 
     with console.Steps() as step:
-        outcome = dpsynth.make_release(
+        outcome = (context.obj or dpsynth.make_release)(
             table,
             schema=schema,
             synthesizer=dpsynth.synthesizer(synthesizer, **parse.settings(settings)),
@@ -88,6 +99,7 @@ def release(
             rows=rows,
             key=key,
             policy=policy,
+            conformance=conformance,
             progress=step,
             training=step.training(parse.exact_text(wanted_epsilon)),
         )

@@ -14,7 +14,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from enum import Enum
 from fractions import Fraction
@@ -109,30 +109,12 @@ class LedgerEntry:
         return {**_body(self), "digest": self.digest}
 
 
-_ENTRY_FIELDS = {
-    "index": int,
-    "release": str,
-    "label": str,
-    "event": dict,
-    "neighboring": str,
-    "seeded": bool,
-    "date": str,
-    "previous": str,
-    "digest": str,
-}
+_ENTRY_FIELDS = {"index": int, "event": dict, "seeded": bool}  # the others are text
 
 
 def _body(entry: LedgerEntry) -> dict[str, object]:
-    return {
-        "index": entry.index,
-        "release": entry.release,
-        "label": entry.label,
-        "event": event_to_dict(entry.event),
-        "neighboring": entry.neighboring.value,
-        "seeded": entry.seeded,
-        "date": entry.date,
-        "previous": entry.previous,
-    }
+    written = {"event": event_to_dict(entry.event), "neighboring": entry.neighboring.value}
+    return {name: written.get(name, held) for name, held in vars(entry).items() if name != "digest"}
 
 
 def _canonical(body: object) -> str:
@@ -151,8 +133,9 @@ def entry_from_dict(document: Mapping[str, object]) -> LedgerEntry:
         UnsupportedEventError: an event that this version does not know.
     """
     values = dict(document)
-    if set(values) != set(_ENTRY_FIELDS) or any(
-        type(values[name]) is not kind for name, kind in _ENTRY_FIELDS.items()
+    names = {field.name for field in fields(LedgerEntry)}
+    if set(values) != names or any(
+        type(values[name]) is not _ENTRY_FIELDS.get(name, str) for name in names
     ):
         raise IntegrityError("a ledger entry does not have the fields of one")
     values["event"] = event_from_dict(cast("dict[str, str]", values["event"]))
@@ -538,6 +521,7 @@ class Ledger:
         seeded: bool,
         reserved: Fraction = Fraction(0),
         trained: Sequence[SampledGaussianEvent] = (),
+        unit: str | None = None,
     ) -> "Account":
         """Begin a release that may spend up to ``rho``, and train. Charges nothing yet.
 
@@ -547,9 +531,11 @@ class Ledger:
             reserved: the delta that the plan sets aside for partition selections, which come
                 first in a release; exact.
             trained: the sampled training in the plan, which is counted at the cap's order.
+            unit: whom the release protects, in public words; the first charge keeps it for good.
 
         Raises:
             BudgetExceededError: less than that is left; no row was read, nothing was charged.
+            UsageError: earlier releases protect another unit: costs of two units do not add up.
         """
         _validate.exact(rho=rho, reserved=reserved)
         cap = self.cap
@@ -560,6 +546,7 @@ class Ledger:
         if rho < 0:
             raise ValueError("rho must be at least 0")
         self._require(cap, "this release", cost=allowed, reserve=reserved, trains=bool(trained))
+        self._keep_unit(unit, note=False)
         return Account(
             self,
             release=secrets.token_hex(8),
@@ -567,7 +554,18 @@ class Ledger:
             seeded=seeded,
             reserved=reserved,
             cap=cap,
+            unit=unit,
         )
+
+    def _keep_unit(self, unit: str | None, *, note: bool) -> None:
+        kept = [each["unit"] for each in self._notes() if each["kind"] == "unit"]
+        if kept and unit not in (None, kept[0]):
+            raise UsageError(
+                f"the releases of {self.name} protect {kept[0]}, and this one {unit}: what they "
+                "cost together cannot be told. Declare the same unit; nothing was charged"
+            )
+        if note and unit and not kept:
+            self._note({"kind": "unit", "unit": unit})
 
     def reopen_release(self, release: str) -> "Account":
         """Go on with a release that was interrupted; it can spend no more than it has spent.
@@ -607,7 +605,7 @@ class Ledger:
             raise self._refusal(what, cap, cost=cost, left=left, trains=trains)
 
     def _charge(
-        self, charges: Sequence[Charge], *, release: str, seeded: bool
+        self, charges: Sequence[Charge], *, release: str, seeded: bool, unit: str | None
     ) -> tuple[LedgerEntry, ...]:
         """Append ``charges`` in one exclusive transaction, or raise and leave the ledger alone."""
         events = [charge.event for charge in charges]
@@ -622,6 +620,7 @@ class Ledger:
                 reserve=total_reserved_delta(events),
                 trains=bool(split_trained(events)[0]),
             )
+            self._keep_unit(unit, note=True)
             previous = entries[-1].digest if entries else self._origin
             for index, charge in enumerate(charges, start=len(entries)):
                 body = {
@@ -727,10 +726,12 @@ class Account:
         seeded: bool,
         reserved: Fraction,
         cap: Cap,
+        unit: str | None = None,
         entries: Sequence[LedgerEntry] = (),
     ) -> None:
         self._ledger = ledger
         self._cap = cap
+        self._unit = unit
         self.release = release
         self.rho = rho
         self.reserved = reserved
@@ -775,7 +776,9 @@ class Account:
                 cost=cost,
                 left=self.left,
             )
-        made = self._ledger._charge(charges, release=self.release, seeded=self.seeded)
+        made = self._ledger._charge(
+            charges, release=self.release, seeded=self.seeded, unit=self._unit
+        )
         self._entries.extend(made)
         return made
 

@@ -7,7 +7,7 @@ audit then finds changes neither that folder nor its verdict (DESIGN, law 12).
 
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib.metadata import entry_points
@@ -53,8 +53,10 @@ class Gate(Protocol):
         """Return the policy's name, or raise; ``training`` is declared rows and delta."""
         ...
 
-    def conform(self, plan: Mapping[str, Any], schema: "Schema") -> list[dict[str, Any]]:
-        """Put the plan's mechanism on trial, on artificial rows only."""
+    def conform(
+        self, plan: Mapping[str, Any], schema: "Schema", *, stored: Path | None
+    ) -> Mapping[str, Any]:
+        """Put the plan's mechanism on trial, on artificial rows only, or read what one found."""
         ...
 
     def certify_public(
@@ -62,7 +64,7 @@ class Gate(Protocol):
         directory: Path,
         *,
         key: Path | None,
-        checks: Sequence[object],
+        checks: Mapping[str, Any],
         policy: Path | str | None,
     ) -> Verdict:
         """Write report, certificate, signature and manifest."""
@@ -118,8 +120,10 @@ def make_release(
     rows: int | None = None,
     key: Path | None = None,
     policy: Path | str | None = None,
+    conformance: Path | str | None = None,
     progress: Progress | None = None,
     training: Callable[[int, int], object] | None = None,
+    gate: Gate | None = None,
 ) -> ReleaseOutcome:
     """Fit, sample, certify, then audit; write ``out/public`` and ``out/internal``.
 
@@ -135,8 +139,11 @@ def make_release(
         rows: synthetic rows; the model's noisy total where not given.
         key: private signing key; this user's own where not given.
         policy: what the public verdict is measured by; the default where not given.
+        conformance: what ``dpsynth conform --out`` kept of this synthesizer, schema and budget;
+            where not given, a short trial runs before anything is spent.
         progress: told the name of each step.
         training: told the steps of a training done, and of how many, where there is one.
+        gate: what puts on trial, certifies and audits; the installed one where not given.
 
     Privacy:
         (epsilon, delta)-DP for everything in ``out/public``, under adding or removing one unit.
@@ -166,7 +173,7 @@ def make_release(
     step("checking the table's structure")
     frame = read_table(Path(table), declared)
     _check_room(out)
-    gate = find_gate()
+    gate = gate or find_gate()
     rows_declared = declared.expected_rows if plan.trained else None
     gate.check_policy(
         policy, training=None if rows_declared is None else (rows_declared, plan.delta)
@@ -178,7 +185,8 @@ def make_release(
             warnings.append(f"a signing key of your own was made; its fingerprint is {fingerprint}")
         # Public facts alone: whatever stops the trial stops it before it costs.
         step("putting the mechanism on trial, on artificial rows")
-        checks = gate.conform(plan.to_dict(), declared)
+        stored = None if conformance is None else Path(conformance)
+        checks = gate.conform(plan.to_dict(), declared, stored=stored)
         step("coding the rows and setting controls aside")
         prepared = prepare(frame, declared, key=book.keyed, control=share)
         del frame

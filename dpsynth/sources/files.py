@@ -56,9 +56,10 @@ def _read_csv(path: Path, schema: "Schema | None") -> "pd.DataFrame":
         try:
             table = _parse_csv(path, header, _BLOCK)
         except pa.ArrowInvalid as problem:
-            if "straddling" not in str(problem) or size >= _LARGEST_BLOCK:
+            if "straddling" not in str(problem):
                 raise
-            table = _parse_csv(path, header, size + _BLOCK)
+            # However large the file, one person's long cell may not decide how a release ends.
+            table = _parse_csv(path, header, min(size + _BLOCK, _LARGEST_BLOCK))
         # Within open quotes at the end of the file, the added line is no line of its own.
         ended = table.slice(max(table.num_rows - 1, 0)).to_pylist() == [dict.fromkeys(header, _END)]
         frame: pd.DataFrame = table.slice(0, max(table.num_rows - 1, 0)).to_pandas()

@@ -139,10 +139,16 @@ class Plan:
 
         Raises:
             BudgetExceededError: the ledger cannot pay; no row was read.
+            UsageError: earlier releases of the ledger protect another unit; no row was read.
         """
         trained, others = split_trained(self.events)
+        named = "" if self.unit_column is None else f", named in the column {self.unit_column!r}"
         return ledger.open_release(
-            rho=total_rho(others), reserved=self.reserved_delta, trained=trained, seeded=seeded
+            rho=total_rho(others),
+            reserved=self.reserved_delta,
+            trained=trained,
+            seeded=seeded,
+            unit=f"one {self.unit.name}{named}",
         )
 
     @property

@@ -8,7 +8,6 @@ import sqlite3
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, cast
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 _DELTA = Fraction(1, 10**9)
 _ROOM = Fraction(16)  # times what a plan needs: a cap for several releases
 _TIGHT = Fraction(3, 2)  # a cap for one release and no second
+_TIGHT_EPSILON = Fraction(11, 10)  # likewise, in epsilon: two trainings cost some 1.4 times one
 _MOST = 1_000  # charges that a cap may let through before filling it is given up
 TAMPERING = {
     "an entry was changed": "UPDATE entries SET body = replace(body, '\"seeded\":true', "
@@ -102,7 +102,8 @@ def keep_books(
         with suppress(_UnpluggedError):
             run.release(readings=len(known) - 1)
         after_unplugged = entries_on_disk(path)
-        again = _Runs(synthesizer, schema, plan, table, path=small, room=_TIGHT, seed=seed)
+        tight = _TIGHT if plan.needs_cap is None else _TIGHT_EPSILON
+        again = _Runs(synthesizer, schema, plan, table, path=small, room=tight, seed=seed)
         again.release()
         try:
             again.release()
@@ -166,10 +167,10 @@ class _Runs:
         self.on_disk: list[int] = []
         reserved = plan.reserved_delta
         if plan.needs_cap is not None:
-            epsilon, delta = plan.needs_cap.epsilon * room, plan.needs_cap.delta * ceil(room)
+            epsilon, delta = plan.needs_cap.epsilon * room, plan.needs_cap.delta * int(room)
         else:
             # What a ledger sets aside for values is half of its delta.
-            delta = 2 * reserved * ceil(room) if reserved else _DELTA
+            delta = 2 * reserved * int(room) if reserved else _DELTA
             epsilon = epsilon_from_rho(plan.rho * room, delta / 2 if reserved else delta)
         Ledger.create(path, cap_epsilon=epsilon, cap_delta=delta).close()
 

@@ -6,8 +6,7 @@ Exact answers are counted apart, from rows that nobody stands before.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from fractions import Fraction
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.privacy.curator import Curator, Selection
-from dpsynth.privacy.events import event_to_dict
+from dpsynth.privacy.events import Event, event_to_dict
 from dpsynth.privacy.ledger import Account
 from dpsynth.privacy.mechanisms import (
     DiscreteGaussian,
@@ -32,63 +31,12 @@ from dpsynth.privacy.queries import (
     ValuesQuery,
 )
 from dpsynth.privacy.source import TableSource
+from dpsynth.testing.notes import Answered, Asked, Query, Scored, Trained
 
 if TYPE_CHECKING:
+    from dpsynth.privacy.dpsgd.engines import Engine, Loss, Units
     from dpsynth.privacy.dpsgd.rule import StepRule
     from dpsynth.privacy.dpsgd.step import PrivateGradients
-
-Query = MarginalErrorQuery | DependenceQuery
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Answered:
-    """One vector of counts, exact and as released.
-
-    Attributes:
-        what: the question, in public names.
-        charged: the event that was charged for it, as a document; None where nothing was.
-        exact: shape ``(cells,)``, int64.
-        released: shape ``(cells,)``, of whatever type the mechanism gave it.
-    """
-
-    what: str
-    charged: Mapping[str, str] | None
-    exact: NDArray[np.int64]
-    released: NDArray[Any]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Scored:
-    """Scores of candidates, and what was released of them.
-
-    Attributes:
-        query: the candidates and public references.
-        tables: for each clique of the query, its exact counts.
-        sensitivity: how far one score moves, as the query says.
-        charged: the event of each round, or of the release of all scores; None where not charged.
-        picks: for each round that was used, the candidates allowed and the one chosen.
-        released: the noisy scores where all were released, else None.
-    """
-
-    query: Query
-    tables: tuple[NDArray[np.int64], ...]
-    sensitivity: Fraction
-    charged: Mapping[str, str] | None
-    picks: list[tuple[tuple[int, ...], int]] = field(default_factory=list)
-    released: NDArray[Any] | None = None
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Trained:
-    """What one step of a training released; a recorder of the source holds the exact sums.
-
-    Attributes:
-        charged: the event that paid for all steps, as a document.
-        released: the noisy sums of all parameters in a row, in units of the clip, float64.
-    """
-
-    charged: Mapping[str, str] | None
-    released: NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -105,34 +53,60 @@ class Heard:
     scored: list[Scored] = field(default_factory=list)
     trained: list[Trained] = field(default_factory=list)
 
-    def curator_of(self, rows: TableSource) -> Callable[..., Curator]:
+    def curator_of(
+        self, rows: TableSource, *, beside: TableSource | None = None
+    ) -> Callable[..., Curator]:
         """Return what makes a listening curator in place of ``Curator``.
 
         Args:
             rows: the same rows as those the curator will be given, with nobody before them.
+            beside: rows of another table, of which the exact answers are noted too.
         """
 
         def made(
             source: TableSource, *, unit: PrivacyUnit, account: Account, **given: Any
         ) -> Curator:
             curator = Curator(source, unit=unit, account=account, **given)
-            return ListeningCurator.in_place_of(curator, rows=rows, heard=self)
+            return ListeningCurator.in_place_of(curator, rows=rows, beside=beside, heard=self)
 
         return made
+
+
+class _CountingEngine:
+    """Clips as another engine does, and counts the units that it is given."""
+
+    def __init__(self, engine: "Engine") -> None:
+        self._engine = engine
+        self._units = 0
+
+    def clipped_sums(
+        self, model: Any, loss: "Loss", units: "Units", *, clip: float
+    ) -> dict[str, Any]:
+        """Return what the other engine does."""
+        self._units += len(units.present)
+        return self._engine.clipped_sums(model, loss, units, clip=clip)
+
+    def taken(self) -> int:
+        """Return the units since it was last asked."""
+        units, self._units = self._units, 0
+        return units
 
 
 class ListeningCurator(Curator):
     """A curator that notes its answers; made from another, whose place it takes."""
 
     _rows: TableSource
+    _beside: TableSource | None
     _heard: Heard
 
     @classmethod
-    def in_place_of(cls, curator: Curator, *, rows: TableSource, heard: Heard) -> Self:
+    def in_place_of(
+        cls, curator: Curator, *, rows: TableSource, beside: TableSource | None, heard: Heard
+    ) -> Self:
         """Return a listener that holds all that ``curator`` holds."""
         made = cls.__new__(cls)
         vars(made).update(vars(curator))
-        made._rows, made._heard = rows, heard
+        made._rows, made._beside, made._heard = rows, beside, heard
         return made
 
     def measure(
@@ -145,13 +119,17 @@ class ListeningCurator(Curator):
         """Answer as ``Curator.measure``, and note it."""
         before = len(self.account.entries)
         answers = super().measure(queries, mechanism, labels=labels)
+        together = tuple(queries)
         for at, answer in enumerate(answers):
+            asked = self._asked(answer.query, mechanism, answer.query.event(mechanism, self.unit))
             self._heard.answered.append(
                 Answered(
                     what=answer.query.label,
                     charged=self._charged(before + at),
                     exact=self._rows.count(answer.clique),
                     released=answer.values.copy(),
+                    beside=None if self._beside is None else self._beside.count(answer.clique),
+                    asked=replace(asked, together=together, place=at),
                 )
             )
         return answers
@@ -167,7 +145,7 @@ class ListeningCurator(Curator):
         """Select as ``Curator.select``, and note every choice."""
         before = len(self.account.entries)
         inner = super().select(query, mechanism, rounds=rounds, label=label)
-        noted = self._scored(query, before)
+        noted = self._scored(query, before, self._asked(query, mechanism, mechanism.event()))
         self._heard.scored.append(noted)
 
         def pick(allowed: NDArray[np.int64]) -> int:
@@ -183,7 +161,9 @@ class ListeningCurator(Curator):
         """Release scores as ``Curator.score``, and note them."""
         before = len(self.account.entries)
         released = super().score(query, mechanism, label=label)
-        self._heard.scored.append(self._scored(query, before, released=released.copy()))
+        event = mechanism.event(l2_sensitivity_squared=query.l2_sensitivity_squared(self.unit))
+        asked = self._asked(query, mechanism, event)
+        self._heard.scored.append(self._scored(query, before, asked, released=released.copy()))
         return released
 
     def discover(
@@ -193,14 +173,20 @@ class ListeningCurator(Curator):
         before = len(self.account.entries)
         found = super().discover(queries, mechanism)
         for at, each in enumerate(found):
-            texts, counts = self._rows.values(each.query.column)
-            exact = dict(zip(texts, counts.tolist(), strict=True))
+            here = self._units(self._rows, each.query.column)
+            there = self._units(self._beside, each.query.column)
+            unheld = sorted((here.keys() | there.keys()) - set(each.values))
+            held = [[table.get(text, 0) for text in each.values] for table in (here, there)]
+            withheld = [[here.get(text, 0), there.get(text, 0)] for text in unheld]
             self._heard.answered.append(
                 Answered(
                     what=each.query.label,
                     charged=self._charged(before + at),
-                    exact=np.array([exact.get(text, 0) for text in each.values], dtype=np.int64),
+                    exact=np.array(held[0], dtype=np.int64),
                     released=each.units.copy(),
+                    beside=None if self._beside is None else np.array(held[1], dtype=np.int64),
+                    asked=self._asked(each.query, mechanism, each.event),
+                    withheld=np.array(withheld, dtype=np.int64).reshape(-1, 2),
                 )
             )
         return found
@@ -220,32 +206,58 @@ class ListeningCurator(Curator):
                 found: dict[str, Any] = super().release(*given)
                 flat = np.concatenate([each.double().flatten().numpy() for each in found.values()])
                 released = flat * (self.rule.divisor / self.rule.clip)
-                heard.append(Trained(charged=charged, released=released))
+                heard.append(Trained(charged=charged, released=released, units=engine.taken()))
                 return found
 
         made = Listening.__new__(Listening)
         vars(made).update(vars(gradients))
+        engine = _CountingEngine(vars(made)["_PrivateGradients__engine"])
+        vars(made)["_PrivateGradients__engine"] = engine
         return made
 
     def closed(self, values: Mapping[str, Sequence[str]], domain: Domain) -> "ListeningCurator":
         """Return a listener in place of what ``Curator.closed`` returns."""
-        rows = self._rows.closed(values, domain)
-        return self.in_place_of(super().closed(values, domain), rows=rows, heard=self._heard)
+        beside = None if self._beside is None else self._beside.closed(values, domain)
+        return self.in_place_of(
+            super().closed(values, domain),
+            rows=self._rows.closed(values, domain),
+            beside=beside,
+            heard=self._heard,
+        )
 
     def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> "ListeningCurator":
         """Return a listener in place of what ``Curator.coarsened`` returns."""
-        rows = self._rows.coarsened(groups)
-        return self.in_place_of(super().coarsened(groups), rows=rows, heard=self._heard)
+        beside = None if self._beside is None else self._beside.coarsened(groups)
+        return self.in_place_of(
+            super().coarsened(groups),
+            rows=self._rows.coarsened(groups),
+            beside=beside,
+            heard=self._heard,
+        )
 
     def _charged(self, at: int) -> Mapping[str, str] | None:
         entries = self.account.entries[at : at + 1]
         return event_to_dict(entries[0].event) if entries else None
 
-    def _scored(self, query: Query, before: int, *, released: NDArray[Any] | None = None) -> Scored:
+    def _asked(self, query: Any, mechanism: Any, event: Event) -> Asked:
+        return Asked(query=query, mechanism=mechanism, unit=self.unit, event=event_to_dict(event))
+
+    def _units(self, rows: TableSource | None, column: str) -> dict[str, int]:
+        if rows is None:
+            return {}
+        texts, counts = rows.values(column)
+        return dict(zip(texts, counts.tolist(), strict=True))
+
+    def _scored(
+        self, query: Query, before: int, asked: Asked, *, released: NDArray[Any] | None = None
+    ) -> Scored:
+        beside = self._beside
         return Scored(
             query=query,
             tables=tuple(self._rows.count(clique) for clique in query.cliques),
             sensitivity=query.sensitivity(self.unit),
             charged=self._charged(before),
             released=released,
+            beside=None if beside is None else tuple(map(beside.count, query.cliques)),
+            asked=asked,
         )

@@ -3,9 +3,11 @@
 import io
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from dpsynth.privacy.ledger import LedgerEntry
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 SAMPLED = 40  # rows, drawn with one seed: what may differ is the model alone
 _OF_THE_RUN = ("release", "entries")  # names and digests of a ledger, new in every run
+_UNFIT = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+_NEW_NAMES = ("release", "digest", "previous", "date")  # of its entries
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -25,13 +29,19 @@ class Outcome:
         model: what was fitted; None where the fit raised.
         entries: what the ledger shows; empty where the fit raised.
         fault: what the fit raised.
-        said: warnings, log lines and output, in order of kind.
+        said: warnings, log lines and output, in order of kind; also of saving and of sampling.
+        documents: what a release writes beside the arrays of the model.
+        files: what the model saves, by name.
+        sample: rows drawn with one seed, where the model can be sampled.
     """
 
     model: Any
     entries: tuple[LedgerEntry, ...]
     fault: Exception | None
     said: tuple[str, ...] = field(repr=False)
+    documents: dict[str, Any] = field(repr=False)
+    files: dict[str, bytes] = field(repr=False)
+    sample: "pd.DataFrame | None" = field(repr=False)
 
     def differences(self, other: "Outcome") -> list[str]:
         """Return in public words what tells two fits apart; the numbers of the models aside."""
@@ -42,9 +52,13 @@ class Outcome:
             found.append("warnings, log lines or output differ")
         if self.model is None or other.model is None:
             return found
-        if _documents(self.model) != _documents(other.model):
+        if self.documents != other.documents:
             found.append("the documents beside the model differ")
-        first, second = _sample(self.model), _sample(other.model)
+        if self.files.keys() != other.files.keys():
+            found.append("the names of the model's files differ")
+        elif self.files != other.files:
+            found.append("the bytes of the model's files differ")
+        first, second = self.sample, other.sample
         if (first is None) != (second is None):
             found.append("one of the models cannot be sampled")
         elif first is not None and second is not None:
@@ -55,11 +69,21 @@ class Outcome:
         return found
 
 
-def outcome_of(fit: Callable[[], tuple[Any, tuple[LedgerEntry, ...]]]) -> Outcome:
-    """Run ``fit`` and return what an observer sees of it, whether it ends well or not."""
+def outcome_of(
+    fit: Callable[[], tuple[Any, tuple[LedgerEntry, ...]]], *, written: bool = True
+) -> Outcome:
+    """Run ``fit`` and return what an observer sees of it, whether it ends well or not.
+
+    Args:
+        fit: returns a model and its ledger entries.
+        written: also write the model down and sample from it, which takes as long as many a fit.
+    """
     model: Any = None
     entries: tuple[LedgerEntry, ...] = ()
     fault: Exception | None = None
+    documents: dict[str, Any] = {}
+    files: dict[str, bytes] = {}
+    sample: pd.DataFrame | None = None
     lines, out, err = _Lines(), io.StringIO(), io.StringIO()
     root = logging.getLogger()
     level = root.level
@@ -74,6 +98,8 @@ def outcome_of(fit: Callable[[], tuple[Any, tuple[LedgerEntry, ...]]]) -> Outcom
             warnings.simplefilter("always")
             try:
                 model, entries = fit()
+                if written:
+                    documents, files, sample = _documents(model), _files(model), _sample(model)
             except Exception as error:  # noqa: BLE001  # whatever it is, it can be seen
                 fault = error
     finally:
@@ -85,6 +111,9 @@ def outcome_of(fit: Callable[[], tuple[Any, tuple[LedgerEntry, ...]]]) -> Outcom
         entries=tuple(entries),
         fault=fault,
         said=(*said, *lines.held, out.getvalue(), err.getvalue()),
+        documents=documents,
+        files=files,
+        sample=sample,
     )
 
 
@@ -116,12 +145,45 @@ def _documents(model: Any) -> dict[str, Any]:
     }
 
 
+def _files(model: Any) -> dict[str, bytes]:
+    """Return the files of a saved model; those of two runs differ in their names in a ledger."""
+    save = getattr(model, "save", None)
+    if save is None:
+        return {}
+    extract = getattr(model, "ledger_extract", None) or {}
+    with TemporaryDirectory() as folder:
+        try:
+            save(Path(folder))
+        except _UNFIT:
+            return {}
+        return masked(Path(folder), extract)
+
+
+def masked(folder: Path, extract: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return all files of a folder by name, without the names that a ledger makes up in every run.
+
+    Args:
+        folder: of a model or a release.
+        extract: of its ledger.
+    """
+    names = {str(extract.get("release", ""))}
+    names |= {str(each.get(key, "")) for each in extract.get("entries", ()) for key in _NEW_NAMES}
+    found = {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    for name in sorted(names - {""}, key=len, reverse=True):
+        found = {file: held.replace(name.encode(), b"#") for file, held in found.items()}
+    return found
+
+
 def _sample(model: Any) -> "pd.DataFrame | None":
     draw = getattr(model, "sample", None)
     if draw is None:
         return None
     try:
         found: pd.DataFrame = draw(SAMPLED, seed=0)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+    except _UNFIT:
         return None
     return found

@@ -9,21 +9,22 @@ Only worlds made here can be recorded, and their ledgers are seeded: nothing of 
 certified.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from math import isqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dpsynth.domain import Domain
-from dpsynth.privacy.events import PartitionSelectionEvent, event_to_dict
-from dpsynth.privacy.source import TableSource, UnitRows
-from dpsynth.testing.listening import Heard, Scored
+from dpsynth.privacy.events import event_to_dict
+from dpsynth.privacy.source import TableSource
+from dpsynth.testing.kit import Pair, drawn_pairs, far_pairs, odd_pairs
+from dpsynth.testing.listening import Heard
+from dpsynth.testing.notes import Scored
 from dpsynth.testing.outcome import Outcome, outcome_of
 from dpsynth.testing.rerun import Wrap, fit_seeded
+from dpsynth.testing.rows import named_rows, odd_rows, random_rows
+from dpsynth.testing.tape import DivergedError, Reading, RecordingSource, ReplayingSource
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,197 +33,19 @@ if TYPE_CHECKING:
     from dpsynth.synthesizers.facade import Synthesizer
     from dpsynth.synthesizers.plan import Plan
 
-CROWD = 10  # rows that all say the same, so that one more stands out
-_MOST_CROWD = 10_000
-
-
-class DivergedError(Exception):
-    """The replay asked something else than the recording, though it was told the same."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reading:
-    """One count of the rows.
-
-    Attributes:
-        clique: the columns that were counted.
-        shape: their numbers of codes at that time.
-        counts: the exact answer.
-        paid: ledger entries that were on record when the rows were read.
-        texts: the values that were counted, where an open column was asked for its values; then
-            ``counts`` has one number each.
-        sums: of a training step, the clipped sums of all parameters in a row, in units of the
-            clip, float64; then ``counts`` is empty and ``clique`` names all columns.
-    """
-
-    clique: tuple[str, ...]
-    shape: tuple[int, ...]
-    counts: NDArray[np.int64]
-    paid: int
-    texts: tuple[str, ...] | None = None
-    sums: NDArray[np.float64] | None = None
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class _Watched(UnitRows):
-    """Rows whose clipped sums are shown to a recorder, which says what to answer."""
-
-    answer: Callable[[NDArray[np.float64]], NDArray[np.float64]]
-
-    def exact(self, sums: dict[str, Any], *, clip: float) -> dict[str, Any]:
-        """Return what the recorder answers to the sums, in their shapes."""
-        flat = np.concatenate([each.double().flatten().numpy() for each in sums.values()])
-        answered = iter(np.split(self.answer(flat / clip) * clip, _ends(sums)))
-        return {
-            name: each.new_tensor(next(answered)).reshape(each.shape) for name, each in sums.items()
-        }
-
-
-def _ends(sums: Mapping[str, Any]) -> NDArray[np.int64]:
-    return np.cumsum([each.numel() for each in sums.values()])[:-1]
-
-
-class RecordingSource:
-    """Notes every count of the source that it stands for, and answers with it."""
-
-    def __init__(
-        self, source: TableSource, *, paid: Callable[[], int], tape: list[Reading]
-    ) -> None:
-        self._source = source
-        self._paid = paid
-        self.tape = tape
-
-    @property
-    def domain(self) -> Domain:
-        """The columns and their numbers of codes."""
-        return self._source.domain
-
-    def count(self, clique: tuple[str, ...]) -> NDArray[np.int64]:
-        """Return exact rows per cell, and note them."""
-        return self._note(clique).counts
-
-    def count_many(self, cliques: Sequence[tuple[str, ...]]) -> Iterator[NDArray[np.int64]]:
-        """Count one after the other, and note each."""
-        return map(self.count, cliques)
-
-    def values(self, column: str) -> tuple[Sequence[str], NDArray[np.int64]]:
-        """Return the values of an open column and their units, and note them."""
-        reading = self._note((column,), values=True)
-        return reading.texts or (), reading.counts
-
-    def closed(self, values: Mapping[str, Sequence[str]], domain: Domain) -> "RecordingSource":
-        """Return the same rows with codes for released values, on the same tape."""
-        return RecordingSource(self._source.closed(values, domain), paid=self._paid, tape=self.tape)
-
-    def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> "RecordingSource":
-        """Return the same rows with codes regrouped, on the same tape."""
-        return RecordingSource(self._source.coarsened(groups), paid=self._paid, tape=self.tape)
-
-    def unit_rows(self) -> UnitRows:
-        """Return the rows, and note the clipped sums of every training step."""
-        rows = self._source.unit_rows()
-        return _Watched(codes=rows.codes, units=rows.units, answer=self._answered)
-
-    def _answered(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        self.tape.append(self._step(sums))
-        return sums
-
-    def _step(self, sums: NDArray[np.float64]) -> Reading:
-        return Reading(
-            clique=self.domain.columns,
-            shape=(sums.size,),
-            counts=np.zeros(0, dtype=np.int64),
-            paid=self._paid(),
-            sums=sums,
-        )
-
-    def _note(self, clique: tuple[str, ...], *, values: bool = False) -> Reading:
-        texts: tuple[str, ...] | None = None
-        if values:
-            held, counts = self._source.values(*clique)
-            texts = tuple(held)
-        else:
-            counts = self._source.count(clique)
-        reading = Reading(
-            clique=clique,
-            shape=self.domain.shape(clique),
-            counts=counts,
-            paid=self._paid(),
-            texts=texts,
-        )
-        self.tape.append(reading)
-        return reading
-
-
-class ReplayingSource(RecordingSource):
-    """Notes every count of its own rows, and answers with what was recorded on others."""
-
-    def __init__(
-        self,
-        source: TableSource,
-        *,
-        paid: Callable[[], int],
-        tape: list[Reading],
-        recorded: Sequence[Reading],
-    ) -> None:
-        super().__init__(source, paid=paid, tape=tape)
-        self._recorded = recorded
-
-    def count(self, clique: tuple[str, ...]) -> NDArray[np.int64]:
-        """Return the recorded count of the same place in the sequence.
-
-        Raises:
-            DivergedError: the recording asked something else here, or nothing.
-        """
-        return self._recalled(clique).counts
-
-    def values(self, column: str) -> tuple[Sequence[str], NDArray[np.int64]]:
-        """Return the recorded values of the same place in the sequence, as ``count`` does."""
-        then = self._recalled((column,), values=True)
-        return then.texts or (), then.counts
-
-    def _recalled(self, clique: tuple[str, ...], *, values: bool = False) -> Reading:
-        return self._matched(self._note(clique, values=values))
-
-    def _answered(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the recorded sums of the same place in the sequence, as ``count`` does."""
-        mine = self._step(sums)
-        self.tape.append(mine)
-        then = self._matched(mine).sums
-        assert then is not None, "a step is only matched with a step"
-        return then
-
-    def _matched(self, mine: Reading) -> Reading:
-        place = len(self.tape) - 1
-        if place >= len(self._recorded):
-            raise DivergedError("the neighbor's rows were read more often")
-        then = self._recorded[place]
-        if _asked(then) != _asked(mine):
-            raise DivergedError(f"another question was asked of the neighbor's rows: {mine.clique}")
-        return then
-
-    def closed(self, values: Mapping[str, Sequence[str]], domain: Domain) -> "ReplayingSource":
-        """Return the same rows with codes for released values, in the same replay."""
-        return ReplayingSource(
-            self._source.closed(values, domain),
-            paid=self._paid,
-            tape=self.tape,
-            recorded=self._recorded,
-        )
-
-    def coarsened(self, groups: Mapping[str, NDArray[np.int64]]) -> "ReplayingSource":
-        """Return the same rows with codes regrouped, in the same replay."""
-        return ReplayingSource(
-            self._source.coarsened(groups),
-            paid=self._paid,
-            tape=self.tape,
-            recorded=self._recorded,
-        )
-
-
-def _asked(reading: Reading) -> tuple[object, ...]:
-    kind = (reading.texts is None, reading.sums is None)
-    return reading.clique, reading.shape, reading.paid, kind
+__all__ = [
+    "DivergedError",
+    "Entry",
+    "Reading",
+    "RecordingSource",
+    "Replay",
+    "ReplayingSource",
+    "named_rows",
+    "odd_rows",
+    "random_rows",
+    "replay",
+    "same_model",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,13 +94,14 @@ def replay(
     delta: str,
     seed: int = 0,
     drawn: int = 0,
+    odd: bool = True,
 ) -> tuple[Replay, ...]:
     """Fit ``synthesizer`` on pairs of neighboring made-up tables of ``schema``.
 
-    The pairs are those that move counts furthest: a person with more rows than are allowed, all
-    the same and unlike the rows that are there; one alone in an empty table; one who says what
-    everybody says; one whose cells are all missing; and one whose cells are what no schema expects:
-    infinite, huge, empty, undeclared.
+    The pairs are those of ``dpsynth.testing.kit``: a person with more rows than are allowed, all
+    the same and unlike the rows that are there; one alone in an empty table, or beside one other;
+    one who says what everybody says; persons whose cells are missing, or are what no schema
+    expects: infinite, huge, empty, undeclared; and tables stored in other types.
 
     Args:
         synthesizer: what is on trial.
@@ -287,96 +111,90 @@ def replay(
         seed: of the noise, and of the tables that are drawn.
         drawn: how many more pairs of small tables are drawn at random: where a choice hangs on
             exact counts, one person tips it in some of them.
+        odd: replay what no schema expects as well. It is coded before anything else happens, so
+            once for a schema and synthesizer is enough, whatever the budget.
     """
     plan = synthesizer.plan(schema, epsilon=Fraction(epsilon), delta=Fraction(delta))
-    given = plan.unit.max_rows + 2 * (plan.unit.name == "person")
-    crowd = _rows(schema, last=False, rows=_crowd(plan, values=given), values=given)
-    nobody = crowd.iloc[:0]
-    extreme, usual = (_rows(schema, last=last, rows=given, values=given) for last in (True, False))
-    same = _rows(schema, last=True, rows=given, values=1)
-    missing, odd = (odd_rows(schema, extreme, missing=missing) for missing in (True, False))
-    worlds = (
-        ("one person unlike all others", crowd, extreme),
-        ("one person in an empty table", nobody, same),
-        ("one person like all others", crowd, usual),
-        ("one person of missing cells", crowd, missing),
-        ("one person of odd cells", crowd, odd),
-        *(
-            (f"one person of drawn table {number}", *_drawn(schema, given, seed=(seed, number)))
-            for number in range(1, drawn + 1)
-        ),
-    )
-    return tuple(
-        _pair(synthesizer, schema, plan, world=world, table=table, person=person, seed=seed)
-        for world, table, person in worlds
-    )
+    pairs = far_pairs(schema, plan)
+    if odd:
+        pairs += odd_pairs(schema, plan)
+    pairs += drawn_pairs(schema, plan, count=drawn, seed=seed)
+    recorder = _Recorder(synthesizer, schema, plan, seed=seed)
+    return tuple(recorder.replayed(pair) for pair in pairs)
 
 
-def _crowd(plan: "Plan", *, values: int) -> int:
-    """Return how many make a crowd: where values are selected, so many that each is released."""
-    selections = [
-        step.event for step in plan.steps if isinstance(step.event, PartitionSelectionEvent)
-    ]
-    high = [event.threshold + 8 * (1 + isqrt(int(event.sigma_squared))) for event in selections]
-    return min(max([CROWD, *(values * int(each) for each in high)]), _MOST_CROWD)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Recording:
+    """A fit of one table, with all that its replays are held against."""
+
+    table: "pd.DataFrame"
+    tape: tuple[Reading, ...]
+    heard: Heard
+    outcome: Outcome
 
 
-def _pair(
-    synthesizer: "Synthesizer",
-    schema: "Schema",
-    plan: "Plan",
-    *,
-    world: str,
-    table: "pd.DataFrame",
-    person: "pd.DataFrame",
-    seed: int,
-) -> Replay:
-    import pandas as pd
+class _Recorder:
+    """Fits each table once, however many neighbors it has."""
 
-    table, person = named_rows(table, schema, every=True), named_rows(person, schema, every=False)
-    neighbor = pd.concat([table, person], ignore_index=True) if len(table) else person
-    here: list[Reading] = []
-    there: list[Reading] = []
+    def __init__(
+        self, synthesizer: "Synthesizer", schema: "Schema", plan: "Plan", *, seed: int
+    ) -> None:
+        self._made = (synthesizer, schema, plan)
+        self._seed = seed
+        self._known: dict[int, _Recording] = {}  # held with its table, so that no id is used again
 
-    def recording(source: TableSource, paid: Callable[[], int]) -> TableSource:
-        return RecordingSource(source, paid=paid, tape=here)
+    def replayed(self, pair: Pair) -> Replay:
+        """Replay what was recorded of the pair's table on its neighbor."""
+        known = self._known.get(id(pair.table)) or self._recorded(pair.table)
+        here, first = known.tape, known.outcome
+        there: list[Reading] = []
 
-    def replaying(source: TableSource, paid: Callable[[], int]) -> TableSource:
-        return ReplayingSource(source, paid=paid, tape=there, recorded=here)
+        def replaying(source: TableSource, paid: Callable[[], int]) -> TableSource:
+            if first.fault is not None:  # there is nothing to replay
+                return source
+            return ReplayingSource(source, paid=paid, tape=there, recorded=here)
 
-    heard, heard_again = Heard(), Heard()
-    first = _fit(synthesizer, schema, plan, table, recording, seed=seed, heard=heard)
-    if first.fault is not None:
-        raise first.fault
-    second = _fit(synthesizer, schema, plan, neighbor, replaying, seed=seed, heard=heard_again)
-    diverged = str(second.fault) if isinstance(second.fault, DivergedError) else None
-    return Replay(
-        world=world,
-        max_rows=plan.unit.max_rows,
-        charged=_entries(first),
-        charged_again=_entries(second),
-        here=tuple(here),
-        there=tuple(there),
-        diverged=diverged,
-        same_model=second.model is not None and _same(first.model, second.model),
-        scored=tuple(zip(heard.scored, heard_again.scored, strict=False)),
-        unlike=() if diverged else tuple(first.differences(second)),
-    )
+        heard = Heard()
+        second = self._fit(pair.neighbor, replaying, heard)
+        if first.fault is not None and repr(first.fault) == repr(second.fault):
+            raise first.fault
+        diverged = str(second.fault) if isinstance(second.fault, DivergedError) else None
+        return Replay(
+            world=pair.world,
+            max_rows=self._made[2].unit.max_rows,
+            charged=_entries(first),
+            charged_again=_entries(second),
+            here=here,
+            there=tuple(there),
+            diverged=diverged,
+            same_model=(
+                first.model is not None
+                and second.model is not None
+                and same_model(first.model, second.model)
+            ),
+            scored=tuple(zip(known.heard.scored, heard.scored, strict=False)),
+            unlike=() if diverged else tuple(first.differences(second)),
+        )
 
+    def _recorded(self, table: "pd.DataFrame") -> _Recording:
+        tape: list[Reading] = []
 
-def _fit(
-    synthesizer: "Synthesizer",
-    schema: "Schema",
-    plan: "Plan",
-    table: "pd.DataFrame",
-    wrapped: Wrap,
-    *,
-    seed: int,
-    heard: Heard,
-) -> Outcome:
-    return outcome_of(
-        lambda: fit_seeded(synthesizer, schema, plan, table, wrapped, seed=seed, heard=heard)
-    )
+        def recording(source: TableSource, paid: Callable[[], int]) -> TableSource:
+            return RecordingSource(source, paid=paid, tape=tape)
+
+        heard = Heard()
+        outcome = self._fit(table, recording, heard)
+        made = _Recording(table=table, tape=tuple(tape), heard=heard, outcome=outcome)
+        self._known[id(table)] = made
+        return made
+
+    def _fit(self, table: "pd.DataFrame", wrapped: Wrap, heard: Heard) -> Outcome:
+        synthesizer, schema, plan = self._made
+        return outcome_of(
+            lambda: fit_seeded(
+                synthesizer, schema, plan, table, wrapped, seed=self._seed, heard=heard
+            )
+        )
 
 
 def _entries(found: Outcome) -> tuple[Entry, ...]:
@@ -385,103 +203,8 @@ def _entries(found: Outcome) -> tuple[Entry, ...]:
     )
 
 
-def _rows(schema: "Schema", *, last: bool, rows: int, values: int) -> "pd.DataFrame":
-    """Return rows that hold the first declared code in every column, or the last.
-
-    In an open column they hold ``values`` different values in turn, undeclared; others in the
-    last ones than in the first.
-    """
-    from dpsynth.encoding import base_domain
-    from dpsynth.encoding.table import decode_table
-
-    sizes = base_domain(schema).sizes
-    codes: dict[str, Any] = {
-        name: np.full(rows, size - 1 if last else 0, dtype=np.int64) for name, size in sizes.items()
-    }
-    table = decode_table(codes, schema, np.random.default_rng(0), rows=rows)
-    opened = [column.name for column in schema.modeled if column.learns_values]
-    whose = "alone" if last else "by all"
-    made_up = [f"made up {whose} {row % values}" for row in range(rows)]
-    return table.assign(**dict.fromkeys(opened, made_up))
-
-
-def _drawn(
-    schema: "Schema", given: int, *, seed: tuple[int, int]
-) -> "tuple[pd.DataFrame, pd.DataFrame]":
-    """Draw a table of a few rows over few codes, and the rows of one person more.
-
-    Few codes and rows, so that columns hang together by chance and counts are often tied. The
-    person is drawn over the same codes, or over all that are declared.
-    """
-    rng = np.random.default_rng(seed)
-    rows, theirs = int(rng.integers(2, 16)), int(rng.integers(1, given + 1))
-    most = int(rng.integers(2, 5))
-    table = random_rows(schema, rng, rows=rows + theirs, most_codes=most)
-    person = table.iloc[rows:] if rng.integers(2) else random_rows(schema, rng, rows=theirs)
-    return table.iloc[:rows].reset_index(drop=True), person.reset_index(drop=True)
-
-
-def random_rows(
-    schema: "Schema",
-    rng: np.random.Generator,
-    *,
-    rows: int,
-    most_codes: int | None = None,
-    skewed: bool = False,
-) -> "pd.DataFrame":
-    """Draw rows whose columns are independent, each even over ``most_codes`` codes or over all.
-
-    Where ``skewed``, each code is half as likely as the one before, so that the last ones are rare
-    or empty. In an open column there is one of three undeclared values.
-    """
-    from dpsynth.encoding import base_domain
-    from dpsynth.encoding.table import decode_table
-
-    codes = {}
-    for name, size in base_domain(schema).sizes.items():
-        allowed = rng.choice(size, size=min(size, most_codes or size), replace=False)
-        places = rng.integers(0, allowed.size, rows)
-        if skewed:
-            places = (rng.geometric(0.5, rows) - 1) % allowed.size
-        codes[name] = (np.sort(allowed) if skewed else allowed)[places]
-    table = decode_table(codes, schema, rng, rows=rows)
-    opened = [column.name for column in schema.modeled if column.learns_values]
-    return table.assign(
-        **{name: [f"made up {at}" for at in rng.integers(0, 3, rows)] for name in opened}
-    )
-
-
-def odd_rows(schema: "Schema", like: "pd.DataFrame", *, missing: bool) -> "pd.DataFrame":
-    """Return ``like`` with cells that nobody expects.
-
-    All of them missing, so that a column that held no missing cell has its first; or each of one
-    kind of many. A cell that a reader of files would not let stand in a column of such values is
-    an object, as from a file.
-    """
-    import pandas as pd
-
-    from dpsynth.schema.columns import NumericColumn
-
-    table = like.astype(object)
-    for place, column in enumerate(schema.modeled):
-        odd: list[object] = ["never declared before", "", "9999-12-31", "x" * 300]
-        if isinstance(column, NumericColumn):
-            odd = [float("inf"), 1e300, -1e300, "no number"]
-        held = [None if missing else odd[(place + row) % len(odd)] for row in range(len(table))]
-        table[column.name] = pd.Series(held, index=table.index, dtype=object)
-    return table
-
-
-def named_rows(table: "pd.DataFrame", schema: "Schema", *, every: bool) -> "pd.DataFrame":
-    """Give every row a person of its own, or all rows one person who is none of those."""
-    column = schema.unit.column
-    if column is None:
-        return table
-    rows = range(len(table))
-    return table.assign(**{column: [f"p{row}" if every else "one more" for row in rows]})
-
-
-def _same(first: Any, second: Any) -> bool:
+def same_model(first: Any, second: Any) -> bool:
+    """Whether two fitted models are one, bit for bit."""
     header, arrays = first.model.to_arrays()
     other_header, other_arrays = second.model.to_arrays()
     same_arrays = arrays.keys() == other_arrays.keys() and all(

@@ -20,8 +20,9 @@ from dpsynth.testing.listening import Heard
 if TYPE_CHECKING:
     import pandas as pd
 
+    from dpsynth.privacy.curator import Curator
     from dpsynth.schema import Schema
-    from dpsynth.sources.frame import FrameSource
+    from dpsynth.sources.frame import FrameSource, Prepared
     from dpsynth.synthesizers.facade import Synthesizer
     from dpsynth.synthesizers.fitted import FittedModel
     from dpsynth.synthesizers.plan import Plan
@@ -77,17 +78,51 @@ def fit_seeded(
         seed: of the noise; None for the operating system's, as in a release.
         heard: notes the answers beside the exact ones, where given.
     """
+    prepared = prepared_rows(table, schema)
+    curator_of = None if heard is None else heard.curator_of(prepared.source)
+    return fit_held(synthesizer, schema, plan, prepared, wrapped, seed=seed, curator_of=curator_of)
+
+
+def prepared_rows(table: "pd.DataFrame", schema: "Schema") -> "Prepared":
+    """Return made-up rows as a release prepares them: coded, and each person's bounded.
+
+    Raises:
+        DataError: the table lacks a declared column.
+    """
     from dpsynth.sources.frame import prepare
 
+    return prepare(table, schema, key=_key)
+
+
+def fit_held(
+    synthesizer: "Synthesizer",
+    schema: "Schema",
+    plan: "Plan",
+    prepared: "Prepared",
+    wrapped: Wrap,
+    *,
+    seed: int | None,
+    curator_of: "Callable[..., Curator] | None" = None,
+) -> tuple["FittedModel", tuple[LedgerEntry, ...]]:
+    """Return the model and what its ledger shows, of rows that were prepared before.
+
+    Args:
+        synthesizer: what is run.
+        schema: the declared columns and unit.
+        plan: what the synthesizer planned for this schema.
+        prepared: the rows; see ``prepared_rows``.
+        wrapped: returns what stands where the rows stand; told how to see the entries on record.
+        seed: of the noise; None for the operating system's, as in a release.
+        curator_of: makes the curator; a listening one, see ``Heard.curator_of``.
+    """
     # The cap is as wide as it must be: conversions round against the spender, and half of a delta
     # is what selections of values may spend.
     cap = epsilon_from_rho(2 * plan.rho, _CAP_DELTA)
     cap_delta = 2 * max(plan.reserved_delta, _CAP_DELTA)
     with Ledger.in_memory(cap_epsilon=cap, cap_delta=cap_delta) as ledger:
         account = plan.open(ledger, seeded=seed is not None)
-        prepared = prepare(table, schema, key=_key)
         source = wrapped(prepared.source, lambda: len(account.entries))
-        listening = {} if heard is None else {"curator_of": heard.curator_of(prepared.source)}
+        listening = {} if curator_of is None else {"curator_of": curator_of}
         model = synthesizer.fit_prepared(
             replace(prepared, source=cast("FrameSource", source)),
             schema=schema,

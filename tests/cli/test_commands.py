@@ -46,7 +46,7 @@ def test_verify_says_whom_it_trusts(released):
     release, public = world.folder / "release", f"{world.key}.pub"
     unchecked = world.run("verify", release)
     assert unchecked.code == 0
-    assert "the policy dpsynth-default/1 is met" in unchecked.out
+    assert "the policy dpsynth-default/2 is met" in unchecked.out
     assert world.run("verify", release, "--json").json["policy"]["preset"] is True
     assert "intact; signer not checked" in unchecked.out
     assert world.run("verify", release / "public", "--trust", public).code == 0

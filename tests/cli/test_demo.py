@@ -19,8 +19,8 @@ def test_the_demo_releases_verifies_and_can_be_run_again(run, folder):
     assert first.code == 0, first.err
     assert f"{folder}/demo-release/public/report.html" in first.out
     assert (
-        "Verdict: PASS: every required check of the mechanism passed and the policy "
-        "dpsynth-default/1 is met." in first.out
+        "Verdict: PASS: every required audit of the mechanism passed and the policy "
+        "dpsynth-default/2 is met." in first.out
     )
     assert "$ dpsynth release" in first.err
     assert not (folder / "home").exists(), "the demo makes no key in the user's home"

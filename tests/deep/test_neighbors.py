@@ -148,7 +148,7 @@ def replays():
 def test_neighbors_meet_the_same_coins_and_noise():
     """Each pair is asked the same, is told the same, and ends in the same weights."""
     found = replays()
-    assert len(found) == 5
+    assert len(found) > 10
     for each in found:
         assert each.diverged is None
         assert each.same_model

@@ -54,6 +54,28 @@ def test_a_loss_in_which_rows_see_each_other_is_refused(held, loss):
         require_rowwise(held, loss, ROWS)
 
 
+@pytest.mark.parametrize(
+    "mixing",
+    [nn.BatchNorm1d(8, affine=False, track_running_stats=False), nn.Dropout(0.5)],
+    ids=["norm over the batch", "draws by place"],
+)
+def test_weights_that_start_at_zero_hide_nothing(mixing):
+    """Networks start as the product of their columns: at their first weights all rows are alike."""
+    held = model(mixing)
+    nn.init.zeros_(held[-1].weight)
+    before = [each.clone() for each in held.parameters()]
+    with pytest.raises(ValueError, match="the loss of a row"):
+        require_rowwise(held, scores, ROWS)
+    assert all(torch.equal(*both) for both in zip(held.parameters(), before, strict=True))
+
+
+def test_a_look_at_other_weights_leaves_the_first_as_they_were():
+    held = model(nn.Tanh())
+    before = [each.clone() for each in held.parameters()]
+    require_rowwise(held, scores, ROWS)
+    assert all(torch.equal(*both) for both in zip(held.parameters(), before, strict=True))
+
+
 def test_the_curator_asks_before_it_releases_anything():
     curator = small_world(rho=Fraction(1))
     rule = StepRule(

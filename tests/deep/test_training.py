@@ -97,7 +97,7 @@ def test_nobody_hands_in_a_sampler(handed):
 
 def test_only_our_engines_clip():
     held = curator()
-    with pytest.raises(UnknownNameError, match="book_keeping, ghost, hooks, per_unit"):
+    with pytest.raises(UnknownNameError, match="book_keeping, hooks, per_unit"):
         held.train(rule(), label="training", engine="mine")
     with pytest.raises(UnknownNameError):
         held.train(rule(), label="training", engine=object())
@@ -106,7 +106,7 @@ def test_only_our_engines_clip():
     assert not held.account.entries
 
 
-@pytest.mark.parametrize("engine", ["book_keeping", "ghost", "hooks", "per_unit"])
+@pytest.mark.parametrize("engine", ["book_keeping", "hooks", "per_unit"])
 @pytest.mark.filterwarnings("ignore:Full backward hook is firing")
 def test_every_engine_releases_the_same(engine):
     pytest.importorskip("opacus")

@@ -16,7 +16,7 @@ PLAN = {"steps": [{"event": TABLE}, {"event": EVENT}], "unit": {"max_rows": 1}}
 
 
 def found(plan=PLAN):
-    checks = conformance.run(plan)
+    checks = conformance.laws(plan)
     return {
         check.name.split(" of ")[0].split(" at ")[0]: check
         for check in checks
@@ -26,11 +26,19 @@ def found(plan=PLAN):
 
 def test_a_training_as_paid_for_passes():
     checks = found()
-    assert set(checks) == {"noise/scale", "noise/shape", "noise/batches"}
+    kinds = {"scale", "shape", "grid", "batches", "spread", "batches, one by one,"}
+    assert set(checks) == {f"noise/{kind}" for kind in kinds}
     assert {check.status for check in checks.values()} == {"passed"}
-    assert checks["noise/scale"].detectable > 0.95
+    assert checks["noise/scale"].detectable < 1 / 0.95
     assert checks["noise/batches"].bound - 1 < 0.05
-    assert conformance.run(PLAN) == conformance.run(PLAN)
+    assert conformance.laws(PLAN) == conformance.laws(PLAN)
+
+
+@pytest.mark.parametrize("multiplier", ["3/5", "1567/1024", "3"])
+def test_noise_on_the_grid_of_any_rule_passes(multiplier):
+    event = {**EVENT, "noise_multiplier": multiplier}
+    checks = found({**PLAN, "steps": [{"event": event}]})
+    assert {check.status for check in checks.values()} == {"passed"}
 
 
 @pytest.mark.parametrize("factor", [0.95, 1.05, 0.0])
@@ -63,13 +71,23 @@ def test_batches_at_another_rate_fail(monkeypatch, factor):
     assert found()["noise/batches"].status == "failed"
 
 
+def test_batches_of_one_size_fail(monkeypatch):
+    def draw(self, step):
+        return self._slots[step % 8 :: 8]
+
+    monkeypatch.setattr(batches.PoissonBatches, "draw", draw)
+    checks = found({**PLAN, "steps": [{"event": {**EVENT, "steps": "8"}}]})
+    assert checks["noise/spread"].status == "failed"
+    assert checks["noise/batches"].status == "passed"
+
+
 def test_without_torch_the_training_is_skipped_and_that_is_no_pass(monkeypatch):
     from attacks.conformance import noise as trial
 
     monkeypatch.setattr(
         trial, "find_spec", lambda name: None if name == "torch" else find_spec(name)
     )
-    (check,) = [c for c in conformance.run(PLAN) if c.name == "noise/training"]
+    (check,) = [c for c in conformance.laws(PLAN) if c.name == "noise/training"]
     assert check.status == "skipped"
 
 

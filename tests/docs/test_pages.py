@@ -24,6 +24,7 @@ FENCE = re.compile(
 GUIDES = [
     ROOT / "README.md",
     ROOT / "docs/explanation/attacks.md",
+    ROOT / "docs/explanation/how-we-know.md",
     *ROOT.glob("docs/tutorials/*.md"),
     *ROOT.glob("docs/how-to/*.md"),
 ]

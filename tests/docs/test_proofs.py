@@ -1,4 +1,4 @@
-"""Every event and every synthesizer has a proof note, and the notes speak of code that exists."""
+"""Every event and every synthesizer has a proof note; promise and notes name code that exists."""
 
 import ast
 import re
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import dpsynth
+from attacks.conformance.audits import AUDITS
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.privacy.accounting import epsilon_from_rho
 from dpsynth.privacy.events import type_of_kind
@@ -20,9 +21,13 @@ ROOT = Path(dpsynth.__file__).parent.parent
 FOLDER = ROOT / "docs" / "proofs"
 INDEX = FOLDER / "index.md"
 NOTES = sorted(set(FOLDER.glob("*.md")) - {INDEX})
+EXPLAINED = [
+    ROOT / "docs" / "explanation" / f"{name}.md"
+    for name in ("promise", "known-weaknesses", "how-we-know")
+]
 RHO, DELTA = Fraction(1, 10), Fraction(1, 10**9)
 PLACE = re.compile(r"`((?:dpsynth|attacks|tests)/[\w/]+\.py)`")
-NAMED = re.compile(r"`((?:dpsynth|attacks|tests)/[\w/]+\.py)`\s+\((`[\w.]+`(?:,\s+`[\w.]+`)*)\)")
+NAMED = re.compile(r"`((?:dpsynth|attacks|tests)/[\w/]+\.py)`\s+\((`[\w.]+`(?:,\s+`[\w.]+`)*)[):]")
 ROW = re.compile(r"^\| `([^`]+)` \|[^|]+\| (`[^|]+) \|", re.MULTILINE)
 
 
@@ -56,8 +61,8 @@ def test_a_note_names_the_code_that_it_is_about(path):
     assert code_of(path.read_text(encoding="utf-8")), "begin with: Code: `module` (`function`, ...)"
 
 
-@pytest.mark.parametrize("path", NOTES, ids=lambda path: path.stem)
-def test_what_a_note_names_exists(path):
+@pytest.mark.parametrize("path", [*NOTES, *EXPLAINED], ids=lambda path: path.stem)
+def test_what_a_page_names_exists(path):
     text = path.read_text(encoding="utf-8")
     missing = [place for place in PLACE.findall(text) if not (ROOT / place).is_file()]
     for place, names in NAMED.findall(text):
@@ -136,3 +141,34 @@ def test_a_name_that_does_not_exist_is_seen(tmp_path):
         "dpsynth/module.py": ["Kept.method", "gone"],
         "dpsynth/other.py": ["that"],
     }
+
+
+def test_every_point_of_the_promise_that_is_covered_names_its_tests():
+    covered = (
+        EXPLAINED[0].read_text(encoding="utf-8").split("## What is covered")[1].split("\n## ")[0]
+    )
+    points = re.split(r"^- ", covered, flags=re.MULTILINE)[1:]
+    assert len(points) >= 6
+    assert all(re.search(r"`tests/\w+/[\w/]+\.py`", point) for point in points)
+
+
+def test_every_audit_is_described_with_what_it_cannot_see():
+    text = EXPLAINED[2].read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##)", text, re.MULTILINE | re.DOTALL))
+    assert set(AUDITS) == set(sections)
+    for name, body in sections.items():
+        assert f"[{name}](#{name})" in text, "the table of audits says what it takes"
+        for part in ("**Runs.**", "**Sees.**", "**False alarms.**", "**Cannot see.**"):
+            assert part in body, f"{name}: {part}"
+
+
+def test_every_weakness_says_how_bad_it_is_and_what_to_do_instead():
+    text = EXPLAINED[1].read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
+    weaknesses = {name for name, body in sections.items() if "**What.**" in body}
+    assert len(weaknesses) >= 8
+    for name in weaknesses:
+        assert "**How bad.**" in sections[name], name
+        assert "**Instead.**" in sections[name], name
+    others = {"What the audits cannot see", "What is shown on purpose", "Advisories"}
+    assert set(sections) == weaknesses | others

@@ -99,9 +99,5 @@ def test_rates_of_pure_noise_are_those_of_draws():
         noise = stats.dlaplace(2 / scale).rvs(100_000, random_state=rng)
         out += (np.abs(noise) - np.abs(noise - 3)) / scale
         within += (np.abs(noise + 3) - np.abs(noise)) / scale
-    # Scores lie on few places: every pair of rates must be that of a threshold between two.
-    levels = np.unique(out.round(6)) + 1e-4
-    drawn = np.array([[(out > level).mean(), (within <= level).mean()] for level in levels])
-    rates = np.array(noised(events, factor=2, reach=1))
-    assert len(rates) > 10
-    assert np.abs(rates[:, None] - drawn).max(axis=2).min(axis=1).max() < 0.01
+    drawn = (out > 1e-9).mean(), (within <= 1e-9).mean()
+    assert noised(events, factor=2, reach=1) == pytest.approx(drawn, abs=0.01)

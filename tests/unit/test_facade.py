@@ -145,6 +145,22 @@ def test_a_second_release_continues_the_ledger_and_the_last_is_refused(ledger):
     assert ledger.spent == first
 
 
+def test_releases_of_two_units_do_not_share_a_ledger(ledger):
+    """A person of three rows pays three times what a ledger of rows would say."""
+    columns = [{"name": "pid", "kind": "identifier"}, {"name": "sick", "kind": "boolean"}]
+    table = pd.DataFrame({"pid": ["a", "a", "b"], "sick": [True, False, True]})
+    unit = {"kind": "person", "column": "pid", "max_rows": 3}
+    by_row = dpsynth.Schema.from_dict({"columns": columns})
+    by_person = dpsynth.Schema.from_dict({"columns": columns, "unit": unit})
+    fewer = dpsynth.Schema.from_dict({"columns": columns, "unit": {**unit, "max_rows": 1}})
+    for schema in (by_person, fewer):  # both protect all that a person has in the table
+        dpsynth.Independent().fit(table, schema=schema, epsilon=1, delta=1e-9, ledger=ledger)
+    before = ledger.spent
+    with pytest.raises(UsageError, match="one person, named in the column 'pid', and this one one"):
+        dpsynth.Independent().fit(table, schema=by_row, epsilon=1, delta=1e-9, ledger=ledger)
+    assert ledger.spent == before
+
+
 def test_a_model_survives_the_disk_and_samples_alike(ledger, tmp_path):
     model = dpsynth.MST().fit(
         people(), schema=schema_of(), epsilon=10, delta=1e-9, ledger=ledger, control="0.2"

@@ -125,6 +125,23 @@ def test_two_releases_share_one_cap(ledger):
     ledger.verify()
 
 
+def test_a_ledger_protects_one_unit_for_good(ledger):
+    """Releases that protect rows cost persons more: their sum would say nothing of either."""
+    rows, persons = ("one row", "one person, named in the column 'pid'")
+    wanted = Fraction(1, 100)
+    ledger.open_release(rho=wanted, seeded=False, unit=persons)  # charges nothing, so keeps nothing
+    first = ledger.open_release(rho=wanted, seeded=False, unit=rows)
+    racing = ledger.open_release(rho=wanted, seeded=False, unit=persons)
+    first.charge([costing("1/1000")])
+    with pytest.raises(UsageError, match="protect one row, and this one one person"):
+        racing.charge([costing("1/1000")])
+    with pytest.raises(UsageError, match="Declare the same unit; nothing was charged"):
+        ledger.open_release(rho=wanted, seeded=False, unit=persons)
+    ledger.open_release(rho=wanted, seeded=False, unit=rows).charge([costing("1/1000")])
+    assert len(ledger.entries()) == 2
+    ledger.verify()
+
+
 def test_an_empty_charge_is_nothing(ledger):
     assert ledger.open_release(rho=Fraction(1, 100), seeded=False).charge([]) == ()
 

@@ -12,6 +12,7 @@ import pytest
 import dpsynth
 from attacks.certificate import predicate_of
 from attacks.conformance import neighbors
+from attacks.conformance.trial import Trial
 from attacks.policy import DEFAULT
 from dpsynth.domain import Domain
 from dpsynth.errors import UnknownNameError, UsageError
@@ -216,8 +217,10 @@ BARE = {
 def test_the_replay_on_neighbors_goes_without_the_prior():
     schema = Schema.from_dict({"columns": [SCHEMA.to_dict()["columns"][0]]})
     known = PublicPrior.from_table(PUBLIC, schema, source=SOURCE)
-    plan = dpsynth.Auto(prior=known).plan(schema, epsilon=1, delta=1e-9).to_dict()
-    checks = neighbors.check(plan, schema, seed=0)
+    trial = Trial(
+        synthesizer=dpsynth.Auto(prior=known), schema=schema, epsilon="1", delta="1e-9", pairs=0
+    )
+    checks = neighbors.audit(trial)
     assert {check.status for check in checks} == {"passed"}
 
 

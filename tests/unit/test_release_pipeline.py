@@ -256,7 +256,7 @@ def test_without_a_gate_nothing_starts(world, monkeypatch):
 
 
 def test_a_trial_that_stops_costs_nothing(world, monkeypatch):
-    def stopped(gate, plan, schema):
+    def stopped(gate, plan, schema, *, stored):
         raise UnfitEnvironmentError("no trial today")
 
     monkeypatch.setattr(type(pipeline.find_gate()), "conform", stopped)

@@ -91,19 +91,30 @@ def claim_of(names, **changed):
     }
 
 
+def trial_of(*checks):
+    return {
+        "subject": "0" * 64,
+        "tier": "smoke",
+        "date": "2026-11-22",
+        "versions": {"python": "3.11.9"},
+        "columns": {"declared": 3, "fitted": 3},
+        "checks": list(checks),
+    }
+
+
 def predicate_of(names, **changed):
     return {
         "claim": claim_of(names),
-        "conformance": [
+        "conformance": trial_of(
             {"name": "noise/law", "status": "passed", "trials": 200_000, "detail": "as planned"},
             {"name": "neighbors/replay", "status": "error", "detail": "did not finish"},
-        ],
+        ),
         "not_tested": ["timing"],
         "policy": {
-            "name": "dpsynth-default/1",
+            "name": "dpsynth-default/2",
             "max_epsilon": "10",
             "max_delta": "1/100000",
-            "required_checks": ["noise", "neighbors"],
+            "required_audits": ["noise", "neighbors"],
         },
         "verdict": "INCONCLUSIVE",
         "reasons": ["the check neighbors/replay did not come to a result (error)"],
@@ -288,7 +299,7 @@ def test_the_first_words_are_the_verdict_its_policy_and_the_claim(pages):
     page = Page(pages["public"][0])
     start = page.text[:1500]
     assert "INCONCLUSIVE" in start
-    assert "dpsynth-default/1" in start
+    assert "dpsynth-default/2" in start
     assert "did not come to a result" in start
     assert "any one person, with up to 5 rows" in start
     assert "a factor of 2.72" in start
@@ -345,16 +356,74 @@ def test_the_claim_stands_beside_the_attacks_only_if_they_are_about_it(pages, tm
     assert "That is the claim" not in Page(written(inside)[0]).text
 
 
-def test_checks_are_told_by_family_and_none_is_hidden_by_the_others(tmp_path):
-    checks = [{"name": f"noise/{place}", "status": "passed"} for place in range(20)]
-    checks.append({"name": "noise/last", "status": "failed", "detail": "too little noise"})
-    render_public(tmp_path, predicate_of(["age"], conformance=checks, verdict="FAIL"))
+def test_checks_are_told_by_audit_and_none_is_hidden_by_the_others(tmp_path):
+    common = {"audit": "law", "component": "noise", "kind": "test", "trials": 50_000}
+    checks = [
+        {**common, "name": f"noise/{place}", "status": "passed", "p_value": 0.25, "level": 1e-8}
+        for place in range(20)
+    ]
+    checks.append({**common, "name": "noise/last", "status": "failed", "detail": "too little"})
+    checks.append(
+        {
+            **common,
+            "name": "noise/scale",
+            "status": "passed",
+            "detectable": 1.024,
+            "given": {"rule": "energy", "sigma_squared": "9"},
+        }
+    )
+    render_public(tmp_path, predicate_of(["age"], conformance=trial_of(*checks), verdict="FAIL"))
     text, short = written(tmp_path)
     page = Page(text)
-    assert "20 of 21 checks passed" in page.text
+    assert "21 of 22 checks passed" in page.text
     assert "Noise: last: failed" in page.text
     assert "Noise: 19" in page.text
-    assert "- Noise: failed, 20 of 21 checks passed" in short
+    assert "smallest p-value 0.25" in page.text
+    assert "noise too small by a factor of 1.03" in page.text  # rounded against the claim
+    assert "frozen inputs, noise: failed, 21 of 22 checks passed" in short
+
+
+def test_a_game_shows_its_bound_beside_what_it_could_have_shown(tmp_path):
+    given = {
+        "rule": "game",
+        "name": "game/frozen path",
+        "score": "likelihood",
+        "world": "one person unlike all others",
+        "runs_out": 4_000,
+        "false_positives": 1_480,
+        "runs_in": 4_000,
+        "false_negatives": 1_490,
+        "events": [
+            {
+                "kind": "discrete_gaussian/v1",
+                "sigma_squared": "9",
+                "l2_sensitivity_squared": "4",
+            }
+        ],
+        "delta": "1/1000000000",
+        "level": 0.01,
+        "reach": 1.0,
+    }
+    game = {
+        "name": "game/frozen path",
+        "status": "passed",
+        "audit": "game",
+        "kind": "game",
+        "component": "claim",
+        "p_value": 0.5,
+        "trials": 8_000,
+        "detectable": 1.16,
+        "given": given,
+    }
+    seen = {**game, "name": "neighbors/sensitivity", "audit": "neighbors", "kind": "witness"}
+    seen |= {"violations": 0, "given": {}, "component": "sensitivity"}
+    render_public(tmp_path, predicate_of(["age"], conformance=trial_of(game, seen)))
+    page = Page(written(tmp_path)[0])
+    assert "epsilon at least 0." in page.text
+    assert "8,000 runs can show" in page.text
+    assert "noise too small by a factor of 1.16" in page.text
+    assert "0 violations in 8,000 comparisons" in page.text
+    assert "any single one" in page.text
 
 
 def test_a_name_in_the_summary_is_no_markup():

@@ -5,6 +5,7 @@ import pytest
 
 from dpsynth.errors import DataError
 from dpsynth.schema import Schema
+from dpsynth.sources import files
 from dpsynth.sources.files import read_table
 
 SCHEMA = Schema.from_dict(
@@ -92,6 +93,16 @@ def test_a_cell_larger_than_a_block(tmp_path):
     assert frame["a"].tolist() == ["1", "2"]
     assert len(frame["b"][0]) == 20_000_000
     assert csv.field_size_limit() == limit
+
+
+def test_a_long_cell_is_read_in_a_file_of_any_size(tmp_path, monkeypatch):
+    """Whether a release is refused may not depend on how much one person wrote."""
+    monkeypatch.setattr(files, "_BLOCK", 200)
+    monkeypatch.setattr(files, "_LARGEST_BLOCK", 2_000)
+    path = tmp_path / "people.csv"
+    path.write_text("note\n" + "short\n" * 1_000 + "x" * 900 + "\n", encoding="utf-8")
+    assert path.stat().st_size > 2_000
+    assert len(read_table(path)) == 1_001
 
 
 @pytest.mark.parametrize(

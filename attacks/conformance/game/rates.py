@@ -1,7 +1,8 @@
-"""How often a likelihood ratio errs where all noise is too small by a factor.
+"""How often a likelihood ratio above 0 errs where all noise is too small by a factor.
 
 For statements of power only. The score is the log-likelihood ratio under the noise that was
-charged; the noise is ``factor`` times narrower.
+charged; the noise is ``factor`` times narrower. Other thresholds have no more power to speak of:
+both error rates count alike.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,15 +17,14 @@ from attacks.stats.trade_off import gaussian_shift
 
 Floats = NDArray[np.float64]
 
-_RULES = np.linspace(-4.5, 1.0, 45)  # candidate thresholds, as normal quantiles of their FPR
 _GRID = 4096  # places that the largest possible score of pure mechanisms is divided into
 _LAPLACE = "discrete_laplace/v1"
 
 
 def noised(
     events: Sequence[Mapping[str, str]], *, factor: float, reach: float
-) -> list[tuple[float, float]]:
-    """Return (fpr, fnr) of several thresholds on the score of all answers with noise.
+) -> tuple[float, float]:
+    """Return the false positive and the false negative rate.
 
     Args:
         events: as a ledger writes them. Where any adds Gaussian noise, that noise alone is looked
@@ -34,15 +34,15 @@ def noised(
     """
     shift = gaussian_shift(events) * reach * factor
     if shift:
-        below = special.ndtr(-shift - _RULES)
-        return list(zip(special.ndtr(_RULES).tolist(), below.tolist(), strict=True))
+        rate = float(special.ndtr(-shift / 2))
+        return rate, rate
     pure = [event for event in events if event["kind"] == _LAPLACE]
-    return _pure(pure, factor=factor, reach=reach) if pure else [(1.0, 0.0)]
+    return _pure(pure, factor=factor, reach=reach) if pure else (0.5, 0.5)
 
 
 def _pure(
     events: Sequence[Mapping[str, str]], *, factor: float, reach: float
-) -> list[tuple[float, float]]:
+) -> tuple[float, float]:
     laws = [
         (float(Fraction(event["scale"])), max(1, round(reach * float(Fraction(moved)))))
         for event in events
@@ -53,13 +53,9 @@ def _pure(
     for scale, moved in laws:
         law = _losses(scale, moved, factor=factor, step=step)
         masses = np.asarray(np.convolve(masses, law), dtype=np.float64)
-    # Called "in" above a threshold; the other world's scores are these with the other sign.
-    positives = 1 - np.cumsum(masses)
-    negatives = np.cumsum(masses[::-1])
-    places = np.searchsorted(-positives, -special.ndtr(_RULES))
-    held = np.unique(places[places < positives.size])
-    rates = np.clip(np.column_stack([positives[held], negatives[held]]), 0.0, 1.0)
-    return [(fpr, fnr) for fpr, fnr in rates.tolist()]
+    middle = masses.size // 2
+    # The other world's scores are these with the other sign.
+    return float(masses[middle + 1 :].sum()), float(masses[middle:].sum())
 
 
 def _losses(scale: float, moved: int, *, factor: float, step: float) -> Floats:

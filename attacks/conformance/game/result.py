@@ -126,7 +126,7 @@ class GameResult:
         return "passed" if self.power >= LEAST_POWER else "inconclusive"
 
     def _rates(self, factor: float) -> list[tuple[float, float]]:
-        return noised(self.events, factor=factor, reach=self.reach)
+        return [noised(self.events, factor=factor, reach=self.reach)]
 
     def to_dict(self) -> dict[str, Any]:
         """Write as JSON-ready values: the counts and the claim."""

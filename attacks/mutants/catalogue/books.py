@@ -117,7 +117,7 @@ def _refunded(original: Any) -> Any:
 def _charged_once(original: Any) -> Any:
     """Take a charge that was made before, by another release, for paid."""
 
-    def charge(self: Any, charges: Any, *, release: str, seeded: bool) -> Any:
+    def charge(self: Any, charges: Any, *, release: str, **named: Any) -> Any:
         paid = {
             (entry.label, entry.event): entry
             for entry in self.entries()
@@ -126,15 +126,14 @@ def _charged_once(original: Any) -> Any:
         known = [paid.get((each.label, each.event)) for each in charges]
         if all(known):
             return tuple(known)
-        return original(self, charges, release=release, seeded=seeded)
+        return original(self, charges, release=release, **named)
 
     return charge
 
 
 def _never_seeded(original: Any) -> Any:
-    def charge(self: Any, charges: Any, *, release: str, seeded: bool) -> Any:
-        del seeded
-        return original(self, charges, release=release, seeded=False)
+    def charge(self: Any, charges: Any, **named: Any) -> Any:
+        return original(self, charges, **{**named, "seeded": False})
 
     return charge
 

@@ -106,6 +106,7 @@ CONTROLS = (
         name="mst-of-open-columns-as-it-is",
         sentence="Values and bins are learnt, then histograms, selections and pairs.",
         subject="mst of open columns",
+        dear=True,
         patch=untouched,
     ),
     Control(
@@ -130,12 +131,14 @@ CONTROLS = (
         name="aim-cut-at-zero",
         sentence="Answers below zero come out as zero.",
         subject="aim",
+        dear=True,
         patch=patches((_MEASURE, _cut_at_zero)),
     ),
     Control(
         name="auto-with-another-generator",
         sentence="Seeded words come from another generator.",
         subject="auto",
+        dear=True,
         patch=patches(("dpsynth.privacy.randomness:SeededRandom.__init__", _other_generator)),
     ),
     Control(
@@ -148,12 +151,14 @@ CONTROLS = (
         name="pure-privbayes-table-by-table",
         sentence="Tables that are asked for together are charged and read one by one.",
         subject="privbayes without a delta",
+        dear=True,
         patch=patches((_MEASURE, _each_alone)),
     ),
     Control(
         name="made-as-it-is",
         sentence="A network is trained.",
         subject="made",
+        dear=True,
         patch=untouched,
     ),
 )

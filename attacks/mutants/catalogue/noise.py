@@ -102,6 +102,14 @@ def _narrow_laplace(original: Any) -> Any:
     return release
 
 
+def _laplace_of_shares(original: Any) -> Any:
+    def release(self: Any, counts: Any, *, rng: Any) -> Any:
+        rows = max(1, int(counts.sum()))
+        return original(type(self)(scale=self.scale / rows), counts, rng=rng)
+
+    return release
+
+
 def _measured(change: Callable[[Any, int], Any]) -> Maker:
     """Return what the curator hands on: ``change(exact and noisy values, place)``."""
 
@@ -156,6 +164,12 @@ NOISE = (
         _scaled(lambda squared, _: Fraction(sqrt(squared))),
     ),
     _mutant(
+        "variance-as-stddev",
+        "The variance stands where the standard deviation belongs, and is below 1.",
+        _scaled(lambda squared, _: squared**2),
+        subject="independent with a large budget",
+    ),
+    _mutant(
         "noise-20-percent-small",
         "The noise has four fifths of its standard deviation.",
         _scaled(lambda squared, _: squared * Fraction(16, 25)),
@@ -170,6 +184,13 @@ NOISE = (
         "Laplace noise has four fifths of its scale.",
         patches((_LAPLACE, _narrow_laplace)),
         subject="privbayes without a delta",
+    ),
+    _mutant(
+        "laplace-scale-over-n",
+        "A scale made for shares of rows is used for counts.",
+        patches((_LAPLACE, _laplace_of_shares)),
+        subject="privbayes without a delta",
+        audit="released",
     ),
     _mutant(
         "scale-over-n",

@@ -65,6 +65,8 @@ def _exact_total(model: Any, rows: Any) -> Any:
 
 def _exact_shares(model: Any, rows: Any) -> Any:
     """Take how values spread within merged codes from the rows."""
+    if "ward" not in rows or "ward" not in model.coarsenings:
+        return model
     column = rows["ward"].to_numpy()
     weights = model.coarsenings["ward"].weights
     share = float(np.mean(column == "a")) if len(column) else 0.5
@@ -85,13 +87,15 @@ def _rare_rows(draw: Any, rows: Any, _: Any) -> Any:
     import pandas as pd
 
     drawn = draw()
+    if not {"age", "ward"} <= set(rows):
+        return drawn
     rare = rows.drop_duplicates(["age", "ward"], keep=False).head(3).assign(pid="someone")
     return pd.concat([drawn, rare[list(drawn.columns)]], ignore_index=True) if len(rare) else drawn
 
 
 def _identifiers(draw: Any, rows: Any, _: Any) -> Any:
     drawn = draw()
-    if len(rows):
+    if len(rows) and "pid" in drawn and "pid" in rows:
         drawn["pid"] = np.resize(rows["pid"].to_numpy(), len(drawn))
     return drawn
 
@@ -99,6 +103,8 @@ def _identifiers(draw: Any, rows: Any, _: Any) -> Any:
 def _nearest_raw(draw: Any, rows: Any, _: Any) -> Any:
     """Draw a value of the rows within the drawn bin, in place of an even one."""
     drawn = draw()
+    if "cost" not in rows:
+        return drawn
     held = np.sort(rows["cost"].dropna().to_numpy(dtype=np.float64, na_value=np.nan))
     if held.size:
         places = np.searchsorted(held, drawn["cost"].to_numpy()).clip(0, held.size - 1)
@@ -108,6 +114,8 @@ def _nearest_raw(draw: Any, rows: Any, _: Any) -> Any:
 
 def _until_it_passes(draw: Any, rows: Any, seed: Any) -> Any:
     """Sample with ten seeds, and keep the table whose mean is nearest to that of the rows."""
+    if "age" not in rows:
+        return draw()
     mean = float(np.nan_to_num(rows["age"].to_numpy(dtype=np.float64, na_value=np.nan)).sum())
     tries = [draw((seed or 0) + number) for number in range(10)]
     goal = mean / max(len(rows), 1)
@@ -117,6 +125,8 @@ def _until_it_passes(draw: Any, rows: Any, seed: Any) -> Any:
 def _never_too_near(draw: Any, rows: Any, _: Any) -> Any:
     """Drop synthetic rows that equal a real one, as a filter for privacy: their absence tells."""
     drawn = draw()
+    if not {"age", "sex"} <= set(rows):
+        return drawn
     held = set(zip(rows["age"], rows["sex"], strict=True))
     kept = [pair not in held for pair in zip(drawn["age"], drawn["sex"], strict=True)]
     return drawn[kept].reset_index(drop=True)
@@ -137,6 +147,21 @@ def _exact_levels(_: Any) -> Any:
         return Coarsening(groups=groups, weights=np.ones(size))
 
     return merge_rare
+
+
+def _exact_domain(original: Any) -> Any:
+    """Give every column as many codes as the largest that occurs says."""
+
+    def init(self: Any, codes: Any, domain: Any, **named: Any) -> None:
+        sizes = {
+            name: max(2, 1 + int(codes[name].max(initial=0)))
+            if name in codes and len(codes[name])
+            else size
+            for name, size in domain.sizes.items()
+        }
+        original(self, codes, replace(domain, sizes=sizes), **named)
+
+    return init
 
 
 def _exact_bins(_: Any) -> Any:
@@ -215,13 +240,13 @@ def _logs(model: Any, rows: Any) -> Any:
 
 
 def _warns(model: Any, rows: Any) -> Any:
-    if rows["age"].isna().any():
+    if "age" in rows and rows["age"].isna().any():
         warnings.warn("some ages are missing", stacklevel=2)
     return model
 
 
 def _crashes(model: Any, rows: Any) -> Any:
-    for each in rows["age"]:
+    for each in rows.get("age", ()):
         if isinstance(each, float) and np.isinf(each):
             raise ValueError("an age is infinite")
     return model
@@ -289,6 +314,13 @@ PAST = (
         "categories-from-the-rows",
         "Categories that no row holds are merged, by the rows.",
         patches((_FIT, _keeping), ("dpsynth.synthesizers.mst:merge_rare", _exact_levels)),
+        component="control flow",
+    ),
+    _mutant(
+        "domain-from-the-rows",
+        "A column has as many codes as the largest that occurs says.",
+        patches(("dpsynth.sources.frame:FrameSource.__init__", _exact_domain)),
+        subject="independent",
         component="control flow",
     ),
     _mutant(

@@ -41,8 +41,8 @@ def begin(
         unit: whose rows are clipped together, and how many they are at most.
         account: that pays.
         rng: source of the key of batches and noise.
-        engine: how per-unit gradients are clipped: "book_keeping", or "ghost" or "hooks" of
-            opacus, or "per_unit", a loop.
+        engine: how per-unit gradients are clipped: "book_keeping", "hooks" of opacus, or
+            "per_unit", a loop.
         most_rows: of a part of a batch that is in memory at a time.
         processes: those that train together, each of which calls this; the first one pays.
         checkpoint: where ``PrivateGradients.save`` writes. Where it holds a state already, the

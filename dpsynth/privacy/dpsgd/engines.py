@@ -1,5 +1,8 @@
 """Sums of per-unit gradients, each clipped: three ways to the same numbers.
 
+The norm of a unit and what is added of it come from the same tensors. Where they come from two
+passes, as in the ghost clipping of opacus, terms that cancel leave a norm too small for the sum.
+
 A unit is a person with all of the rows that are kept of it, so that what is clipped is what one
 person adds. Each engine returns, for every parameter, ``sum_u min(1, clip / |g_u|) g_u`` with
 ``|g_u|`` over all parameters together. Noise is not added here.
@@ -157,44 +160,8 @@ class Hooks:
         }
 
 
-class Ghost:
-    """Norms by the ghost clipping of opacus, then a second backward pass; one row a unit."""
-
-    def clipped_sums(self, model: nn.Module, loss: Loss, units: Units, *, clip: float) -> Sums:
-        """See ``Engine``. Refuses layers without a norm rule, and units of several rows."""
-        from opacus.grad_sample import GradSampleModuleFastGradientClipping
-
-        trainable = _trainable(model)
-        count = _checked(units, clip)
-        if units.present.shape[1] != 1:
-            raise TypeError("ghost clipping of opacus takes units of one row")
-        if not count:
-            return {name: torch.zeros_like(each) for name, each in trainable.items()}
-        wrapped = GradSampleModuleFastGradientClipping(
-            model, loss_reduction="sum", strict=True, max_grad_norm=clip
-        )
-        try:
-            losses = loss(wrapped, units.rows)
-            _total(losses, units).backward(retain_graph=True)
-            factors = _factors([wrapped.get_norm_sample().double() ** 2], clip)
-            wrapped.disable_hooks()
-            gradients = torch.autograd.grad(
-                _total(losses * factors, units), list(trainable.values()), materialize_grads=True
-            )
-        finally:
-            wrapped.to_standard_module()
-            for each in trainable.values():
-                each.grad = None
-        kept = factors > 0
-        if not kept.all():  # 0 times what is not finite is not 0
-            finite = Units(rows=units.rows[kept], present=units.present[kept])
-            return self.clipped_sums(model, loss, finite, clip=clip)
-        return dict(zip(trainable, gradients, strict=True))
-
-
 _ENGINES: dict[str, Engine] = {
     "book_keeping": BookKeeping(),
-    "ghost": Ghost(),
     "hooks": Hooks(),
     "per_unit": PerUnit(),
 }

@@ -7,14 +7,15 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import dpsynth
-from attacks import certificate, keys, shapes
+from attacks import certificate, keys, shapes, statement
 from attacks.claim import claim_of, decimal_text, read_claim
+from attacks.conformance.checks import witness
 from attacks.verify import verify
 from dpsynth.errors import IntegrityError, UnsupportedEventError, UsageError
 from dpsynth.privacy.ledger import Charge
 from dpsynth.release import bundle, canonical, manifest
 
-SHAPES = ("certificate", "dossier", "sign-off", "plan", "ledger")
+SHAPES = ("certificate", "conformance", "dossier", "sign-off", "plan", "ledger")
 
 
 def test_the_claim_is_rebuilt_from_plan_ledger_and_schema(made):
@@ -159,7 +160,7 @@ def test_a_seeded_run_cannot_be_certified(make, tmp_path):
 
 
 def test_a_failed_check_fails_the_certificate(make, tmp_path):
-    checks = [*make.checks, {"name": "selection/law", "status": "failed"}]
+    checks = [*make.checks, witness("selection/law", "selection", "it did not", violations=1)]
     made = make.certified(tmp_path / "r", key=make.key, checks=checks)
     assert made.verdict == "FAIL"
     assert verify(tmp_path / "r").verdict == "FAIL"
@@ -188,7 +189,7 @@ def test_the_report_gets_everything_but_digests(make, tmp_path):
 
     public = bundle.write(tmp_path / "r", synthetic=make.table(), model=make.model())
     certificate.certify_public(
-        public, key=make.key, conformance=make.checks, not_tested=["timing"], render=render
+        public, key=make.key, conformance=make.tried(), not_tested=["timing"], render=render
     )
     (present, predicate), *_ = seen
     assert "certificate.json" not in present
@@ -200,9 +201,12 @@ def test_an_existing_folder_is_certified_once(make, tmp_path, monkeypatch):
     bundle.write(tmp_path / "r", synthetic=make.table(), model=make.model())
     monkeypatch.setattr(certificate, "_render", make.render)
     monkeypatch.setattr(certificate, "_not_tested", lambda: ["timing"])
-    given = {"key": tmp_path / "k.pem", "conformance": make.checks}
-    assert certificate.certify(tmp_path / "r", **given).verdict == "PASS"
-    assert verify(tmp_path / "r").verdict == "PASS"
+    given = {"key": tmp_path / "k.pem", "conformance": make.tried()}
+    made = certificate.certify(tmp_path / "r", **given)
+    # What was tried by other versions counts for nothing.
+    assert made.verdict == "INCONCLUSIVE"
+    assert "another version of" in made.reasons[0]
+    assert verify(tmp_path / "r").verdict == "INCONCLUSIVE"
     with pytest.raises(UsageError, match="certified already"):
         certificate.certify(tmp_path / "r" / "public", **given)
 
@@ -211,7 +215,7 @@ def test_a_changed_payload_is_not_certified(make, tmp_path):
     public = bundle.write(tmp_path / "r", synthetic=make.table(), model=make.model())
     (public / bundle.CSV).write_text("id,sex,age\n")
     with pytest.raises(IntegrityError, match=r"synthetic\.csv"):
-        certificate.certify(tmp_path / "r", conformance=make.checks)
+        certificate.certify(tmp_path / "r", conformance=make.tried())
 
 
 @pytest.mark.parametrize("step", ["render", "sign", "signature", "manifest"])
@@ -231,11 +235,12 @@ def test_a_crash_while_certifying_leaves_nothing_that_verifies(make, tmp_path, m
             patch.setattr("attacks.certificate.manifest.write", crash)
         monkeypatch.setenv("DPSYNTH_HOME", str(tmp_path / "home"))
         with pytest.raises(KeyboardInterrupt):
-            certificate.certify(public, conformance=make.checks)
+            certificate.certify(public, conformance=make.tried())
     with pytest.raises(IntegrityError):
         verify(tmp_path / "r")
     monkeypatch.setattr(certificate, "_render", make.render)
-    certificate.certify(public, conformance=make.checks)  # and nothing stands in the way of another
+    again = make.tried(versions=statement.versions())
+    certificate.certify(public, conformance=again)  # and nothing stands in the way of another
     assert verify(tmp_path / "r").verdict == "PASS"
 
 
@@ -420,3 +425,11 @@ def test_a_claim_without_a_delta_is_the_sum_of_pure_epsilons():
     assert Fraction(claim["rho"]) == 3 * Fraction(1, 6) ** 2 / 2
     low = changed(plan.to_dict(), ("epsilon",), "1/3")
     assert claim_of(low, account.extract(), schema)["accounted_epsilon"] == "0.5"
+
+
+def test_a_trial_of_something_else_certifies_nothing(make, tmp_path):
+    other = make.model()
+    other.plan["synthesizer"]["settings"]["bins"] = 4
+    with pytest.raises(UsageError, match="another synthesizer, schema or budget"):
+        make.certified(tmp_path / "r", key=make.key, conformance=make.tried(other))
+    assert not (tmp_path / "r" / "public").exists()

@@ -50,7 +50,7 @@ def test_the_gate_from_plan_to_dossier(model, tmp_path):
     keys.new_key(tmp_path / "k.pem")
     key = tmp_path / "k.pem"
     assert gate.check_key(key)[1] is False
-    assert gate.check_policy(None) == "dpsynth-default/1"
+    assert gate.check_policy(None) == "dpsynth-default/2"
     checks = gate.conform(model.plan, SCHEMA)
     synthetic = model.sample(500, seed=1)
     bundle.write(
@@ -85,11 +85,11 @@ def test_an_unusable_key_or_policy_is_found_before_anything_is_spent(tmp_path, m
     with pytest.raises(UsageError, match="no policy"):
         Gate().check_policy("none")
     at_most = Fraction(1, 50_000)
-    assert Gate().check_policy(None, training=(5_000, at_most)) == "dpsynth-default/1"
+    assert Gate().check_policy(None, training=(5_000, at_most)) == "dpsynth-default/2"
     with pytest.raises(UsageError, match=r"5000 declared rows above 2e-05; .*nothing was charged"):
-        Gate().check_policy("dpsynth-strict/1", training=(5_000, at_most * 2))
+        Gate().check_policy("dpsynth-strict/2", training=(5_000, at_most * 2))
     own = tmp_path / "own.toml"
-    own.write_text('name = "ours"\nmax_epsilon = "2"\nmax_delta = "1/1000"\nrequired_checks = []\n')
+    own.write_text('name = "ours"\nmax_epsilon = "2"\nmax_delta = "1/1000"\nrequired_audits = []\n')
     assert Gate().check_policy(own, training=(5_000, at_most * 2)) == "ours"
     monkeypatch.setenv("DPSYNTH_HOME", str(tmp_path / "home"))
     fingerprint, new = Gate().check_key(None)

@@ -1,0 +1,52 @@
+"""How much is tried: one small table of numbers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Tier(StrEnum):
+    """How much of a trial is run; the time that the whole default set takes at most."""
+
+    smoke = "smoke"  # a minute
+    standard = "standard"  # ten minutes
+    full = "full"  # an hour
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """What one trial costs.
+
+    Attributes:
+        fits: of one table, for what is seen in the noise and the choices of many fits.
+        pairs: of small neighboring tables that are drawn at random, beside the worst ones.
+        games: fits of each of two neighboring tables that are told apart.
+        odd: whether replays try cells that no schema expects.
+        loud: whether neighbors are also replayed with a budget so large that noise hides nothing.
+        columns: to learn at most, where models are fitted; the bill and the laws are those of the
+            whole plan all the same. None for all.
+        without: audits that are left out.
+    """
+
+    fits: int
+    pairs: int
+    games: int
+    odd: bool
+    loud: bool
+    columns: int | None = None
+    without: tuple[str, ...] = ()
+
+
+EFFORTS: Mapping[Tier, Effort] = {
+    Tier.smoke: Effort(
+        fits=2,
+        pairs=0,
+        games=4,
+        odd=False,
+        loud=False,
+        columns=12,
+        without=("release",),  # it makes whole releases, and smoke runs within one
+    ),
+    Tier.standard: Effort(fits=40, pairs=12, games=48, odd=True, loud=True),
+    Tier.full: Effort(fits=200, pairs=60, games=400, odd=True, loud=True),
+}

@@ -1,0 +1,126 @@
+"""Many trials: installed synthesizers, on made-up schemas that reach all of their parts."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from attacks import policy
+from attacks.conformance import evidence
+from attacks.conformance.tiers import Tier
+
+if TYPE_CHECKING:
+    from dpsynth.schema import Schema
+
+EPSILON, DELTA = "1", "1/1000000000"
+_COLUMNS: list[dict[str, Any]] = [
+    {"name": "age", "kind": "integer", "bounds": [0, 99], "bins": 10},
+    {"name": "sex", "kind": "categorical", "values": ["f", "m"]},
+    {"name": "ward", "kind": "categorical", "values": list("abcde"), "nullable": True},
+    {"name": "cost", "kind": "continuous", "bounds": [0, 1000], "bins": 8},
+    {"name": "person", "kind": "identifier"},
+]
+_PERSONS = {"kind": "person", "column": "person", "max_rows": 3}
+_OPEN = {"name": "town", "kind": "categorical", "open": True}
+SCHEMAS: Mapping[str, Mapping[str, Any]] = {
+    "rows": {"columns": _COLUMNS, "expected_rows": 1000},
+    "persons of 3 rows": {"columns": _COLUMNS, "unit": _PERSONS, "expected_rows": 1000},
+    "open columns": {
+        "columns": [*_COLUMNS[:3], _COLUMNS[4], _OPEN],
+        "unit": _PERSONS,
+        "expected_rows": 1000,
+    },
+    "narrow": {"columns": _COLUMNS[1:2], "expected_rows": 1000},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    """One trial.
+
+    Attributes:
+        plan: what was on trial.
+        schema: what the schema is called.
+        verdict: of this trial.
+        evidence: see ``attacks.conformance.evidence``.
+    """
+
+    plan: Mapping[str, Any]
+    schema: str
+    verdict: policy.Verdict
+    evidence: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write as a stored result holds it."""
+        return {
+            "synthesizer": self.plan["synthesizer"],
+            "schema": self.schema,
+            "epsilon": self.plan["epsilon"],
+            "delta": self.plan["delta"],
+            "status": self.verdict.outcome,
+            "reasons": list(self.verdict.reasons),
+            "evidence": dict(self.evidence),
+        }
+
+
+def schemas() -> "dict[str, Schema]":
+    """Return the made-up schemas that are tried where none is given."""
+    from dpsynth.schema import Schema
+
+    return {name: Schema.from_dict(dict(document)) for name, document in SCHEMAS.items()}
+
+
+def try_all(
+    synthesizers: Sequence[Any],
+    among: "Mapping[str, Schema]",
+    *,
+    epsilon: str = EPSILON,
+    delta: str = DELTA,
+    tier: Tier = Tier.smoke,
+    progress: Callable[[str], object] = lambda _: None,
+) -> Iterator[Tried | str]:
+    """Put each synthesizer on trial with each schema, one after the other.
+
+    Yields:
+        A trial, or a sentence on why there is none: torch is missing, or the synthesizer has no
+        plan for that schema and budget.
+    """
+    from dpsynth.errors import DpsynthError
+
+    for each in synthesizers:
+        for name, schema in among.items():
+            try:
+                plan = each.plan(schema, epsilon=epsilon, delta=delta).to_dict()
+            except DpsynthError as error:
+                yield f"{each.name}, {name}: {error}"
+                continue
+            if trains(plan) and find_spec("torch") is None:
+                yield f"{each.name}, {name}: torch is not installed (pip install 'dpsynth[deep]')"
+                continue
+
+            def told(audit: str, what: str = f"{each.name}, {name}") -> None:
+                progress(f"{what}: {audit}")
+
+            found = evidence.gather(plan, schema, tier=tier, progress=told)
+            verdict = policy.trial_verdict(found, policy.DEFAULT, versions=found["versions"])
+            yield Tried(plan=plan, schema=name, verdict=verdict, evidence=found)
+
+
+def trains(plan: Mapping[str, Any]) -> bool:
+    """Whether a plan trains, so that torch is needed."""
+    return any(step["event"]["kind"] == "sampled_gaussian/v1" for step in plan["steps"])
+
+
+def result_of(tried: Sequence[Tried], skipped: Sequence[str], *, tier: Tier) -> dict[str, Any]:
+    """Return the result of all trials: the worst of their verdicts; INCONCLUSIVE if none ran."""
+    outcomes = {each.verdict.outcome for each in tried} or {policy.INCONCLUSIVE}
+    worst = next(
+        each for each in (policy.FAIL, policy.INCONCLUSIVE, policy.PASS) if each in outcomes
+    )
+    return {
+        "format": evidence.FORMAT,
+        "tier": tier.value,
+        "status": worst,
+        "skipped": list(skipped),
+        "trials": [each.to_dict() for each in tried],
+    }

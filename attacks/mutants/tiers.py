@@ -1,0 +1,114 @@
+"""How much of the zoo is run: a minute of it, ten minutes, or all."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from attacks.conformance.audits import AUDITS
+from attacks.mutants.base import Control, Mutant
+from attacks.mutants.catalogue import CONTROLS, LISTED, MUTANTS
+
+_STANDARD_SEEDS, _FULL_SEEDS, _DEAR_SEEDS = 2, 200, 10
+_DEAR_AUDIT_SEEDS = 40
+_DEAR_AUDITS = frozenset({"game"})  # as long as all others together
+_SMOKE_CONTROLS = frozenset(
+    {
+        "pure-independent-with-wider-noise",
+        "mst-with-wider-noise",
+        "privbayes-drawn-backward",
+    }
+)
+# One of every kind, and what the audits could most easily lose again.
+SMOKE = frozenset(
+    {
+        "noise-20-percent-small",
+        "scale-over-n",
+        "one-draw-for-all-cells",
+        "noise-on-a-coarse-grid",
+        "small-counts-suppressed",
+        "max-rows-forgotten",
+        "number-of-marginals-forgotten",
+        "score-sensitivity-halved",
+        "contributions-unbounded",
+        "selection-factor-two",
+        "argmax-past-the-mechanism",
+        "every-value-released",
+        "exact-number-of-rows",
+        "sampled-until-it-passes",
+        "identifiers-copied",
+        "categories-from-the-rows",
+        "warning-on-a-missing-cell",
+        "budget-spent-twice",
+        "debited-after-the-read",
+        "debits-written-at-the-end",
+        "releases-charged-once",
+        "seed-fixed",
+    }
+)
+
+
+class Tier(StrEnum):
+    """How much of the zoo is run."""
+
+    smoke = "smoke"
+    standard = "standard"
+    full = "full"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """What is run.
+
+    Attributes:
+        mutants: which.
+        spared: the first seed at which controls are spared dear audits; None where there is none.
+        alone: names of mutants of which the audit that must find them is run, and no other.
+        briefly: names of mutants that are spared dear audits, but for those that must find them.
+        controls: which, each with the seeds that it is run with.
+    """
+
+    mutants: tuple[Mutant, ...]
+    controls: tuple[tuple[Control, range], ...]
+    spared: int | None = None
+    alone: frozenset[str] = frozenset()
+    briefly: frozenset[str] = frozenset()
+
+    def audits_of(self, mutant: Mutant) -> list[str]:
+        """Return the names of the audits that ``mutant`` is put before."""
+        spared = _DEAR_AUDITS if mutant.name in self.briefly else frozenset()
+        if mutant.name in self.alone:
+            spared = frozenset(AUDITS)
+        return [name for name in AUDITS if name == mutant.audit or name not in spared]
+
+    def audits_at(self, seed: int) -> list[str]:
+        """Return the names of the audits that controls are put before with ``seed``."""
+        every = self.spared is None or seed < self.spared
+        return [name for name in AUDITS if every or name not in _DEAR_AUDITS]
+
+
+def scope_of(
+    tier: Tier,
+    *,
+    mutants: tuple[Mutant, ...] = MUTANTS,
+    controls: tuple[Control, ...] = CONTROLS,
+) -> Scope:
+    """Return what ``tier`` runs of these mutants and controls."""
+    if tier is Tier.smoke:
+        chosen = tuple(each for each in mutants if each.name in SMOKE)
+        few = tuple((each, range(1, 2)) for each in controls if each.name in _SMOKE_CONTROLS)
+        return Scope(mutants=chosen, controls=few, alone=SMOKE)
+    scope = Scope(
+        mutants=mutants,
+        controls=tuple((each, range(1, 1 + _seeds(tier, each))) for each in controls),
+        spared=1 + _DEAR_AUDIT_SEEDS,
+    )
+    names = frozenset(each.name for each in mutants)
+    unlisted = names - {each.name for each in LISTED}
+    if tier is Tier.full:
+        return replace(scope, briefly=unlisted)
+    return replace(scope, alone=unlisted, briefly=names)
+
+
+def _seeds(tier: Tier, control: Control) -> int:
+    if tier is Tier.standard:
+        return _STANDARD_SEEDS
+    return _DEAR_SEEDS if control.dear else _FULL_SEEDS

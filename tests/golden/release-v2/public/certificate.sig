@@ -1,0 +1,1 @@
+{"algorithm":"ed25519","fingerprint":"sha256:a050837d85070582ccf7394b0988847cc312cb88259b894899f6f239cf1791a5","format":"dpsynth-signature/1","key":"A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=","payload_type":"application/vnd.in-toto+json","signature":"/FebqLFB0YlTsJqZvNaPqtqbjIQXqZF5avj8RHlXV/2i5VwGP9r9OXoUKOlMBimHCLy461NQIJdDrAac6ckCCA=="}
