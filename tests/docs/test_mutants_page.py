@@ -5,6 +5,7 @@ import runpy
 from pathlib import Path
 
 import dpsynth
+from attacks.conformance.audits import AUDITS
 from attacks.mutants.catalogue import CONTROLS, MUTANTS
 from attacks.mutants.report import LEAST_KILLED
 
@@ -18,6 +19,10 @@ def test_the_tables_are_those_of_the_kept_result():
     assert TOOL["renewed"](PAGE, KEPT) == PAGE, (
         "run: .venv/bin/python tools/mutants_page.py --write"
     )
+
+
+def test_every_audit_is_explained():
+    assert [name for name in AUDITS if f"\n| `{name}` |" not in PAGE] == []
 
 
 def test_the_kept_result_is_of_this_zoo_and_passed():
