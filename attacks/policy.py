@@ -77,7 +77,6 @@ DEFAULT = Policy(
     max_delta=Fraction(1, 100_000),
     required_audits=(
         "bill",
-        "rows",
         "neighbors",
         "law",
         "released",

@@ -37,10 +37,19 @@ def narrowed(schema: "Schema", *, most: int, settings: Mapping[str, Any]) -> "Sc
         for column in document["columns"]
         if column["name"] in kept or column["name"] not in modeled
     ]
+    left = {column["name"] for column in columns}
+    # Roles are for attacks, and name columns that may be gone.
+    roles: dict[str, Any] = {
+        role: [name for name in document[role] if name in left]
+        for role in ("quasi_identifiers", "sensitive")
+        if role in document
+    }
+    if document.get("target") not in left:
+        document.pop("target", None)
     try:
         from dpsynth.schema import Schema
 
-        return Schema.from_dict({**document, "columns": columns})
+        return Schema.from_dict({**document, **roles, "columns": columns})
     except DpsynthError:
         return schema
 
