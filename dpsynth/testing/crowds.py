@@ -18,6 +18,7 @@ from dpsynth.testing.rows import odd_rows, random_rows
 if TYPE_CHECKING:
     import pandas as pd
 
+    from dpsynth.privacy.source import UnitRows
     from dpsynth.schema import Schema
 
 # Of each table: persons, and the shares of odd and of missing cells. In few rows one person tips
@@ -36,12 +37,13 @@ class Coded:
     Attributes:
         units: every unit by the sorted codes of its rows, and how often there is such a one.
         values: by open column, how many units hold each undeclared value.
-        aside: raw rows that were set aside, as text, and how often.
+        aside: the same of the units that were set aside. Codes and not cells, for rows of the same
+            codes are one as good as the other.
     """
 
     units: Counter[tuple[tuple[int, ...], ...]]
     values: dict[str, Counter[str]]
-    aside: Counter[str]
+    aside: Counter[tuple[tuple[int, ...], ...]]
 
 
 def crowd(
@@ -85,19 +87,23 @@ def coded(table: "pd.DataFrame", schema: "Schema", *, control: Fraction) -> Code
     from dpsynth.sources.frame import prepare
 
     prepared = prepare(table, schema, key=_key, control=control)
-    rows = prepared.source.unit_rows()
-    held: dict[int, list[tuple[int, ...]]] = {}
-    for unit, codes in zip(rows.units.tolist(), rows.codes.tolist(), strict=True):
-        held.setdefault(unit, []).append(tuple(codes))
+    aside = prepare(prepared.controls, schema, key=_key)
     return Coded(
-        units=Counter(tuple(sorted(each)) for each in held.values()),
+        units=Counter(_units(prepared.source.unit_rows())),
         values={
             column.name: _counted(*prepared.source.values(column.name))
             for column in schema.modeled
             if column.learns_values
         },
-        aside=Counter(repr(row) for row in prepared.controls.to_numpy().tolist()),
+        aside=Counter(_units(aside.source.unit_rows())),
     )
+
+
+def _units(rows: "UnitRows") -> list[tuple[tuple[int, ...], ...]]:
+    held: dict[int, list[tuple[int, ...]]] = {}
+    for unit, codes in zip(rows.units.tolist(), rows.codes.tolist(), strict=True):
+        held.setdefault(unit, []).append(tuple(codes))
+    return [tuple(sorted(each)) for each in held.values()]
 
 
 def without_each(table: "pd.DataFrame", whose: "np.ndarray[Any, Any]") -> "Iterator[pd.DataFrame]":
