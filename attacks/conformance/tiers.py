@@ -44,7 +44,7 @@ EFFORTS: Mapping[Tier, Effort] = {
         games=4,
         odd=False,
         loud=False,
-        columns=12,
+        columns=8,
         # Whole releases: smoke runs within one. Rows apart: their order is asked about as well,
         # on which no promise hangs.
         without=("release", "rows"),

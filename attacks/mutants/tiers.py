@@ -14,7 +14,6 @@ _SMOKE_CONTROLS = frozenset(
     {
         "pure-independent-with-wider-noise",
         "mst-with-wider-noise",
-        "privbayes-drawn-backward",
     }
 )
 # One of every kind, and what the audits could most easily lose again.
