@@ -70,7 +70,8 @@ def gather(
 ) -> dict[str, Any]:
     """Run all audits on ``plan``, and return what they found as a document.
 
-    In a tier that fits few columns, audits that fit models do so on a part of a wide schema.
+    In a tier that fits few columns, audits that fit models do so on a part of a wide schema; in one
+    of short trainings they train for a few steps, by a plan of that length.
 
     Args:
         plan: a plan as a document; see ``Plan.to_dict``.
@@ -90,6 +91,9 @@ def gather(
     if most is not None:
         settings = plan["synthesizer"]["settings"]
         part = replace(whole, schema=narrowed(schema, most=most, settings=settings))
+    steps = EFFORTS[tier].steps
+    if steps is not None and whole.trains:
+        part = replace(part, synthesizer=replace(part.synthesizer, training_steps=steps))
     found = []
     usual = [name for name in audits.AUDITS if name not in EFFORTS[tier].without]
     for name in usual if names is None else names:

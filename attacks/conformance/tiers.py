@@ -25,6 +25,7 @@ class Effort:
         loud: whether neighbors are also replayed with a budget so large that noise hides nothing.
         columns: to learn at most, where models are fitted; the bill and the laws are those of the
             whole plan all the same. None for all.
+        steps: of a training at most, where models are fitted; likewise.
         without: audits that are left out.
     """
 
@@ -34,6 +35,7 @@ class Effort:
     odd: bool
     loud: bool
     columns: int | None = None
+    steps: int | None = None
     without: tuple[str, ...] = ()
 
 
@@ -45,8 +47,8 @@ EFFORTS: Mapping[Tier, Effort] = {
         odd=False,
         loud=False,
         columns=8,
-        # Whole releases: smoke runs within one. Rows apart: their order is asked about as well,
-        # on which no promise hangs.
+        steps=12,
+        # Smoke runs within a release, and has seconds.
         without=("release", "rows"),
     ),
     Tier.standard: Effort(fits=40, pairs=12, games=48, odd=True, loud=True),

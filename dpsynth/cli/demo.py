@@ -11,9 +11,9 @@ from dpsynth.cli.exits import Exit
 from dpsynth.cli.options import Json
 
 _SENTENCES = {
-    "PASS": "every required check of the mechanism passed and the policy {policy} is met",
+    "PASS": "every required audit of the mechanism passed and the policy {policy} is met",
     "INCONCLUSIVE": "the claim is intact, but something required could not be shown",
-    "FAIL": "a check of the mechanism failed or the policy {policy} is not met; do not publish it",
+    "FAIL": "an audit of the mechanism failed or the policy {policy} is not met; do not publish it",
 }
 
 
