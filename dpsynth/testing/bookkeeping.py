@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 _DELTA = Fraction(1, 10**9)
 _ROOM = Fraction(16)  # times what a plan needs: a cap for several releases
 _TIGHT = Fraction(3, 2)  # a cap for one release and no second
-_TIGHT_EPSILON = Fraction(11, 10)  # likewise, in epsilon: two trainings cost some 1.4 times one
+# Likewise of a training, of which a plan knows the least cap: in epsilon a second one may cost next
+# to nothing.
+_TIGHT_TRAINING = Fraction(1)
 _MOST = 1_000  # charges that a cap may let through before filling it is given up
 TAMPERING = {
     "an entry was changed": "UPDATE entries SET body = replace(body, '\"seeded\":true', "
@@ -102,7 +104,7 @@ def keep_books(
         with suppress(_UnpluggedError):
             run.release(readings=len(known) - 1)
         after_unplugged = entries_on_disk(path)
-        tight = _TIGHT if plan.needs_cap is None else _TIGHT_EPSILON
+        tight = _TIGHT if plan.needs_cap is None else _TIGHT_TRAINING
         again = _Runs(synthesizer, schema, plan, table, path=small, room=tight, seed=seed)
         again.release()
         try:
