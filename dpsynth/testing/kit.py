@@ -83,15 +83,20 @@ def far_pairs(schema: "Schema", plan: "Plan") -> list[Pair]:
         "one person like all others": (crowd, usual),
         "one person beside one other": (crowd.iloc[:1], extreme),
     }
-    return _named(schema, found) + _bounded_pairs(schema, given)
+    return _named(schema, found) + _bounded_pairs(schema, given, trains=_trains(plan))
 
 
-def _bounded_pairs(schema: "Schema", given: int) -> list[Pair]:
+def _trains(plan: "Plan") -> bool:
+    return any(isinstance(step.event, SampledGaussianEvent) for step in plan.steps)
+
+
+def _bounded_pairs(schema: "Schema", given: int, *, trains: bool) -> list[Pair]:
     """Return pairs in which the others, too, have several rows, some more than are allowed.
 
     Which of theirs are counted is nobody's business but their own. The new person brings rows that
     others hold as well, or one row many times, before all others in the table or behind them, and
-    has an id that begins as another's does.
+    has an id that begins as another's does. In a training the new person is the last one, so that
+    all others meet the same coins in both worlds.
     """
     column = schema.unit.column
     if column is None:
@@ -112,8 +117,8 @@ def _bounded_pairs(schema: "Schema", given: int) -> list[Pair]:
                 Pair(
                     world=f"one person {what}, beside {persons} of several rows",
                     table=table,
-                    person=person.assign(**{column: "p10 more"}),
-                    first=first,
+                    person=person.assign(**{column: "p9 more"}),
+                    first=first and not trains,
                 )
             )
     return found
@@ -128,7 +133,6 @@ def odd_pairs(schema: "Schema", plan: "Plan") -> list[Pair]:
             pairs, and not in every column.
     """
     given, crowd = _rows_of_a_person(plan), _crowd(schema, plan)
-    trains = any(isinstance(step.event, SampledGaussianEvent) for step in plan.steps)
     extreme = same_rows(schema, last=True, rows=given, values=given)
     gone = odd_rows(schema, extreme, missing=True)
     found = {
@@ -138,7 +142,7 @@ def odd_pairs(schema: "Schema", plan: "Plan") -> list[Pair]:
     kept = plan.unit.max_rows  # a row that is bounded away is never looked at
     few = extreme.head(kept)
     worlds = -(-KINDS // kept)
-    for number in range(min(worlds, 2) if trains else worlds):
+    for number in range(min(worlds, 2) if _trains(plan) else worlds):
         odd = odd_rows(schema, few, missing=False, first=number * kept)
         found[f"one person of odd cells {number + 1}"] = crowd, odd
     pairs = _named(schema, found)

@@ -192,7 +192,8 @@ def test_neighbors_differ_by_what_the_noise_covers(name, more):
         synthesizer=made(name), schema=schema_of(**more), epsilon="1", delta="1e-6", pairs=0
     )
     checks = neighbors.audit(trial)
-    assert {check.trials for check in checks} > {4}  # on a narrow table there are fewer
+    assert len({check.trials for check in checks}) == 2  # on a narrow table there are fewer
+    assert min(check.trials for check in checks) >= 4
     assert [(check.status, check.detail) for check in checks if check.status != "passed"] == []
 
 
@@ -310,6 +311,6 @@ def test_an_interrupt_keeps_the_debit_and_leaves_no_file(ledger, tmp_path):
 
 def test_no_trial_without_torch_but_a_sentence(monkeypatch):
     plan = made("made").plan(schema_of(), **CLAIM).to_dict()
-    monkeypatch.setattr("attacks.conformance.find_spec", lambda package: None)
+    monkeypatch.setattr("attacks.conformance.evidence.find_spec", lambda package: None)
     with pytest.raises(UnfitEnvironmentError, match=r"dpsynth\[deep\]"):
         conformance.run(plan, schema_of())

@@ -17,6 +17,7 @@ from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.dpsgd import engines
 from dpsynth.privacy.dpsgd.rule import StepRule
 from dpsynth.schema import Schema
+from dpsynth.synthesizers.base import Step
 from dpsynth.testing.recording import Entry as Charged
 from dpsynth.testing.recording import Reading, Replay, replay
 
@@ -106,7 +107,10 @@ class Planned:
     unit: PrivacyUnit
     rho: Fraction = Fraction(8)
     reserved_delta: Fraction = Fraction(0)
-    steps: tuple = ()
+
+    @property
+    def steps(self):
+        return (Step(phase="train", label="training", event=RULE.event(self.unit)),)
 
     def open(self, ledger, *, seeded):
         return ledger.open_release(rho=Fraction(0), trained=[RULE.event(self.unit)], seeded=seeded)
