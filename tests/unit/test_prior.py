@@ -12,6 +12,8 @@ import pytest
 import dpsynth
 from attacks.certificate import predicate_of
 from attacks.conformance import neighbors
+from attacks.conformance.evidence import document_of
+from attacks.conformance.tiers import Tier
 from attacks.conformance.trial import Trial
 from attacks.policy import DEFAULT
 from dpsynth.domain import Domain
@@ -196,8 +198,14 @@ def test_plan_model_and_certificate_name_the_source(name, tmp_path):
     loaded = dpsynth.load_model(tmp_path)
     assert loaded.synthesizer["settings"]["prior"] == told
     claim = {"synthesizer": plan.to_dict()["synthesizer"]}
+    untried = document_of(plan.to_dict(), SCHEMA, [], tier=Tier.smoke, versions={})
     certified = predicate_of(
-        {**claim, **BARE}, checks=[], not_tested=[], rule=DEFAULT, date="2026-01-01", versions={}
+        {**claim, **BARE},
+        conformance=untried,
+        not_tested=[],
+        rule=DEFAULT,
+        date="2026-01-01",
+        versions={},
     )
     assert any(SOURCE in sentence for sentence in certified["limitations"])
     assert certified["claim"]["synthesizer"]["settings"]["prior"]["source"] == SOURCE
