@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from dpsynth.synthesizers.prior import PublicPrior
     from dpsynth.synthesizers.privbayes import PrivBayes
     from dpsynth.utility.augmentation.mixing import augment
+    from dpsynth.utility.evaluate import evaluate
 
 __version__ = "0.1.0"
 
@@ -53,6 +54,7 @@ _HOMES = {
     "check_chain": "dpsynth.public",
     "claimed_epsilon": "dpsynth.public",
     "epsilon_at": "dpsynth.public",
+    "evaluate": "dpsynth.utility.evaluate",
     "load_model": "dpsynth.public",
     "make_release": "dpsynth.release.pipeline",
     "read_table": "dpsynth.sources.files",
@@ -81,6 +83,7 @@ __all__ = [
     "check_chain",
     "claimed_epsilon",
     "epsilon_at",
+    "evaluate",
     "load_model",
     "make_release",
     "read_table",
