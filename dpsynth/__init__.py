@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from dpsynth.synthesizers.plan import Plan
     from dpsynth.synthesizers.prior import PublicPrior
     from dpsynth.synthesizers.privbayes import PrivBayes
+    from dpsynth.utility.augmentation.mixing import augment
     from dpsynth.utility.evaluate import evaluate
 
 __version__ = "0.1.0"
@@ -49,6 +50,7 @@ _HOMES = {
     "PrivBayes": "dpsynth.synthesizers.privbayes",
     "ReleaseOutcome": "dpsynth.release.pipeline",
     "Schema": "dpsynth.schema",
+    "augment": "dpsynth.utility.augmentation.mixing",
     "check_chain": "dpsynth.public",
     "claimed_epsilon": "dpsynth.public",
     "epsilon_at": "dpsynth.public",
@@ -77,6 +79,7 @@ __all__ = [
     "ReleaseOutcome",
     "Schema",
     "__version__",
+    "augment",
     "check_chain",
     "claimed_epsilon",
     "epsilon_at",

@@ -119,9 +119,7 @@ def evaluate(
         document = found.to_dict()
         with atomic.folder(out, mode=bundle.PRIVATE_MODE) as building:
             atomic.write_bytes(building / EVALUATION, canonical.dumps(document), mode=0o600)
-            gate = find_gate()
-            if hasattr(gate, "report_utility"):
-                cast("_Reports", gate).report_utility(document, building)
+            cast("_Reports", find_gate()).report_utility(document, building)
     console.emit(
         {**_short(document), "directory": str(out)},
         as_json=json,
