@@ -119,16 +119,23 @@ class Features:
         return [column for column in self.schema.modeled if column.name in wanted]
 
 
-def numbers(frame: "pd.DataFrame", column: NumericColumn | DateColumn | ModeledColumn) -> Rows:
+def numbers(frame: "pd.DataFrame", column: ModeledColumn) -> Rows:
     """Return numbers, or days, inside the declared limits; NaN where there is none."""
     held = frame[column.name]
     if isinstance(column, DateColumn):
         values, states = cells.days(held, layout=column.format, codes=column.missing_codes)
-        limits = column.limits
-        low, high = (None, None) if limits is None else (day.toordinal() for day in limits)
     else:
         assert isinstance(column, NumericColumn), "levels have codes"
         values, states = cells.numbers(held, codes=column.missing_codes)
-        low, high = column.limits or (None, None)
-    inside = values if low is None else np.clip(values, low, high)
+    limits = span(column)
+    inside = values if limits is None else np.clip(values, *limits)
     return np.where((states == cells.NUMBER) & np.isfinite(inside), inside, np.nan)
+
+
+def span(column: ModeledColumn) -> tuple[float, float] | None:
+    """Return the declared limits of a number, or of a date in days; None where there are none."""
+    if isinstance(column, DateColumn) and column.limits is not None:
+        return float(column.limits[0].toordinal()), float(column.limits[1].toordinal())
+    if isinstance(column, NumericColumn) and column.limits is not None:
+        return float(column.limits[0]), float(column.limits[1])
+    return None

@@ -135,11 +135,12 @@ def _calibration_error(share: Values, truth: Truth, weights: Values) -> float:
 def _binned(share: Values, truth: Truth, weights: Values) -> tuple[Values, Values, Values]:
     """Return the weight of each bin, its sum of predicted shares, and that of positive rows."""
     bins = np.minimum((share * BINS).astype(np.int64), BINS - 1)
-    return (
-        np.bincount(bins, weights=weights, minlength=BINS),
-        np.bincount(bins, weights=weights * share, minlength=BINS),
-        np.bincount(bins, weights=weights * truth, minlength=BINS),
+    found = (
+        np.bincount(bins, weights=each, minlength=BINS).astype(np.float64)
+        for each in (weights, weights * share, weights * truth)
     )
+    total, predicted, observed = found
+    return total, predicted, observed
 
 
 def roc_curve(shares: Shares, labels: Labels, place: int) -> list[list[float]]:

@@ -14,7 +14,8 @@ import numpy as np
 
 from dpsynth.encoding import codecs
 from dpsynth.errors import DataError, SchemaError, UnfitEnvironmentError, UnknownNameError
-from dpsynth.utility.downstream.features import Rows, numbers
+from dpsynth.schema.columns import DateColumn, NumericColumn
+from dpsynth.utility.downstream.features import Rows, numbers, span
 from dpsynth.utility.downstream.models import Shares
 from dpsynth.utility.downstream.task import UNLABELED, Task
 
@@ -107,8 +108,8 @@ def _models() -> Any:
 def _told() -> Iterator[None]:
     """Let nothing be read off the rows silently, and nothing be said that is known.
 
-    scikit-learn announces for later versions what diffprivlib 0.6 still asks of it; the extra
-    ``baselines`` keeps to versions that have it.
+    scikit-learn and scipy announce for later versions what diffprivlib 0.6 still asks of them; the
+    extra ``baselines`` keeps to versions of scikit-learn that have it.
     """
     import warnings
 
@@ -117,6 +118,7 @@ def _told() -> Iterator[None]:
 
     with threadpool_limits(limits=1), warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=FutureWarning, module="sklearn")
+        warnings.filterwarnings("ignore", category=DeprecationWarning, message="scipy.optimize")
         warnings.filterwarnings("ignore", category=ConvergenceWarning)
         warnings.filterwarnings("error", message="(Bounds|Data norm|Classes|Noisy class count)")
         yield
@@ -136,15 +138,13 @@ def _declared(frame: "pd.DataFrame", schema: "Schema", task: Task, *, wide: bool
     for column in schema.modeled:
         if column.name == task.target:
             continue
-        limits = getattr(column, "limits", None)
-        if column.kind in ("integer", "continuous", "date"):
+        if isinstance(column, NumericColumn | DateColumn):
+            limits = span(column)
             if limits is None:
                 raise SchemaError(
                     f"column {column.name!r} declares no bounds, which a private classifier needs"
                 )
-            low, high = (
-                float(each.toordinal() if column.kind == "date" else each) for each in limits
-            )
+            low, high = limits
             values = numbers(frame, column)
             missing = np.isnan(values)
             scaled = (values - low) / (high - low or 1.0)
