@@ -118,7 +118,7 @@ def test_the_two_designs_learn_the_release_from_different_rows():
     assert asked == [(None, 3), (None, 4)]
     assert {each["design"] for each in runs} == {LARGER_HOLDER}
     alone = [each["auroc"] for each in runs if each["method"] == "synthetic only"]
-    assert alone[0] == alone[1] != alone[2]  # the release does not know how many real rows there are
+    assert alone[0] == alone[1] != alone[2]  # it does not hang on the real rows
 
 
 def test_no_release_is_made_for_methods_that_need_none():
@@ -307,7 +307,8 @@ def test_the_section_says_plainly_where_it_does_not_help():
     assert set(document["tables"]["learning_curves"][REAL_ONLY][0]) == {"n", "mean", "low", "high"}
     assert "SMOTE, against real only: hurts at 100 real rows." in document["notes"]
     assert any("hold nothing new" in note for note in document["notes"])
-    assert len(document["tables"]["table"]["columns"]) == len(document["tables"]["table"]["rows"][0])
+    table = document["tables"]["table"]
+    assert len(table["columns"]) == len(table["rows"][0])
 
 
 def test_transfer_compares_the_site_alone_with_the_release():

@@ -197,6 +197,4 @@ def test_the_interval_of_the_gap_is_welchs():
 
 def test_a_loss_is_minus_the_logarithm_of_the_class_share():
     shares = np.array([[0.2, 0.8], [1.0, 0.0]])
-    np.testing.assert_allclose(
-        row_losses(shares, np.array([1, 1])), [-np.log(0.8), -np.log(1e-6)]
-    )
+    np.testing.assert_allclose(row_losses(shares, np.array([1, 1])), [-np.log(0.8), -np.log(1e-6)])
