@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from dpsynth.domain import Domain
 from dpsynth.models.graphical.fusing import places_of
-from dpsynth.models.graphical.sampling import Urn, apportioned
+from dpsynth.models.graphical.sampling import Urn, apportioned, draw_each_alone
 from dpsynth.models.graphical.tables import Array
 from dpsynth.models.graphical.tree import Clique, Node
 from dpsynth.models.protocol import Codes, in_parts
@@ -41,6 +41,22 @@ def drawn_in_blocks(
             yield draw.block(block, rng)
 
 
+def drawn_alone(
+    nodes: Sequence[Node],
+    tables: Sequence[Array],
+    domain: Domain,
+    rows: int,
+    rng: np.random.Generator,
+) -> Codes:
+    """Return rows of a junction tree, each drawn on its own; see ``drawn_in_blocks``."""
+    drawn: Codes = {}
+    for node, table in zip(nodes, tables, strict=True):
+        groups = _groups(node, drawn, domain, rows)
+        codes = draw_each_alone(_by_separator(node, table), groups, rng)
+        drawn.update(_split(codes, node.new, domain))
+    return {name: drawn[name] for name in domain.columns}
+
+
 class _Draw:
     """One section: how often each cell comes is settled when the first block asks."""
 
@@ -61,9 +77,7 @@ class _Draw:
         for at, node in enumerate(self._nodes):
             if at == len(self._urns):
                 self._settle(at, rng)
-            groups: NDArray[np.integer] = np.zeros(rows, np.uint8)
-            if node.separator:
-                groups = places_of(drawn, self._domain, node.separator)
+            groups = _groups(node, drawn, self._domain, rows)
             drawn.update(_split(self._urns[at].draw(groups, rng), node.new, self._domain))
         return {name: drawn[name] for name in self._domain.columns}
 
@@ -80,6 +94,11 @@ class _Draw:
         counts = apportioned(self._weights[at], sizes, rng)
         self._counts.append(counts)
         self._urns.append(Urn(counts))
+
+
+def _groups(node: Node, drawn: Codes, domain: Domain, rows: int) -> NDArray[np.integer]:
+    """Return which line of its node's table each row is drawn from."""
+    return places_of(drawn, domain, node.separator) if node.separator else np.zeros(rows, np.uint8)
 
 
 def _by_separator(node: Node, table: Array) -> Array:

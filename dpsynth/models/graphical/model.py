@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 
 from dpsynth.domain import Domain
 from dpsynth.errors import IntegrityError, UsageError
-from dpsynth.models.graphical.blocks import drawn_in_blocks
+from dpsynth.models.graphical.blocks import drawn_alone, drawn_in_blocks
 from dpsynth.models.graphical.elimination import eliminate, onto, product
 from dpsynth.models.graphical.raking import Correction, candidates_for, corrected
-from dpsynth.models.graphical.tables import Array
+from dpsynth.models.graphical.tables import Array, NoisyTable
 from dpsynth.models.graphical.tree import Clique, Node, junction_tree
 from dpsynth.models.protocol import CORRECTED_ROWS, Codes, in_parts, joined
 
 FORMAT = "dpsynth-graphical/1"
+_ANSWER = ("measured", "variance")  # the arrays of one noisy answer
 _TOLERANCE = 1e-6  # by which probabilities read from a file may disagree
 
 
@@ -34,6 +35,8 @@ class GraphicalModel:
             together covering every column.
         corrections: tables that the cliques do not express, which whole samples are re-weighted
             to. Marginals, likelihoods and conditional samples come from the cliques alone.
+        measured: the noisy answers that the model was made from, with their known noise: what
+            ``posterior.redrawn`` needs to tell how far off the model may be.
 
     Raises:
         ValueError: the tables do not describe one distribution.
@@ -44,6 +47,7 @@ class GraphicalModel:
     total: float
     probabilities: Mapping[Clique, Array]
     corrections: Sequence[Correction] = ()
+    measured: Sequence[NoisyTable] = ()
     _nodes: tuple[Node, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -62,6 +66,10 @@ class GraphicalModel:
         for correction in self.corrections:
             if correction.shares.shape != self.domain.shape(correction.clique):
                 raise ValueError("a correction does not fit the domain")
+        for answer in self.measured:
+            if answer.values.shape != self.domain.shape(answer.clique):
+                raise ValueError("a measured table does not fit the domain")
+        object.__setattr__(self, "measured", tuple(self.measured))
         object.__setattr__(self, "corrections", tuple(self.corrections))
         object.__setattr__(self, "probabilities", dict(self.probabilities))
         object.__setattr__(self, "_nodes", nodes)
@@ -179,6 +187,20 @@ class GraphicalModel:
                 held=len(held),
             )
             yield {name: codes[taken] for name, codes in candidates.items()}
+
+    def draw_independent(self, rows: int, rng: np.random.Generator) -> Codes:
+        """Draw every row on its own from the cliques, as persons come from a population.
+
+        ``sample`` keeps marginals closer to the model's than independent rows would be, which is
+        what a table to look at is wanted for. The errors of such a table are smaller than what
+        formulas for independent rows expect; combining rules over several copies need these.
+
+        Args:
+            rows: how many, at least 0.
+            rng: post-processing randomness.
+        """
+        tables = [self.probabilities[node.clique] for node in self._nodes]
+        return drawn_alone(self._nodes, tables, self.domain, rows, rng)
 
     def _held_first(self) -> tuple[list[Correction], list[Correction]]:
         """Return the corrections that some clique holds, and the others."""
@@ -313,6 +335,10 @@ class GraphicalModel:
             arrays |= {
                 f"correction_{index}": each.shares for index, each in enumerate(self.corrections)
             }
+        if self.measured:
+            header["measured"] = [list(each.clique) for each in self.measured]
+            for index, each in enumerate(self.measured):
+                arrays |= {f"measured_{index}": each.values, f"variance_{index}": each.variance}
         return header, arrays
 
     @classmethod
@@ -333,6 +359,8 @@ class GraphicalModel:
             corrections = header.get("corrections", ())
             named = {f"table_{index}" for index in range(len(cliques))}
             named |= {f"correction_{index}" for index in range(len(corrections))}
+            measured = header.get("measured", ())
+            named |= {f"{part}_{n}" for part in _ANSWER for n in range(len(measured))}
             if set(arrays) != named:
                 raise ValueError("the arrays are not those that the header names")
             return cls(
@@ -349,6 +377,14 @@ class GraphicalModel:
                         stddev=float(each["stddev"]),
                     )
                     for index, each in enumerate(corrections)
+                ],
+                measured=[
+                    NoisyTable(
+                        clique=tuple(str(name) for name in clique),
+                        values=np.asarray(arrays[f"measured_{index}"], dtype=np.float64),
+                        variance=np.asarray(arrays[f"variance_{index}"], dtype=np.float64),
+                    )
+                    for index, clique in enumerate(measured)
                 ],
             )
         except (KeyError, TypeError, ValueError) as error:
