@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpsynth.encoding.codec import codec
+from dpsynth.encoding.codec import codecs
 from dpsynth.utility import bootstrap
 from dpsynth.utility.replication.combining import interval_overlap
 from dpsynth.utility.scores import Score
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 10_000  # of a table in a fit
 MOST_TERMS = 40
 MOST_LEVELS = 6  # of one column, besides those that the others are held against
+REACH = 3.0  # standard deviations at which a number is cut: one far row would decide the fit
 LEAST = 10  # real rows with the event, and without, that a value needs
 _Z = 1.959963984540054
 _WILD = 20.0  # standard error of a log hazard ratio that says nothing
@@ -88,9 +89,10 @@ class Compared:
 def compare(tables: Tables, held: Mapping[str, "Followed"], *, seed: int) -> Compared:
     """Fit the same Cox model in every table, and compare coefficients with the real ones.
 
-    Covariates are all other columns: numbers in standard deviations of the real rows, values
-    against the most frequent one, rare values (fewer than 10 real rows with the event or without)
-    with it. A column that decides the event by itself thereby has no coefficient.
+    Covariates are all other columns: numbers in standard deviations of the real rows, cut at
+    three of them, values against the most frequent one, rare values (fewer than 10 real rows with
+    the event or without) with it. A column that decides the event by itself thereby has no
+    coefficient.
 
     Args:
         tables: the coded tables.
@@ -110,8 +112,9 @@ def compare(tables: Tables, held: Mapping[str, "Followed"], *, seed: int) -> Com
     if np.isnan(fits["real"].values).all():
         return Compared(notes=("The Cox model cannot be fitted in the real rows.",))
     notes = [
-        "Cox model, log hazard ratios: numbers per standard deviation of the real rows, values "
-        "against the most frequent one and the rare ones; missing numbers count as the mean."
+        "Cox model, log hazard ratios: numbers per standard deviation of the real rows and "
+        "cut at three of them, values against the most frequent one and the rare ones; missing "
+        "numbers count as the mean."
     ]
     if left_out > 0:
         notes.append(f"The first {MOST_TERMS} coefficients are compared; {left_out} are left out.")
@@ -132,7 +135,8 @@ def design(tables: Tables, name: str, held: "Followed", terms: list[Term]) -> Fl
         if term.level is None or term.level == _ABSENT:
             values = tables.values[name][term.column][rows]
             absent = np.isnan(values)
-            scaled = np.where(absent, 0.0, (values - term.mean) / term.scale)
+            scaled = np.clip((values - term.mean) / term.scale, -REACH, REACH)
+            scaled = np.where(absent, 0.0, scaled)
             found[:, place] = absent if term.level == _ABSENT else scaled
         else:
             found[:, place] = tables.codes[name][term.column][rows] == term.level
@@ -148,14 +152,13 @@ def fit(covariates: Floats, held: "Followed") -> Fit:
     """
     from statsmodels.duration.hazard_regression import PHReg
 
-    covariates, time, event = (part[:MOST_ROWS] for part in (covariates, held.time, held.event))
+    covariates, time, event = covariates[:MOST_ROWS], held.time[:MOST_ROWS], held.event[:MOST_ROWS]
     terms = covariates.shape[1]
     values, covariance = np.full(terms, np.nan), np.zeros((terms, terms))
-    moves = [bool(event.any() and not event.all())] * terms
-    for place in range(terms):
-        column = covariates[:, place]
-        moves[place] = moves[place] and np.ptp(column[event]) > 0 and np.ptp(column[~event]) > 0
-    told = np.flatnonzero(moves)
+    told = np.array(
+        [at for at in range(terms) if _moves(covariates[event, at], covariates[~event, at])],
+        dtype=np.int64,
+    )
     if told.size:
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -172,8 +175,14 @@ def fit(covariates: Floats, held: "Followed") -> Fit:
     return Fit(values=values, covariance=covariance)
 
 
+def _moves(*parts: Floats) -> bool:
+    """Return whether a covariate differs among rows with the event and among rows without."""
+    return all(part.size > 0 and float(np.ptp(part)) > 0 for part in parts)
+
+
 def _terms(tables: Tables, real: "Followed") -> Iterator[Term]:
     rows = np.flatnonzero(real.known)
+    tools = codecs(tables.schema)
     for column in tables.sizes:
         if column in (tables.time, tables.event):
             continue
@@ -189,9 +198,9 @@ def _terms(tables: Tables, real: "Followed") -> Iterator[Term]:
         codes = tables.codes["real"][column][rows]
         order = np.argsort(-np.bincount(codes, minlength=tables.sizes[column]), kind="stable")
         kept = [level for level in order[1:].tolist() if _enough(codes == level, real.event)]
-        tool = codec(tables.schema.column(column))
+        has_missing = tools[column].has_missing
         for level in sorted(kept[:MOST_LEVELS]):
-            missing = tool.has_missing and level == tables.sizes[column] - 1
+            missing = has_missing and level == tables.sizes[column] - 1
             label = "missing" if missing else f"= {tables.labels[column][level]}"
             yield Term(name=f"{column} {label}", column=column, level=level)
 

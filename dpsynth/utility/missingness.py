@@ -40,9 +40,7 @@ def missingness(tables: Tables, *, seed: int) -> Section | None:
             which both cells are missing.
     """
     masks = {name: _masks(tables, name) for name in NAMES}
-    names = [
-        name for name in masks["real"] if any(held[name].any() for held in masks.values())
-    ]
+    names = [name for name in masks["real"] if any(held[name].any() for held in masks.values())]
     if not names:
         return None
     of = {name: _stacked(masks[name], names, tables, name) for name in NAMES}
@@ -152,7 +150,9 @@ def _weighted(mask: Mask, weight: bootstrap.Weights) -> NDArray[np.float32]:
 
 def _patterns(of: Mapping[str, Mask], names: list[str]) -> tuple[dict[str, Codes], list[str]]:
     """Return the pattern of each row, and what each is called."""
-    packed = {name: [row.tobytes() for row in np.packbits(held, axis=1)] for name, held in of.items()}
+    packed = {
+        name: [row.tobytes() for row in np.packbits(held, axis=1)] for name, held in of.items()
+    }
     counted = Counter(packed["real"])
     kept = [pattern for pattern, _ in counted.most_common(PATTERNS - 1)]
     place = {pattern: at for at, pattern in enumerate(kept)}

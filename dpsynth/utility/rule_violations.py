@@ -21,7 +21,9 @@ EXPECTED = 10.0  # real rows that chance would give a pair that is told as suspi
 MOST_TOLD = 40
 BROKEN = "rows that break a declared rule"
 UNSEEN = "rows with a pair of values that the real table never holds"
-SUSPECT = "rows with a pair that chance alone would have given the real table, and that it never holds"
+SUSPECT = (
+    "rows with a pair that chance alone would have given the real table, and that it never holds"
+)
 _Z = 1.959963984540054
 
 Rows = NDArray[np.bool_]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dpsynth.encoding.codec import MISSING_LABEL
 from dpsynth.utility import bootstrap
 from dpsynth.utility.marginals import marginals
 from dpsynth.utility.scores import Score, Section
@@ -92,45 +93,46 @@ def subgroups(tables: Tables, *, seed: int) -> Section | None:
 
 
 def grouping(tables: Tables, column: str) -> Grouping:
-    """Return the groups that a column makes."""
+    """Return the groups that a column makes; missing numbers are a group of their own."""
     size, labels = tables.sizes[column], tables.labels[column]
-    counts = np.bincount(tables.codes["real"][column], minlength=size)
+    codes = tables.codes["real"][column]
+    if column in tables.values["real"]:
+        codes = codes[~np.isnan(tables.values["real"][column])]
+    counts = np.bincount(codes, minlength=size)
     of = np.arange(size, dtype=np.int64)
     named = list(labels)
     if size > LEVELS and column in tables.ordered:
-        of, named = _bands(tables, column, counts, labels)
+        of, named = _bands(counts, labels)
     elif size > LEVELS:
         kept = np.sort(np.argsort(-counts, kind="stable")[: LEVELS - 1])
         of = np.full(size, LEVELS - 1, dtype=np.int64)
         of[kept] = np.arange(len(kept))
         named = [*(labels[place] for place in kept.tolist()), "all others"]
     groups = {name: of[tables.codes[name][column]] for name in NAMES}
+    if column in tables.values["real"] and named[-1] != MISSING_LABEL:
+        named.append(MISSING_LABEL)
+        for name, held in groups.items():
+            groups[name] = np.where(np.isnan(tables.values[name][column]), len(named) - 1, held)
     return Grouping(column=column, labels=tuple(named), groups=groups)
 
 
-def _bands(
-    tables: Tables, column: str, counts: NDArray[np.int64], labels: list[str]
-) -> tuple[Codes, list[str]]:
-    """Return the band of each group of codes: quarters of the real rows, and the missing ones."""
-    from dpsynth.encoding.codec import MISSING_LABEL
-
-    missing = labels[-1] == MISSING_LABEL
-    values = len(labels) - missing
-    held = counts[:values]
+def _bands(counts: NDArray[np.int64], labels: list[str]) -> tuple[Codes, list[str]]:
+    """Return the band of each group of codes, and their labels: quarters of the real rows."""
+    held = counts[:-1] if labels[-1] == MISSING_LABEL else counts
     middle = np.cumsum(held) - held / 2
     raw = np.minimum(middle * BANDS // max(int(held.sum()), 1), BANDS - 1).astype(np.int64)
     _, of = np.unique(raw, return_inverse=True)
     named = []
     for band in range(int(of.max()) + 1):
         members = np.flatnonzero(of == band)
-        first, last = labels[members[0]], labels[members[-1]]
-        named.append(
-            first
-            if len(members) == 1
-            else f"{first.split(' to ')[0]} to {last.split(' to ')[-1]}"
-        )
-    if missing:
-        of, named = np.append(of, len(named)), [*named, MISSING_LABEL]
+        first = labels[members[0]].split(" to ")[0]
+        last = labels[members[-1]].split(" to ")[-1]
+        # A group of codes at the end may hold the missing one, which is set apart later.
+        above = last == MISSING_LABEL
+        whole = first if first == last else f"{first} to {last}"
+        named.append(f"{first} and above" if above else whole)
+    if len(held) < len(labels):
+        return np.append(of, len(named)).astype(np.int64), [*named, MISSING_LABEL]
     return of.astype(np.int64), named
 
 
@@ -147,9 +149,7 @@ def _record(tables: Tables, made: Grouping, place: int) -> dict[str, Any]:
     return {"rows": rows, "shares": parts, "small": small}
 
 
-def _drift(
-    tables: Tables, made: Grouping, place: int, weigh: list[bootstrap.Weights]
-) -> Score:
+def _drift(tables: Tables, made: Grouping, place: int, weigh: list[bootstrap.Weights]) -> Score:
     """Return how far the share of a group is from that in the real table."""
     inside = {name: made.groups[name][: _rows(tables, name)] == place for name in NAMES}
     share = {name: float(held.mean()) for name, held in inside.items()}
@@ -209,18 +209,22 @@ def among(tables: Tables, made: Grouping, place: int, *, columns: tuple[str, ...
         tables,
         **{name: getattr(tables, name).iloc[inside[name]] for name in NAMES},
         codes={
-            name: {column: held[inside[name]] for column, held in tables.codes[name].items()
-                   if column in kept}
+            name: {
+                column: held[inside[name]]
+                for column, held in tables.codes[name].items()
+                if column in kept
+            }
             for name in NAMES
         },
         values={
-            name: {column: held[inside[name]] for column, held in tables.values[name].items()
-                   if column in kept}
+            name: {
+                column: held[inside[name]]
+                for column, held in tables.values[name].items()
+                if column in kept
+            }
             for name in NAMES
         },
         sizes={column: size for column, size in tables.sizes.items() if column in kept},
         labels={column: held for column, held in tables.labels.items() if column in kept},
         compared=min(sizes["synthetic"], sizes["holdout"], sizes["floor"]),
     )
-
-

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpsynth.encoding.codec import GridCodec, codec
+from dpsynth.encoding.codec import GridCodec, codecs
 from dpsynth.errors import DataError
 from dpsynth.utility import bootstrap, cox
 from dpsynth.utility.scores import Score, Section
@@ -82,10 +82,10 @@ def survival(tables: Tables, *, seed: int) -> Section | None:
     dropped = 1 - float(held["synthetic"].known.mean())
     notes = [
         f"Curves are compared up to {until:,.4g}, when 5 % of the real rows are still followed.",
-        *([f"Left out: {100 * dropped:.1f} % of the synthetic rows, which have no time or no event."]
-          if dropped else []),
         *found.notes,
-    ]  # fmt: skip
+    ]
+    if dropped:
+        notes.append(f"{100 * dropped:.1f} % of the synthetic rows lack a time or an outcome.")
     return Section(
         key="survival",
         title=f"Time to the event: {tables.time} and {tables.event}",
@@ -119,12 +119,10 @@ def followed(tables: Tables, name: str) -> Followed:
     return Followed(time=time[known], event=happened[known], known=known)
 
 
-def _outcome(
-    tables: Tables, name: str, rows: int
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _outcome(tables: Tables, name: str, rows: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return in which rows the event happened, and in which nobody knows."""
     event = str(tables.event)
-    tool = codec(tables.schema.column(event))
+    tool = codecs(tables.schema)[event]
     texts = [text.partition(" (")[0].strip().lower() for text in tables.labels[event]]
     last = len(texts) - 1 if tool.has_missing else len(texts)
     meant = [place for place, text in enumerate(texts[:last]) if text in HAPPENED]
@@ -143,8 +141,10 @@ def kaplan_meier(
     time: NDArray[np.float64], event: NDArray[np.bool_], at: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return the share that has no event up to and including each of ``at``, which rise."""
-    at_risk, events = _counts(time, event, at, np.ones((len(time), 1), dtype=np.float32))
-    return _curve(at_risk.astype(np.float64), events.astype(np.float64))[:, 0]
+    steps = np.unique(time)  # every time is one, or censored rows would still be at risk later
+    at_risk, events = _counts(time, event, steps, np.ones((len(time), 1), dtype=np.float32))
+    curve = _curve(at_risk.astype(np.float64), events.astype(np.float64))[:, 0]
+    return np.append(1.0, curve)[np.searchsorted(steps, at, side="right")]
 
 
 def gap(first: Followed, second: Followed, *, until: float) -> float:
@@ -272,7 +272,9 @@ def _rank_statistic(first: tuple[Floats, Floats], second: tuple[Floats, Floats])
     at_risk, all_events = risk + other_risk, events + other_events
     safe = np.where(at_risk > 0, at_risk, 1)
     expected = all_events * risk / safe
-    spread = np.where(at_risk > 1, (at_risk - all_events) / np.where(at_risk > 1, at_risk - 1, 1), 0)
+    spread = np.where(
+        at_risk > 1, (at_risk - all_events) / np.where(at_risk > 1, at_risk - 1, 1), 0
+    )
     variance = (all_events * (risk / safe) * (other_risk / safe) * spread).sum(axis=0)
     apart = (events - expected).sum(axis=0)
     found: Floats = np.where(variance > 0, apart**2 / np.where(variance > 0, variance, 1), 0)
