@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FORMAT = "dpsynth-replication/1"
 RESULT = "replication.json"
-_COPIES = 20
+_COPIES = 40
 _FEWEST_WORLDS = 50
 _SHOWN = ("analysis", "coefficient", "estimate", "low", "high", "measured", "overlap")
 
@@ -43,7 +43,7 @@ def replicate(
     ],
     copies: Annotated[
         int | None,
-        typer.Option("--copies", metavar="M", min=2, help="Drawn from a release; 20 if not given."),
+        typer.Option("--copies", metavar="M", min=2, help="Drawn from a release; 40 if not given."),
     ] = None,
     rows: Annotated[
         int | None,

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from dpsynth.schema import Schema
 
 KEY = "replication"
-_FEWEST_STEADY = 5  # copies
+_FEWEST_STEADY = 10  # copies
 _NOT_MEASURED = (
     "{analysis}, {name}: the release did not measure how {columns} go together, so this "
     "coefficient only repeats what follows from other relations, and its interval does not hold "
@@ -220,7 +220,7 @@ def _general_notes(
             "its error: intervals are then too narrow. Give the release and --copies instead."
         )
     if copies < _FEWEST_STEADY:
-        said.append(f"{copies} copies make unsteady intervals; 20 or more are better.")
+        said.append(f"{copies} copies make wide intervals; 20 or more are better.")
     if real is not None:
         said.append("Computed from real rows, outside the guarantee: for the custodian alone.")
     return said

@@ -48,7 +48,7 @@ def simulate(
     analyses: Sequence[Analysis],
     *,
     worlds: int,
-    copies: int = 20,
+    copies: int = 40,
     rows: int | None = None,
     seed: int = 0,
     progress: Progress | None = None,
