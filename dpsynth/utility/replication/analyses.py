@@ -230,7 +230,7 @@ def _distinct(data: "pd.DataFrame") -> "tuple[pd.DataFrame, NDArray[np.float64]]
     if cells * _FEW > len(data):
         return data, np.ones(len(data))
     counted = data.groupby(list(data.columns), observed=True, sort=True).size()
-    return counted.index.to_frame(index=False), counted.to_numpy(dtype=np.float64)
+    return counted.index.to_frame(index=False), np.asarray(counted, dtype=np.float64)
 
 
 def prepared(table: "pd.DataFrame", schema: "Schema", columns: Sequence[str]) -> "pd.DataFrame":
