@@ -6,19 +6,21 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sqlglot import exp
 
 from dpsynth.encoding.codec import base_domain, codecs
 from dpsynth.sources.engine import CodedColumn, EngineSource
+from dpsynth.sources.frame import Prepared
+from dpsynth.sources.identity import DigestSums
+from dpsynth.sources.sql.bounding import ASIDE, KEPT, UNIT, Laws, bounded_query, identity_query
+from dpsynth.sources.sql.engine import Engine, Expression, Kind, text
+from dpsynth.sources.sql.query import CodedQuery, coded_query
 
 if TYPE_CHECKING:
     import pandas as pd
-    from sqlglot import exp
 
     from dpsynth.schema import Schema
     from dpsynth.sources.engine import Engine as Runner
-    from dpsynth.sources.frame import Prepared
-    from dpsynth.sources.sql.engine import Engine, Expression, Kind
-    from dpsynth.sources.sql.query import CodedQuery
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,9 +59,6 @@ def bounded_rows(
         key: subkeys of the table's secret key by purpose.
         control: share of the units to set aside.
     """
-    from dpsynth.sources.sql.bounding import Laws, bounded_query
-    from dpsynth.sources.sql.query import coded_query
-
     raw = {column.name: f"r{place}" for place, column in enumerate(schema.modeled)}
     if schema.unit.column is not None:
         raw[schema.unit.column] = "r_person"
@@ -76,10 +75,6 @@ def hide(query: "exp.Select", places: Mapping[str, "Expression"]) -> None:
         query: changed in place.
         places: by key in hexadecimal digits, what to write for it.
     """
-    from sqlglot import exp
-
-    from dpsynth.sources.sql.engine import text
-
     for node in list(query.find_all(exp.Literal)):
         for digits, place in places.items():
             if node.is_string and node.this.startswith(digits):
@@ -106,12 +101,6 @@ def prepared(
         words: how the engine says things.
         key: subkeys of the table's secret key by purpose.
     """
-    from sqlglot import exp
-
-    from dpsynth.sources.frame import Prepared
-    from dpsynth.sources.identity import DigestSums
-    from dpsynth.sources.sql.bounding import ASIDE, KEPT, UNIT, identity_query
-
     everything = exp.select("*").from_(exp.to_table(relation, dialect=words.dialect))
     ((rows, high, low),) = runner.rows(words.sql(identity_query(everything, words)))
     sums = DigestSums(rows=int(rows), high=int(high), low=int(low))
@@ -144,8 +133,6 @@ def prepared(
 
 
 def _name(name: str, words: "Engine") -> str:
-    from sqlglot import exp
-
     return words.sql(exp.column(name, quoted=True))
 
 

@@ -10,13 +10,19 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+import sqlglot
+from sqlglot import exp
+
 from dpsynth.errors import DataError, UnfitEnvironmentError, UsageError
+from dpsynth.sources.bounded import bounded_rows, hide, prepared
 from dpsynth.sources.connection import Connection
+from dpsynth.sources.sql.dialects import Postgres, Sqlite, functions
+from dpsynth.sources.sql.engine import Engine, Expression, Kind, text
+from dpsynth.sources.structure import check_columns
 
 if TYPE_CHECKING:
     from dpsynth.schema import Schema
     from dpsynth.sources.frame import Prepared
-    from dpsynth.sources.sql.engine import Engine, Expression, Kind
 
 ROWS = "dpsynth_rows"
 _TABLE = "of_the_table"
@@ -59,8 +65,6 @@ class DatabaseEngine:
 
     def text(self, value: str) -> str:
         """Write a text as SQL."""
-        from dpsynth.sources.sql.engine import text
-
         return self._words.sql(text(value))
 
 
@@ -79,9 +83,6 @@ def prepare_database(
         SchemaError: the schema is not closed.
         UnfitEnvironmentError: the database cannot be reached, or keeps no temporary rows.
     """
-    from dpsynth.sources.bounded import bounded_rows, hide, prepared
-    from dpsynth.sources.sql.dialects import Postgres, Sqlite
-
     schema.require_closed()
     connection = Connection(held.address)
     words: Engine = Postgres() if connection.dialect == "postgres" else Sqlite()
@@ -107,7 +108,6 @@ def _remembered(purpose: str) -> "Expression":
 
 
 def _read(held: DatabaseTable, words: "Engine") -> str:
-    import sqlglot
     if held.table is not None:
         named = exp.to_table(held.table, dialect=words.dialect)
         return words.sql(exp.select("*").from_(named))
@@ -125,10 +125,6 @@ def _typed(
     connection: Connection, table: str, schema: "Schema", words: "Engine"
 ) -> tuple[dict[str, "Kind"], "Expression"]:
     """Check the columns, and return what each holds and a query that says so."""
-    from dpsynth.sources.sql.dialects import Sqlite
-    from dpsynth.sources.sql.engine import Kind
-    from dpsynth.sources.structure import check_columns
-
     described = connection.described(f"WITH {_TABLE} AS ({table}\n) SELECT * FROM {_TABLE} LIMIT 0")
     check_columns([name for name, _ in described], schema, where="the table")
     needed = {column.name for column in schema.modeled} | {schema.unit.column}
@@ -148,8 +144,6 @@ def _typed(
 
 def _kind(connection: Connection, number: int) -> "Kind":
     """Return what a column of PostgreSQL holds, by the number of its type."""
-    from dpsynth.sources.sql.engine import Kind
-
     known: Mapping[int, Kind] = {
         16: Kind.BOOLEAN,
         **dict.fromkeys((20, 21, 23), Kind.INTEGER),
@@ -166,8 +160,6 @@ def _kind(connection: Connection, number: int) -> "Kind":
 
 
 def _plain(column: "Expression", kind: "Kind") -> "Expression":
-    from dpsynth.sources.sql.engine import Kind, text
-
     if kind is Kind.TEXT:
         as_text = exp.cast(column, exp.DataType.Type.TEXT)
         return exp.Collate(this=as_text, expression=exp.to_identifier("C", quoted=True))
@@ -183,8 +175,6 @@ def _plain(column: "Expression", kind: "Kind") -> "Expression":
 def _keep(connection: Connection, statement: str) -> None:
     """Read the table once, into rows of this session alone."""
     if connection.dialect == "sqlite":
-        from dpsynth.sources.sql.dialects import functions
-
         for name, (count, function) in functions().items():
             connection.raw.create_function(name, count, function, deterministic=True)
         connection.run(f"CREATE TEMP TABLE {ROWS} AS {statement}")

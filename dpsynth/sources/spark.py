@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 from weakref import finalize
 
+from sqlglot import exp
+
 from dpsynth.errors import DataError, UnfitEnvironmentError
+from dpsynth.schema.columns import DateColumn
+from dpsynth.sources.bounded import bounded_rows, hide, prepared
+from dpsynth.sources.sql.dialects import Spark
+from dpsynth.sources.sql.engine import Expression, Kind, text
+from dpsynth.sources.structure import check_columns
 
 if TYPE_CHECKING:
     from dpsynth.schema import Schema
     from dpsynth.sources.frame import Prepared
-    from dpsynth.sources.sql.dialects import Spark
-    from dpsynth.sources.sql.engine import Expression, Kind
 
 _PURPOSES = ("rows", "persons", "controls")
 _CHARGED = "what the ledger was charged stays charged"
@@ -68,8 +73,6 @@ class SparkEngine:
 
     def text(self, value: str) -> str:
         """Write a text as SQL."""
-        from dpsynth.sources.sql.engine import text
-
         return self._words.sql(text(value))
 
 
@@ -93,10 +96,6 @@ def prepare_spark(
         SchemaError: the schema is not closed.
         UnfitEnvironmentError: the session fails or has ended.
     """
-    from dpsynth.sources.bounded import bounded_rows, hide, prepared
-    from dpsynth.sources.sql.dialects import Spark
-    from dpsynth.sources.structure import check_columns
-
     schema.require_closed()
     with faults():
         session, fields = held.sparkSession, held.schema.fields
@@ -130,8 +129,6 @@ def _forget(session: Any, rows: Any, views: Sequence[str]) -> None:
 
 
 def _asked(purpose: str, view: str) -> "Expression":
-    from sqlglot import exp
-
     return exp.select(exp.column(purpose, quoted=True)).from_(exp.to_table(view)).subquery()
 
 
@@ -139,11 +136,6 @@ def _typed(
     fields: Sequence[Any], schema: "Schema", words: "Spark", view: str
 ) -> tuple[dict[str, "Kind"], "Expression"]:
     """Return what each column holds and a query that says so."""
-    from sqlglot import exp
-
-    from dpsynth.schema.columns import DateColumn
-    from dpsynth.sources.sql.engine import Kind
-
     known: Mapping[str, Kind] = {
         "string": Kind.TEXT,
         "boolean": Kind.BOOLEAN,

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
+from dpsynth.sources.sql.engine import Engine, Expression, Kind, case, double, text, whole
 from sqlglot import exp
 
 from dpsynth.encoding.cells import number_of_text, text_of
-from dpsynth.sources.sql.engine import Engine, Expression, Kind, case, double, text, whole
 
 _SMALL, _LARGE = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _EPOCH = 719_163  # the ordinal of 1970-01-01
