@@ -29,6 +29,7 @@ from dpsynth.utility.scores import Score, Section
 from dpsynth.utility.tables import Tables
 
 KEY = "downstream"
+TITLE = "Classifiers trained on the synthetic rows"
 LEAST_OF_CLASS = 50  # held-out rows of a class, below which a note warns
 _BEST = "boosting"  # whose figures of parts and whose importances are scores
 _MOST_CURVES = 5  # classes that have a curve of their own
@@ -51,9 +52,6 @@ def downstream(tables: Tables, *, seed: int) -> Section | None:
         score also what says how common each class is and never looks at a row, whichever is
         better. Intervals are those of 200 bootstrap draws of the held-out rows; training is not
         repeated.
-
-    Raises:
-        DataError: no row of a table has a value of the target.
     """
     if tables.schema.target is None:
         return None
@@ -61,8 +59,10 @@ def downstream(tables: Tables, *, seed: int) -> Section | None:
         task = Task.of(tables.schema, positive=tables.positive)
     except UsageError:  # a number, or a list that is open: no task for a classifier
         return None
-    if (task.labels(tables.holdout, tables.schema) == UNLABELED).all():
-        return None
+    for name in (SYNTHETIC, REAL, "holdout"):
+        if (task.labels(getattr(tables, name), tables.schema) == UNLABELED).all():
+            said = f"No row of the {name} table has a value of {task.target}"
+            return Section(key=KEY, title=TITLE, notes=(f"{said}: nothing to train or test.",))
     trained = Trained.of(tables, task, seed=seed)
     parts = list(groups(tables, without=task.target))
     important = _importances(trained)
@@ -74,7 +74,7 @@ def downstream(tables: Tables, *, seed: int) -> Section | None:
     )
     return Section(
         key=KEY,
-        title="Classifiers trained on the synthetic rows",
+        title=TITLE,
         scores=scores,
         tables={
             "roc": _curves(trained, measures.roc_curve),
