@@ -54,4 +54,5 @@ def rank_correlation(first: NDArray[np.float64], second: NDArray[np.float64]) ->
     spreads = [each.std() for each in ranks]
     if len(first) < 2 or not all(spreads):
         return 0.0
-    return float(np.corrcoef(ranks)[0, 1])
+    one, other = (each - each.mean() for each in ranks)
+    return float((one * other).mean() / (spreads[0] * spreads[1]))

@@ -106,7 +106,8 @@ def _whole(trained: Trained) -> Iterator[Score]:
                 value=found[SYNTHETIC][name],
                 ceiling=found[REAL][name],
                 floor=floor,
-                **_ends(bounds[name]),
+                low=bounds[name][0],
+                high=bounds[name][1],
                 better=about.better,
             )
 
@@ -153,15 +154,11 @@ def _part(
                 value=found[SYNTHETIC][name],
                 ceiling=found[REAL][name],
                 floor=found[FLOOR][name],
-                **_ends(bounds[name]),
+                low=bounds[name][0],
+                high=bounds[name][1],
                 better=MEASURES[name].better,
                 group=group,
             )
-
-
-def _ends(bounds: tuple[float, float] | None) -> dict[str, float | None]:
-    low, high = (None, None) if bounds is None else bounds
-    return {"low": low, "high": high}
 
 
 def _importances(trained: Trained) -> dict[str, NDArray[np.float64]]:
@@ -255,7 +252,7 @@ def _notes(trained: Trained, scores: Sequence[Score]) -> Iterator[str]:
     against = " against ".join(reversed(trained.task.classes))
     yield (
         f"Predicted is {trained.task.target}: {against}. Features stand on the declared schema, "
-        "settings are scikit-learn's, and nothing was tuned. Intervals say how much the choice of "
+        "settings are fixed, and nothing was tuned. Intervals say how much the choice of "
         "held-out rows matters, not how another training or another release would differ."
     )
     first = next(score for score in scores if score.name == f"{TITLES[_BEST]}: AUROC")
