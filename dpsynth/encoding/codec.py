@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 
     from dpsynth.schema.document import Schema
 
-# Content words that no finite number has: two NaN payloads.
-_MISSING_WORD = np.uint64(0x7FF8_0000_0000_0001)
-_UNPARSABLE_WORD = np.uint64(0x7FF8_0000_0000_0002)
-
 NO_CUTS = np.empty(0)
 
 MISSING_LABEL = "(missing)"
@@ -52,8 +48,9 @@ class EncodedColumn:
         codes: shape ``(rows,)``, the narrowest unsigned type.
         undeclared: of an open column, the values that could be learnt; None of any other.
         content: shape ``(rows,)``, uint64: the cell in canonical form, equal for equal cells
-            whatever file they came from. A code for levels, the bits of a float64 for numbers,
-            the first half of a digest for the text of an open column.
+            whatever file they came from, and unequal for cells of unequal codes. A code for
+            levels, ``Grid.words`` for numbers and days, the first half of a digest for the text
+            of an open column.
         rest: of an open column, the second half; None of any other.
     """
 
@@ -142,7 +139,7 @@ class LevelsCodec:
             default = self._kept - 1 if self._open else self._codes.get(other, 0)
         else:
             default = self._codes[key(fallback)]
-        self._unexpected = self._kept if self.has_missing else default
+        self.unexpected = self._kept if self.has_missing else default
         for code in column.missing_codes:
             self._codes[key(code)] = self._kept
 
@@ -156,14 +153,14 @@ class LevelsCodec:
         found = cells.distinct(series)
         kind = smallest_unsigned(self.size)
         each = np.array([self._code(cell) for cell in found.cells], dtype=kind)
-        codes = found.spread(each, self._unexpected)
+        codes = found.spread(each, self.unexpected)
         if not self._open:
             return EncodedColumn(codes=codes, content=codes.astype(np.uint64))
         texts = [self._text(cell, code) for cell, code in zip(found.cells, each, strict=True)]
         words = content_words(texts, each)
         return EncodedColumn(
             codes=codes,
-            content=found.spread(words[:, 0], self._unexpected),
+            content=found.spread(words[:, 0], self.unexpected),
             undeclared=self._undeclared(texts, each, found),
             rest=found.spread(words[:, 1], 0),
         )
@@ -192,7 +189,7 @@ class LevelsCodec:
     def _code(self, cell: object) -> int:
         text = cells.text_of(cell)
         if text is None:
-            return self._unexpected
+            return self.unexpected
         code = self._codes.get(text)
         if code is not None:
             return code
@@ -200,8 +197,8 @@ class LevelsCodec:
             return self._codes.get(self._respelled(text), self._kept - 1)
         if self._rule is not None:
             level = self._rule.apply(text) if text != cells.UNREADABLE else self._rule.other
-            return self._codes.get(level, self._codes.get(self._rule.other, self._unexpected))
-        return self._codes.get(self._respelled(text), self._unexpected)
+            return self._codes.get(level, self._codes.get(self._rule.other, self.unexpected))
+        return self._codes.get(self._respelled(text), self.unexpected)
 
     def _respelled(self, text: str) -> str:
         if self._flags:
@@ -252,7 +249,7 @@ class GridCodec:
         self.grid = cut = cut.split(at) if at.size else cut
         self.marks = np.flatnonzero(np.isin(cut.starts, at))
         self.needs_bins = column.learns_bins
-        self._unexpected = cut.size
+        self.unexpected = cut.size
 
     @property
     def size(self) -> int:
@@ -261,10 +258,10 @@ class GridCodec:
 
     def _located(self, values: NDArray[np.float64], states: NDArray[np.uint8]) -> EncodedColumn:
         codes = self.grid.locate(values).astype(smallest_unsigned(self.size))
-        codes[states != cells.NUMBER] = self._unexpected
-        content = np.ascontiguousarray(values).view(np.uint64).copy()
-        content[states == cells.MISSING] = _MISSING_WORD
-        content[states == cells.UNPARSABLE] = _UNPARSABLE_WORD
+        content = self.grid.words(values, codes)
+        codes[states != cells.NUMBER] = self.unexpected
+        content[states == cells.MISSING] = grid.MISSING_WORD
+        content[states == cells.UNPARSABLE] = grid.UNPARSABLE_WORD
         return EncodedColumn(codes=codes, content=content)
 
     def _drawn(
@@ -309,7 +306,7 @@ class NumericCodec(GridCodec):
         if not self.has_missing:
             default = limits[0] if limits is not None else 0
             value = default if column.fallback is None else column.fallback
-            self._unexpected = int(cut.locate(np.array([value], dtype=np.float64))[0])
+            self.unexpected = int(cut.locate(np.array([value], dtype=np.float64))[0])
 
     def encode(self, series: "pd.Series[Any]") -> EncodedColumn:
         """Parse, move into the range, find the cell."""
@@ -374,7 +371,7 @@ class DateCodec(GridCodec):
         self._column = column
         if not self.has_missing:
             day = low if column.fallback is None else float(column.fallback.toordinal())
-            self._unexpected = int(cut.locate(np.array([day]))[0])
+            self.unexpected = int(cut.locate(np.array([day]))[0])
 
     def encode(self, series: "pd.Series[Any]") -> EncodedColumn:
         """Parse, move into the range, find the cell."""
