@@ -14,7 +14,7 @@ PARTS = 8
 # Where nothing is declared: magnitudes from 2**LEAST to 2**GREATEST, and zero.
 LEAST, GREATEST = -20, 40
 # Content words: where zero stands, where codes of cells begin, and the last two.
-_ZERO, _CELLS = 2**61, 2**62
+ZERO, CELLS = 2**61, 2**62
 MISSING_WORD, UNPARSABLE_WORD = 2**63 - 1, 2**63 - 2
 # Numbers are told apart by units of their kind, up to these magnitudes. Any unit goes.
 _SCALE, _MOST = 1e6, 2e12
@@ -74,10 +74,10 @@ class Grid:
         scale, most, enough = self.told_by
         inside = np.clip(values, -most, most)
         units = np.rint(inside) if self.whole else np.floor(inside * scale + 0.5)
-        words = units.astype(np.int64) + _ZERO
+        words = units.astype(np.int64) + ZERO
         if not enough:
             moved = np.flatnonzero(self.locate(units / scale) != cells)
-            words[moved] = _CELLS + cells[moved].astype(np.int64)
+            words[moved] = CELLS + cells[moved].astype(np.int64)
         return words.astype(np.uint64)
 
     def draw(self, cells: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float64]:
