@@ -27,6 +27,7 @@ PLAN = "plan.json"
 LEDGER = "ledger.json"
 AUDIT = "audit.json"
 FIDELITY = "fidelity.json"
+EVALUATION = "evaluation.json"
 REPORT = "report.html"
 SUMMARY = "summary.md"
 CERTIFICATE = "certificate.json"
@@ -134,11 +135,14 @@ def write_internal(
     *,
     audit: Mapping[str, object],
     fidelity: Mapping[str, object] | None,
+    evaluation: Mapping[str, object] | None = None,
 ) -> None:
     """Write what was found on the real rows into the existing folder ``directory``."""
     atomic.write_bytes(directory / AUDIT, canonical.dumps(audit))
     if fidelity is not None:
         atomic.write_bytes(directory / FIDELITY, canonical.dumps(fidelity))
+    if evaluation is not None:
+        atomic.write_bytes(directory / EVALUATION, canonical.dumps(evaluation))
 
 
 def write_parquet(path: Path, table: "pd.DataFrame") -> None:
@@ -171,11 +175,16 @@ def _arrow(table: "pd.DataFrame") -> "pa.Table":
     import pyarrow as pa
 
     found = pa.Table.from_pandas(table, preserve_index=False)
-    notes = json.loads(found.schema.metadata[b"pandas"])
+    return found.replace_schema_metadata(dtype_notes(found.schema))
+
+
+def dtype_notes(schema: "pa.Schema") -> dict[bytes, bytes]:
+    """Return what a Parquet file says of dtypes, from what pandas notes of a table."""
+    notes = json.loads(schema.metadata[b"pandas"])
     kept = {
         "index_columns": [],
         "column_indexes": [],
         "columns": notes["columns"],
         "attributes": {},
     }
-    return found.replace_schema_metadata({b"pandas": canonical.dumps(kept)})
+    return {b"pandas": canonical.dumps(kept)}

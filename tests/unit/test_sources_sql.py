@@ -98,9 +98,7 @@ CELLS = {
     Kind.FLOAT: pa.array(FLOATS, pa.float64()),
     Kind.DECIMAL: pa.array([*DECIMALS, None], pa.decimal128(20, 2)),
     Kind.DATE: pa.array([dt.date(2020, 1, 1), dt.date(1, 1, 1), dt.date(9999, 12, 31), None]),
-    Kind.TIMESTAMP: pa.array(
-        [0, -60_000_000, 1_577_836_800_000_001, None], pa.timestamp("us")
-    ),
+    Kind.TIMESTAMP: pa.array([0, -60_000_000, 1_577_836_800_000_001, None], pa.timestamp("us")),
 }
 AS_TEXT_ONLY = {
     Kind.FLOAT: ("icd", "prefix", "open"),

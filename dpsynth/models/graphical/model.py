@@ -1,6 +1,6 @@
 """The model: consistent tables over the cliques of a junction tree, and what follows from them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
@@ -9,17 +9,16 @@ from numpy.typing import NDArray
 
 from dpsynth.domain import Domain
 from dpsynth.errors import IntegrityError, UsageError
+from dpsynth.models.graphical.blocks import drawn_alone, drawn_in_blocks
 from dpsynth.models.graphical.elimination import eliminate, onto, product
-from dpsynth.models.graphical.fusing import places_of
 from dpsynth.models.graphical.raking import Correction, candidates_for, corrected
-from dpsynth.models.graphical.sampling import draw_in_groups
-from dpsynth.models.graphical.tables import Array
+from dpsynth.models.graphical.tables import Array, NoisyTable
 from dpsynth.models.graphical.tree import Clique, Node, junction_tree
+from dpsynth.models.protocol import CORRECTED_ROWS, Codes, in_parts, joined
 
 FORMAT = "dpsynth-graphical/1"
+_ANSWER = ("measured", "variance")  # the arrays of one noisy answer
 _TOLERANCE = 1e-6  # by which probabilities read from a file may disagree
-
-Codes = dict[str, NDArray[np.unsignedinteger]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,6 +35,8 @@ class GraphicalModel:
             together covering every column.
         corrections: tables that the cliques do not express, which whole samples are re-weighted
             to. Marginals, likelihoods and conditional samples come from the cliques alone.
+        measured: the noisy answers that the model was made from, with their known noise: what
+            ``posterior.redrawn`` needs to tell how far off the model may be.
 
     Raises:
         ValueError: the tables do not describe one distribution.
@@ -46,6 +47,7 @@ class GraphicalModel:
     total: float
     probabilities: Mapping[Clique, Array]
     corrections: Sequence[Correction] = ()
+    measured: Sequence[NoisyTable] = ()
     _nodes: tuple[Node, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -64,6 +66,10 @@ class GraphicalModel:
         for correction in self.corrections:
             if correction.shares.shape != self.domain.shape(correction.clique):
                 raise ValueError("a correction does not fit the domain")
+        for answer in self.measured:
+            if answer.values.shape != self.domain.shape(answer.clique):
+                raise ValueError("a measured table does not fit the domain")
+        object.__setattr__(self, "measured", tuple(self.measured))
         object.__setattr__(self, "corrections", tuple(self.corrections))
         object.__setattr__(self, "probabilities", dict(self.probabilities))
         object.__setattr__(self, "_nodes", nodes)
@@ -133,30 +139,68 @@ class GraphicalModel:
             ValueError: a given code is not in its column's domain, no clique holds the columns of
                 a likelihood, or the model holds all of them together impossible.
         """
+        return joined(self.blocks(rows, rng, given=given, likelihood=likelihood))
+
+    def blocks(
+        self,
+        rows: int,
+        rng: np.random.Generator,
+        *,
+        given: Mapping[str, int] | None = None,
+        likelihood: Mapping[Clique, Array] | None = None,
+    ) -> Iterator[Codes]:
+        """Yield the rows of ``sample`` in parts, without ever holding all of them; the same rows.
+
+        Every table of the cliques is met as closely as whole rows allow in all blocks together,
+        or, beyond that many, in every 2**29 rows. Corrections are followed in every 2**20 rows by
+        themselves.
+        """
         if rows < 0:
             raise ValueError("rows must be at least 0")
         if given or likelihood:
             tables, chance = self._conditioned(self._evidence(given or {}), likelihood or {})
             if not np.isfinite(chance):
                 raise ValueError("the model holds what is given impossible")
-            return self._draw(rows, rng, tables)
-        tables = [self.probabilities[node.clique] for node in self._nodes]
-        if not self.corrections or not rows:
-            return self._draw(rows, rng, tables)
-        candidates = self._draw(candidates_for(rows), rng, tables)
+        else:
+            tables = [self.probabilities[node.clique] for node in self._nodes]
+            if self.corrections and rows:
+                return self._corrected(tables, rows, rng)
+        return drawn_in_blocks(self._nodes, tables, self.domain, rows, rng)
+
+    def _corrected(
+        self, tables: Sequence[Array], rows: int, rng: np.random.Generator
+    ) -> Iterator[Codes]:
+        """Yield parts of a sample, each held against the corrections."""
         columns = {name: self.marginal((name,)) / self.total for name in self.domain.columns}
         held, others = self._held_first()
-        taken = corrected(
-            candidates,
-            self.domain,
-            [*held, *others],
-            columns,
-            total=self.total,
-            rows=rows,
-            rng=rng,
-            held=len(held),
-        )
-        return {name: codes[taken] for name, codes in candidates.items()}
+        for part in in_parts(rows, CORRECTED_ROWS):
+            wanted = candidates_for(part)
+            candidates = joined(drawn_in_blocks(self._nodes, tables, self.domain, wanted, rng))
+            taken = corrected(
+                candidates,
+                self.domain,
+                [*held, *others],
+                columns,
+                total=self.total,
+                rows=part,
+                rng=rng,
+                held=len(held),
+            )
+            yield {name: codes[taken] for name, codes in candidates.items()}
+
+    def draw_independent(self, rows: int, rng: np.random.Generator) -> Codes:
+        """Draw every row on its own from the cliques, as persons come from a population.
+
+        ``sample`` keeps marginals closer to the model's than independent rows would be, which is
+        what a table to look at is wanted for. The errors of such a table are smaller than what
+        formulas for independent rows expect; combining rules over several copies need these.
+
+        Args:
+            rows: how many, at least 0.
+            rng: post-processing randomness.
+        """
+        tables = [self.probabilities[node.clique] for node in self._nodes]
+        return drawn_alone(self._nodes, tables, self.domain, rows, rng)
 
     def _held_first(self) -> tuple[list[Correction], list[Correction]]:
         """Return the corrections that some clique holds, and the others."""
@@ -166,21 +210,6 @@ class GraphicalModel:
             inside = any(set(each.clique) <= set(node.clique) for node in self._nodes)
             (held if inside else others).append(each)
         return held, others
-
-    def _draw(self, rows: int, rng: np.random.Generator, tables: Sequence[Array]) -> Codes:
-        """Draw from the tree, node by node; ``tables`` holds weights over each node's clique."""
-        drawn: Codes = {}
-        for node, weights in zip(self._nodes, tables, strict=True):
-            above = self.domain.size(node.separator)
-            groups: NDArray[np.integer] = np.zeros(rows, np.uint8)
-            if node.separator:
-                groups = places_of(drawn, self.domain, node.separator)
-            table = weights.transpose(
-                [node.clique.index(name) for name in (*node.separator, *node.new)]
-            )
-            codes = draw_in_groups(table.reshape(above, -1), groups, rng)
-            drawn.update(_split(codes, node.new, self.domain))
-        return {name: drawn[name] for name in self.domain.columns}
 
     def check_held(self, likelihood: Mapping[Clique, Array]) -> None:
         """Refuse a condition that bears on more columns together than a clique holds.
@@ -306,6 +335,10 @@ class GraphicalModel:
             arrays |= {
                 f"correction_{index}": each.shares for index, each in enumerate(self.corrections)
             }
+        if self.measured:
+            header["measured"] = [list(each.clique) for each in self.measured]
+            for index, each in enumerate(self.measured):
+                arrays |= {f"measured_{index}": each.values, f"variance_{index}": each.variance}
         return header, arrays
 
     @classmethod
@@ -326,6 +359,8 @@ class GraphicalModel:
             corrections = header.get("corrections", ())
             named = {f"table_{index}" for index in range(len(cliques))}
             named |= {f"correction_{index}" for index in range(len(corrections))}
+            measured = header.get("measured", ())
+            named |= {f"{part}_{n}" for part in _ANSWER for n in range(len(measured))}
             if set(arrays) != named:
                 raise ValueError("the arrays are not those that the header names")
             return cls(
@@ -343,19 +378,14 @@ class GraphicalModel:
                     )
                     for index, each in enumerate(corrections)
                 ],
+                measured=[
+                    NoisyTable(
+                        clique=tuple(str(name) for name in clique),
+                        values=np.asarray(arrays[f"measured_{index}"], dtype=np.float64),
+                        variance=np.asarray(arrays[f"variance_{index}"], dtype=np.float64),
+                    )
+                    for index, clique in enumerate(measured)
+                ],
             )
         except (KeyError, TypeError, ValueError) as error:
             raise IntegrityError(f"the model does not describe a distribution: {error}") from error
-
-
-def _split(
-    codes: NDArray[np.unsignedinteger], columns: Clique, domain: Domain
-) -> dict[str, NDArray[np.unsignedinteger]]:
-    """Take joint codes over ``columns`` apart."""
-    if len(columns) == 1:
-        return {columns[0]: codes}
-    parts = np.unravel_index(codes, domain.shape(columns))
-    return {
-        name: part.astype(np.min_scalar_type(domain.sizes[name] - 1))
-        for name, part in zip(columns, parts, strict=True)
-    }
