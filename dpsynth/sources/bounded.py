@@ -12,7 +12,15 @@ from dpsynth.encoding.codec import base_domain, codecs
 from dpsynth.sources.engine import CodedColumn, EngineSource
 from dpsynth.sources.frame import Prepared
 from dpsynth.sources.identity import DigestSums
-from dpsynth.sources.sql.bounding import ASIDE, KEPT, UNIT, Laws, bounded_query, identity_query
+from dpsynth.sources.sql.bounding import (
+    ASIDE,
+    DIGEST,
+    KEPT,
+    UNIT,
+    Laws,
+    bounded_query,
+    identity_query,
+)
 from dpsynth.sources.sql.engine import Engine, Expression, Kind, text
 from dpsynth.sources.sql.query import CodedQuery, coded_query
 
@@ -21,6 +29,8 @@ if TYPE_CHECKING:
 
     from dpsynth.schema import Schema
     from dpsynth.sources.engine import Engine as Runner
+
+AUDITED_ROWS = 100_000  # about so many members, and so many controls, are fetched for an audit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,17 +149,25 @@ def _name(name: str, words: "Engine") -> str:
 def _raw(
     runner: "Runner", bounded: BoundedRows, schema: "Schema", relation: str, words: "Engine"
 ) -> "pd.DataFrame":
-    """Return rows as they are, for the custodian's audit."""
+    """Return rows as they are, for the custodian's audit: of so many persons as it can hold.
+
+    Which persons follows from their keyed digests, as everything about them does.
+    """
     import pandas as pd
 
     names = [column.name for column in schema.columns if column.name in bounded.raw]
     listed = ", ".join(_name(bounded.raw[name], words) for name in names)
-    rows: list[Sequence[Any]] = []
+    ((rows,),) = runner.rows(f"SELECT COUNT(*) FROM {relation}")
+    if rows > AUDITED_ROWS:
+        unit = _name(DIGEST if schema.unit.column is None else UNIT, words)
+        below = f"{AUDITED_ROWS * 2**64 // rows:016x}"
+        relation = f"{relation} AND {unit} < {runner.text(below)}"
+    held: list[Sequence[Any]] = []
     for batch in runner.batches(f"SELECT {listed} FROM {relation}", size=50_000):
-        rows.extend(batch)
-    cells = zip(*rows, strict=True) if rows else ([] for _ in names)
-    held = {
+        held.extend(batch)
+    cells = zip(*held, strict=True) if held else ([] for _ in names)
+    columns = {
         name: pd.Series(list(column), dtype=object)
         for name, column in zip(names, cells, strict=True)
     }
-    return pd.DataFrame(held, index=pd.RangeIndex(len(rows)))
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(held)))

@@ -95,7 +95,9 @@ def prepare_database(
         for purpose in _PURPOSES:
             connection.remember(f"dpsynth.{purpose}", key(purpose).hex())
         hide(bounded.query, {key(purpose).hex(): _remembered(purpose) for purpose in _PURPOSES})
-    statement = f"WITH {_TABLE} AS ({table}\n) {words.sql(bounded.query)}"
+    rest = words.sql(bounded.query)
+    rest = f", {rest.removeprefix('WITH ')}" if rest.startswith("WITH ") else f" {rest}"
+    statement = f"WITH {_TABLE} AS ({table}\n){rest}"
     _keep(connection, statement)
     return prepared(
         DatabaseEngine(connection, words), bounded, schema, relation=ROWS, words=words, key=key

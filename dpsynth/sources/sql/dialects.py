@@ -5,10 +5,10 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
-from dpsynth.sources.sql.engine import Engine, Expression, Kind, case, double, text, whole
 from sqlglot import exp
 
 from dpsynth.encoding.cells import number_of_text, text_of
+from dpsynth.sources.sql.engine import Engine, Expression, Kind, case, double, text, whole
 
 _SMALL, _LARGE = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _EPOCH = 719_163  # the ordinal of 1970-01-01
@@ -218,11 +218,25 @@ class Sqlite(Engine):
         return _call("dpsynth_sha256", held)
 
     def sql(self, query: Expression, *, pretty: bool = False) -> str:
-        """Write doubles by their bits, and keep the layers apart: two limits are never merged."""
-        for layer in [query, *(each.this for each in query.find_all(exp.Subquery))]:
-            if isinstance(layer, exp.Select):
-                layer.set("limit", exp.Limit(expression=whole(-1)))
-        return super().sql(query.transform(_exact_double, copy=False), pretty=pretty)
+        """Write doubles by their bits, and layers one after the other: its parser is not deep.
+
+        Layers with a limit are never merged.
+        """
+        layers: list[tuple[str, str]] = []
+        while isinstance(query, exp.Select):
+            query.transform(_exact_double, copy=False)
+            source = query.args["from_"].this if "from_" in query.args else None
+            query.set("limit", exp.Limit(expression=whole(-1)))
+            if not isinstance(source, exp.Subquery):
+                break
+            source.replace(exp.to_table(source.alias))
+            layers.append((source.alias, super().sql(query, pretty=pretty)))
+            query = source.this
+        if not layers:
+            return super().sql(query.transform(_exact_double, copy=False), pretty=pretty)
+        layers.append(("", super().sql(query, pretty=pretty)))
+        within = [f'"{layers[at][0]}" AS ({layers[at + 1][1]})' for at in range(len(layers) - 1)]
+        return f"WITH {', '.join(reversed(within))} {layers[0][1]}"
 
 
 def _exact_double(node: Any) -> Any:
