@@ -206,7 +206,7 @@ class FittedModel:
         noise. Free of charge: computed from released answers.
 
         Args:
-            copies: how many, at least 2; 20 and more give steadier intervals.
+            copies: how many, at least 2; 40 are plenty, and below 20 intervals widen.
             rows: of each copy; the noisy total, rounded, where not given. Larger copies give
                 narrower intervals, down to what the answers hold.
             seed: makes the draw reproducible. A seed here costs no privacy.
