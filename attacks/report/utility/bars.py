@@ -79,8 +79,11 @@ def three_bars(found: Sequence[Bars], *, width: int, ident: str, title: str) -> 
             return left + (value - low) * scale
 
         size = 12.5
-        words = textwrap.wrap(clean(one.name), letters((width if narrow else 296), size=size))
-        named = words[:1] + ([shorten(" ".join(words[1:]), len(words[0]))] if words[1:] else [])
+        room = letters(width if narrow else 296, size=size)
+        wrapped = textwrap.wrap(clean(one.name), room)
+        named = wrapped[:1]
+        if wrapped[1:]:
+            named.append(shorten(" ".join(wrapped[1:]), room))
         for place, line in enumerate(named):
             sheet.text(0, top + 12 + 15 * place, line, size=size)
         under = top + 12 + 15 * len(named) - 1
