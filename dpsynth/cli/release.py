@@ -73,9 +73,7 @@ def release(
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option(
-            "--table", metavar="NAME", help="The table or view, where TABLE is a database."
-        ),
+        typer.Option("--table", metavar="NAME", help="Table or view, where TABLE is a database."),
     ] = None,
     query: Annotated[
         str | None,

@@ -171,7 +171,7 @@ def make_release(
     if rows is not None and rows < 0:
         raise UsageError("rows must be at least 0")
     step("checking the table's structure")
-    prepare = preparing(table, declared)
+    prepare = preparing(table, declared, control=share)
     del table
     _check_room(out)
     gate = gate or find_gate()
@@ -189,8 +189,8 @@ def make_release(
         stored = None if conformance is None else Path(conformance)
         checks = gate.conform(plan.to_dict(), declared, stored=stored)
         step("coding the rows and setting controls aside")
-        prepared = prepare(key=book.keyed, control=share)
-        del prepare
+        prepared = prepare(key=book.keyed)
+        del prepare  # it holds the rows
         changed = identity_warning(book.identify(prepared.identity))
         if changed:
             warnings.append(changed)

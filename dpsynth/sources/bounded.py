@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from dpsynth.schema import Schema
     from dpsynth.sources.engine import Engine as Runner
 
+PURPOSES = ("rows", "persons", "controls")  # of the keys that a query needs
 AUDITED_ROWS = 100_000  # about so many members, and so many controls, are fetched for an audit
 
 
@@ -56,40 +58,47 @@ def bounded_rows(
     *,
     kinds: Mapping[str, "Kind"],
     engine: "Engine",
-    key: Callable[[str], bytes],
     control: Fraction,
 ) -> BoundedRows:
-    """Write the query that codes, bounds and splits a table.
+    """Write the query that codes, bounds and splits a table; ``keyed`` puts the keys in.
 
     Args:
         table: where the rows stand.
         schema: closed.
         kinds: what each column holds in the engine.
         engine: whose words to use.
-        key: subkeys of the table's secret key by purpose.
         control: share of the units to set aside.
+
+    Raises:
+        UnsupportedCellError: a column cannot be read in this engine as numpy reads it.
     """
     raw = {column.name: f"r{place}" for place, column in enumerate(schema.modeled)}
     if schema.unit.column is not None:
         raw[schema.unit.column] = "r_person"
     coded = coded_query(table, schema, kinds=kinds, engine=engine, carried=tuple(raw.values()))
-    laws = Laws(key=key, max_rows=schema.privacy_unit.max_rows, control=control)
+    laws = Laws(key=_placeholder, max_rows=schema.privacy_unit.max_rows, control=control)
     query = bounded_query(coded, laws, engine)
     return BoundedRows(query=query, coded=coded, kinds=kinds, raw=raw)
 
 
-def hide(query: "exp.Select", places: Mapping[str, "Expression"]) -> None:
-    """Put an expression where a key stands: what an engine runs can be seen in its lists and logs.
+def keyed(query: "exp.Select", places: Mapping[str, "Expression"]) -> "exp.Select":
+    """Say where the keys are found: what an engine runs can be seen in its lists and its logs.
 
     Args:
-        query: changed in place.
-        places: by key in hexadecimal digits, what to write for it.
+        query: of ``bounded_rows``; changed in place.
+        places: by purpose, an expression for the key in hexadecimal digits.
     """
+    by_digits = {_placeholder(purpose).hex(): place for purpose, place in places.items()}
     for node in list(query.find_all(exp.Literal)):
-        for digits, place in places.items():
-            if node.is_string and node.this.startswith(digits):
-                rest = text(node.this.removeprefix(digits))
-                node.replace(exp.paren(exp.DPipe(this=place.copy(), expression=rest, safe=True)))
+        place = by_digits.get(node.this[:64]) if node.is_string else None
+        if place is not None:
+            rest = text(node.this[64:])
+            node.replace(exp.paren(exp.DPipe(this=place.copy(), expression=rest, safe=True)))
+    return query
+
+
+def _placeholder(purpose: str) -> bytes:
+    return sha256(f"the key for {purpose}".encode()).digest()
 
 
 def prepared(

@@ -1,6 +1,7 @@
 """Which source counts: chosen by what the user passes, and by nothing that the rows hold."""
 
 from collections.abc import Callable
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,7 @@ def given(
     if spark is not None:
         if name is not None or query is not None or is_address(table):
             raise UsageError(
-                "with --spark, give the name of a Spark table, and no --table or --query"
+                "with --spark, TABLE names a Spark table; --table and --query are for databases"
             )
         from dpsynth.sources.spark import faults, open_session
 
@@ -50,17 +51,16 @@ def given(
     return Path(table)
 
 
-def preparing(table: Any, schema: "Schema") -> Preparing:
-    """Return what codes, bounds and splits ``table``: to be called with ``key`` and ``control``.
-
-    The structure of files and frames is checked here.
+def preparing(table: Any, schema: "Schema", *, control: Fraction | int = 0) -> Preparing:
+    """Check the structure of ``table``; return what codes, bounds and splits it, given a ``key``.
 
     Args:
         table: a path; a frame of pandas, polars or Arrow; a Spark DataFrame; a ``DatabaseTable``.
         schema: closed.
+        control: share of the units to set aside, exact, in [0, 1).
 
     Raises:
-        DataError: a file or frame has other columns than the declared ones.
+        DataError: it has other columns than the declared ones.
         UsageError: none of these.
     """
     import pandas as pd
@@ -69,21 +69,23 @@ def preparing(table: Any, schema: "Schema") -> Preparing:
     from dpsynth.sources.structure import check_columns
 
     if isinstance(table, str | Path):
-        return partial(frame.prepare, files.read_table(Path(table), schema), schema)
+        return partial(
+            frame.prepare, files.read_table(Path(table), schema), schema, control=control
+        )
     if isinstance(table, pd.DataFrame):
         check_columns(table.columns, schema)
-        return partial(frame.prepare, table, schema)
+        return partial(frame.prepare, table, schema, control=control)
     module = type(table).__module__
     if module.startswith("pyspark.sql."):
-        from dpsynth.sources.spark import prepare_spark
+        from dpsynth.sources.spark import open_spark
 
-        return partial(prepare_spark, table, schema)
+        return open_spark(table, schema, control=control)
     if module == "dpsynth.sources.database":
-        from dpsynth.sources.database import prepare_database
+        from dpsynth.sources.database import open_database
 
-        return partial(prepare_database, table, schema)
+        return open_database(table, schema, control=control)
     if hasattr(table, "__arrow_c_stream__"):
-        return partial(frame.prepare, _from_arrow(table, schema), schema)
+        return partial(frame.prepare, _from_arrow(table, schema), schema, control=control)
     raise UsageError(
         "the table must be a path, a frame of pandas, polars or Arrow, a Spark DataFrame, or a "
         "DatabaseTable"

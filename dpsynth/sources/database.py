@@ -14,7 +14,7 @@ import sqlglot
 from sqlglot import exp
 
 from dpsynth.errors import DataError, UnfitEnvironmentError, UsageError
-from dpsynth.sources.bounded import bounded_rows, hide, prepared
+from dpsynth.sources.bounded import PURPOSES, bounded_rows, keyed, prepared
 from dpsynth.sources.connection import Connection
 from dpsynth.sources.sql.dialects import Postgres, Sqlite, functions
 from dpsynth.sources.sql.engine import Engine, Expression, Kind, text
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 ROWS = "dpsynth_rows"
 _TABLE = "of_the_table"
-_PURPOSES = ("rows", "persons", "controls")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -83,25 +82,37 @@ def prepare_database(
         SchemaError: the schema is not closed.
         UnfitEnvironmentError: the database cannot be reached, or keeps no temporary rows.
     """
+    return open_database(held, schema, control=control)(key=key)
+
+
+def open_database(
+    held: DatabaseTable, schema: "Schema", *, control: Fraction | int = 0
+) -> "Callable[..., Prepared]":
+    """Connect and check the structure; return what then reads the rows, called with ``key``.
+
+    Raises: as ``prepare_database``, before a row is read.
+    """
     schema.require_closed()
     connection = Connection(held.address)
     words: Engine = Postgres() if connection.dialect == "postgres" else Sqlite()
     table = _read(held, words)
     kinds, source = _typed(connection, table, schema, words)
-    bounded = bounded_rows(
-        source, schema, kinds=kinds, engine=words, key=key, control=Fraction(control)
-    )
-    if connection.dialect == "postgres":
-        for purpose in _PURPOSES:
-            connection.remember(f"dpsynth.{purpose}", key(purpose).hex())
-        hide(bounded.query, {key(purpose).hex(): _remembered(purpose) for purpose in _PURPOSES})
-    rest = words.sql(bounded.query)
-    rest = f", {rest.removeprefix('WITH ')}" if rest.startswith("WITH ") else f" {rest}"
-    statement = f"WITH {_TABLE} AS ({table}\n){rest}"
-    _keep(connection, statement)
-    return prepared(
-        DatabaseEngine(connection, words), bounded, schema, relation=ROWS, words=words, key=key
-    )
+    bounded = bounded_rows(source, schema, kinds=kinds, engine=words, control=Fraction(control))
+
+    def prepare(*, key: Callable[[str], bytes]) -> "Prepared":
+        places: dict[str, Expression] = {}
+        for purpose in PURPOSES:
+            places[purpose] = text(key(purpose).hex())
+            if connection.dialect == "postgres":
+                connection.remember(f"dpsynth.{purpose}", key(purpose).hex())
+                places[purpose] = _remembered(purpose)
+        rest = words.sql(keyed(bounded.query, places))
+        rest = f", {rest.removeprefix('WITH ')}" if rest.startswith("WITH ") else f" {rest}"
+        _keep(connection, f"WITH {_TABLE} AS ({table}\n){rest}")
+        engine = DatabaseEngine(connection, words)
+        return prepared(engine, bounded, schema, relation=ROWS, words=words, key=key)
+
+    return prepare
 
 
 def _remembered(purpose: str) -> "Expression":

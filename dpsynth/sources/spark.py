@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from dpsynth.errors import DataError, UnfitEnvironmentError
 from dpsynth.schema.columns import DateColumn
-from dpsynth.sources.bounded import bounded_rows, hide, prepared
+from dpsynth.sources.bounded import PURPOSES, bounded_rows, keyed, prepared
 from dpsynth.sources.sql.dialects import Spark
 from dpsynth.sources.sql.engine import Expression, Kind, text
 from dpsynth.sources.structure import check_columns
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from dpsynth.schema import Schema
     from dpsynth.sources.frame import Prepared
 
-_PURPOSES = ("rows", "persons", "controls")
 _CHARGED = "what the ledger was charged stays charged"
 
 
@@ -96,29 +95,40 @@ def prepare_spark(
         SchemaError: the schema is not closed.
         UnfitEnvironmentError: the session fails or has ended.
     """
+    return open_spark(held, schema, control=control)(key=key)
+
+
+def open_spark(
+    held: Any, schema: "Schema", *, control: Fraction | int = 0
+) -> "Callable[..., Prepared]":
+    """Check the structure; return what then reads the rows, called with ``key``.
+
+    Raises: as ``prepare_spark``, before a row is read.
+    """
     schema.require_closed()
     with faults():
         session, fields = held.sparkSession, held.schema.fields
     check_columns([field.name for field in fields], schema)
     words, name = Spark(), f"dpsynth_{uuid4().hex}"
-    kinds, source = _typed(fields, schema, words, f"{name}_table")
-    bounded = bounded_rows(
-        source, schema, kinds=kinds, engine=words, key=key, control=Fraction(control)
-    )
-    secrets = {purpose: key(purpose).hex() for purpose in _PURPOSES}
-    hide(bounded.query, {secrets[each]: _asked(each, f"{name}_keys") for each in _PURPOSES})
     views = [f"{name}_table", f"{name}_keys", f"{name}_rows"]
-    with faults():
-        held.createOrReplaceTempView(views[0])
+    kinds, source = _typed(fields, schema, words, views[0])
+    bounded = bounded_rows(source, schema, kinds=kinds, engine=words, control=Fraction(control))
+
+    def prepare(*, key: Callable[[str], bytes]) -> "Prepared":
         # In a view of one row: a literal would stand in the plans that Spark shows and logs.
-        keys = session.createDataFrame([tuple(secrets.values())], list(secrets))
-        keys.createOrReplaceTempView(views[1])
-        rows = session.sql(words.sql(bounded.query)).persist()
-        rows.createOrReplaceTempView(views[2])
-    engine = SparkEngine(session, words)
-    found = prepared(engine, bounded, schema, relation=views[2], words=words, key=key)
-    finalize(found.source, _forget, session, rows, views)
-    return found
+        query = keyed(bounded.query, {purpose: _asked(purpose, views[1]) for purpose in PURPOSES})
+        with faults():
+            held.createOrReplaceTempView(views[0])
+            keys = tuple(key(purpose).hex() for purpose in PURPOSES)
+            session.createDataFrame([keys], list(PURPOSES)).createOrReplaceTempView(views[1])
+            rows = session.sql(words.sql(query)).persist()
+            rows.createOrReplaceTempView(views[2])
+        engine = SparkEngine(session, words)
+        found = prepared(engine, bounded, schema, relation=views[2], words=words, key=key)
+        finalize(found.source, _forget, session, rows, views)
+        return found
+
+    return prepare
 
 
 def _forget(session: Any, rows: Any, views: Sequence[str]) -> None:
