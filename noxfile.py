@@ -15,7 +15,8 @@ nox.options.error_on_missing_interpreters = True  # a run that was skipped is no
 def nightly(session: nox.Session) -> None:
     session.install("--constraint", "constraints.txt", "--editable", ".[dev]")
     session.run(
-        "pytest", "-n", "2", "-m", "nightly or not nightly", *session.posargs,
+        "pytest", "-n", "2", "--dist", "loadgroup", "-m", "nightly or not nightly",
+        *session.posargs,
         env={"DPSYNTH_KILLS": "1000"},
     )  # fmt: skip
 
@@ -23,17 +24,17 @@ def nightly(session: nox.Session) -> None:
 @nox.session(python="3.12")
 def py312(session: nox.Session) -> None:
     session.install("--editable", ".[dev]")
-    session.run("pytest", "-n", "2", *session.posargs)
+    session.run("pytest", "-n", "2", "--dist", "loadgroup", *session.posargs)
 
 
 @nox.session(python="3.13")
 def py313(session: nox.Session) -> None:
     session.install("--editable", ".[dev]")
-    session.run("pytest", "-n", "2", *session.posargs)
+    session.run("pytest", "-n", "2", "--dist", "loadgroup", *session.posargs)
 
 
 @nox.session(python="3.11")
 def pandas2(session: nox.Session) -> None:
     """The oldest pandas and numpy that we support."""
     session.install("--editable", ".[dev]", "pandas==2.3.*", "numpy==2.0.*")
-    session.run("pytest", "-n", "2", *session.posargs)
+    session.run("pytest", "-n", "2", "--dist", "loadgroup", *session.posargs)

@@ -51,6 +51,7 @@ def certify_internal(
     render: Renderer | None = None,
     date: str | None = None,
     versions: Mapping[str, str] | None = None,
+    evaluation: Mapping[str, object] | None = None,
 ) -> Dossier:
     """Write the internal files, their dossier, its signature and the manifest, in this order.
 
@@ -64,8 +65,11 @@ def certify_internal(
         render: writes report.html and summary.md; ours if not given.
         date: day of the dossier, today if not given.
         versions: of the software, this one's if not given.
+        evaluation: what ``dpsynth evaluate`` found; shown in the place of ``fidelity``.
     """
-    bundle.write_internal(internal, audit=report.to_dict(), fidelity=fidelity)
+    bundle.write_internal(
+        internal, audit=report.to_dict(), fidelity=fidelity, evaluation=evaluation
+    )
     release = None
     if public is not None:
         release = {"certificate": manifest.digest(public / bundle.CERTIFICATE)}

@@ -155,3 +155,14 @@ class Gate:
                 key=keys.signing_key(key),
                 public=directory / bundle.PUBLIC,
             )
+
+    def report_utility(self, evaluation: Mapping[str, Any], directory: Path) -> None:
+        """Write report.html and summary.md of an evaluation; for the custodian alone.
+
+        Args:
+            evaluation: the document that ``dpsynth evaluate`` stores as evaluation.json.
+            directory: an existing folder that is not public.
+        """
+        from attacks.report import render_utility
+
+        render_utility(directory, evaluation)

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from dpsynth.synthesizers.plan import Plan
     from dpsynth.synthesizers.prior import PublicPrior
     from dpsynth.synthesizers.privbayes import PrivBayes
+    from dpsynth.utility.augmentation.mixing import augment
+    from dpsynth.utility.evaluate import evaluate
 
 __version__ = "0.1.0"
 
@@ -48,9 +50,11 @@ _HOMES = {
     "PrivBayes": "dpsynth.synthesizers.privbayes",
     "ReleaseOutcome": "dpsynth.release.pipeline",
     "Schema": "dpsynth.schema",
+    "augment": "dpsynth.utility.augmentation.mixing",
     "check_chain": "dpsynth.public",
     "claimed_epsilon": "dpsynth.public",
     "epsilon_at": "dpsynth.public",
+    "evaluate": "dpsynth.utility.evaluate",
     "load_model": "dpsynth.public",
     "make_release": "dpsynth.release.pipeline",
     "read_table": "dpsynth.sources.files",
@@ -75,9 +79,11 @@ __all__ = [
     "ReleaseOutcome",
     "Schema",
     "__version__",
+    "augment",
     "check_chain",
     "claimed_epsilon",
     "epsilon_at",
+    "evaluate",
     "load_model",
     "make_release",
     "read_table",

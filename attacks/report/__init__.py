@@ -6,5 +6,6 @@ internal one also shows what attacks on real persons found, and says that it may
 
 from attacks.report.internal import render_internal
 from attacks.report.public import render_public
+from attacks.report.utility import render_utility
 
-__all__ = ["render_internal", "render_public"]
+__all__ = ["render_internal", "render_public", "render_utility"]

@@ -29,6 +29,11 @@ PAPER = "#ffffff"
 GOOD = "#23694a"
 BAD = "#a3271f"
 OPEN = "#83540d"
+HEAT = (
+    "#f2f6f6", "#dcebec", "#bddadd", "#97c3c8", "#6ca8ae", "#458d94", "#23707a", "#0f4248",
+)  # fmt: skip
+LESS = ("#f6e6da", "#e6bf9e", "#cb8a56", "#a5581c")
+MORE = ("#dfecee", "#a5ccd0", "#5f9fa6", "#216b74")
 
 # The page names each of these colors, once for light and once for dark screens.
 _NAMED = {
@@ -46,6 +51,9 @@ _NAMED = {
     GOOD: "good",
     BAD: "bad",
     OPEN: "open",
+    **{color: f"heat-{place}" for place, color in enumerate(HEAT)},
+    **{color: f"less-{place}" for place, color in enumerate(LESS)},
+    **{color: f"more-{place}" for place, color in enumerate(MORE)},
 }
 
 _LETTER = 0.56  # width of an average letter over its size, in the fonts that the page asks for

@@ -203,13 +203,14 @@ def paired(
     real: Sequence[float],
     synthetic: Sequence[float],
     *,
+    holdout: Sequence[float] | None = None,
     ident: str,
     title: str,
 ) -> "Markup":
-    """Draw one ordered column twice: real as ticks, synthetic as bars (internal only)."""
+    """Draw one ordered column: synthetic as bars, real as ticks, a holdout as dots (internal)."""
     width, height, floor = 240, 110, 84
     sheet = Canvas(width, height)
-    largest = max([*real, *synthetic], default=0.0) or 1.0
+    largest = max([*real, *synthetic, *(holdout or ())], default=0.0) or 1.0
     step = width / max(len(real), 1)
     tall = [74 * value / largest for value in synthetic]
     sheet.bars(
@@ -226,6 +227,14 @@ def paired(
         ],
         fill=INK,
     )
+    side = min(2.6, max(step * 0.6, 1.6))
+    sheet.bars(
+        [
+            (step * (index + 0.5) - side / 2, floor - 74 * value / largest - side / 2, side, side)
+            for index, value in enumerate(holdout or ())
+        ],
+        fill=WARM,
+    )
     sheet.line([(0, floor), (width, floor)], color=FAINT)
     if labels:
         half = width / 2 - 8
@@ -239,15 +248,16 @@ def paired_bars(
     real: Sequence[float],
     synthetic: Sequence[float],
     *,
+    holdout: Sequence[float] | None = None,
     ident: str,
     title: str,
 ) -> "Markup":
-    """Draw the first values of an unordered column: synthetic as bars, real as ticks (internal)."""
+    """Draw the first values of an unordered column: as ``paired`` does (internal)."""
     shown = min(len(labels), 9)
     step, width, names = 17, 240, 108
     sheet = Canvas(width, step * shown + 4)
     room = width - names - 6
-    largest = max([*real, *synthetic], default=0.0) or 1.0
+    largest = max([*real, *synthetic, *(holdout or ())], default=0.0) or 1.0
     for index in range(shown):
         sheet.text(
             names - 6, step * index + 12.5, labels[index], size=11, anchor="right", room=names - 8
@@ -260,6 +270,9 @@ def paired_bars(
         [(names + room * real[i] / largest - 1, step * i + 1, 2, 15) for i in range(shown)],
         fill=INK,
     )
+    if holdout is not None:
+        places = [(names + room * holdout[i] / largest, step * i + 8.5) for i in range(shown)]
+        sheet.bars([(x - 1.3, y - 1.3, 2.6, 2.6) for x, y in places], fill=WARM)
     return sheet.svg(ident=ident, title=title, description=_apart(real, synthetic))
 
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from attacks.report import bundle, charts, lines, odds, page, summary, wording
+from attacks.report import bundle, lines, odds, page, summary, wording
 from attacks.report.attack_view import attack_section
-from attacks.report.marginals import BINS
 from attacks.report.public import claim_of
-from attacks.report.wording import clean, exact, mapping, sequence, share
+from attacks.report.utility import view as utility
+from attacks.report.wording import clean, exact, mapping, sequence
 from dpsynth.release import bundle as layout
 from dpsynth.release import manifest
 
@@ -27,11 +27,12 @@ def render_internal(directory: Path, dossier: dict[str, Any]) -> None:
 
     Args:
         directory: the internal folder, or the temporary one that will become it; read for
-            audit.json and fidelity.json where ``dossier`` does not hold them itself.
+            audit.json and evaluation.json or fidelity.json where ``dossier`` does not hold them.
         dossier: ``audit`` (as AuditReport.to_dict gives it), ``fidelity`` (``measures``, each with
             name, value, floor and ceiling; ``columns``, each with name, labels, real and
-            synthetic shares) and ``verdict``. The claim is shown beside them where the public
-            folder next to ``directory`` holds the certificate that the dossier speaks of.
+            synthetic shares) or in its place ``evaluation`` (as Evaluation.to_dict gives it), and
+            ``verdict``. The claim is shown beside them where the public folder next to
+            ``directory`` holds the certificate that the dossier speaks of.
     """
     view = view_of(directory, dossier)
     page.write(directory, template="internal.html.j2", view=view, summary=summary.internal(view))
@@ -42,7 +43,6 @@ def view_of(directory: Path, dossier: dict[str, Any]) -> dict[str, Any]:
     audit = mapping(dossier.get("audit")) or bundle.document(directory / "audit.json")
     if not audit and isinstance(dossier.get("results"), list | tuple):
         audit = dossier
-    fidelity = mapping(dossier.get("fidelity")) or bundle.document(directory / "fidelity.json")
     certified = _certified(directory, dossier)
     return {
         "verdict": _verdict(dossier, audit),
@@ -52,18 +52,21 @@ def view_of(directory: Path, dossier: dict[str, Any]) -> dict[str, Any]:
         "tier": clean(audit.get("tier") or "not stated"),
         "unit": clean(audit.get("unit") or "row"),
         "attack": attack_section(audit, claimed=certified.get("epsilon")),
-        "measures": [
-            _measure(mapping(found), index)
-            for index, found in enumerate(sequence(fidelity.get("measures")))
-        ],
-        "columns": [
-            shown
-            for index, found in enumerate(sequence(fidelity.get("columns")))
-            if (shown := _column(mapping(found), index)) is not None
-        ],
+        "utility": _utility(directory, dossier),
         "limitations": [clean(line) for line in sequence(dossier.get("limitations"))],
         "versions": page.facts(mapping(dossier.get("versions"))),
     }
+
+
+def _utility(directory: Path, dossier: dict[str, Any]) -> dict[str, Any]:
+    """Return the sections of an evaluation, where there is one, or else of the fidelity."""
+    evaluation = mapping(dossier.get("evaluation")) or bundle.document(
+        directory / layout.EVALUATION
+    )
+    if evaluation:
+        return utility.view_of(evaluation)
+    fidelity = mapping(dossier.get("fidelity")) or bundle.document(directory / layout.FIDELITY)
+    return utility.of_fidelity(fidelity)
 
 
 def _verdict(dossier: dict[str, Any], audit: dict[str, Any]) -> dict[str, Any]:
@@ -104,51 +107,4 @@ def _certified(directory: Path, dossier: dict[str, Any]) -> dict[str, Any]:
         "sentence": claim_of(claim, {})["sentence"],
         "success": wording.percent(odds.even_odds_success(epsilon=at, delta=but)),
         "found": wording.percent(odds.true_positive_rate(epsilon=at, delta=but, false_alarms=0.01)),
-    }
-
-
-def _measure(found: dict[str, Any], index: int) -> dict[str, Any]:
-    numbers = {key: exact(found.get(key)) for key in ("floor", "value", "ceiling")}
-    name = wording.humanize(found.get("name", "measure"))
-    chart = None
-    if None not in numbers.values():
-        at = {key: float(value) for key, value in numbers.items() if value is not None}
-        chart = charts.between(
-            at["value"],
-            at["floor"],
-            at["ceiling"],
-            ident=f"measure-{index}",
-            title=f"{name}: between floor and ceiling",
-        )
-    shown = {
-        key: "not measured" if value is None else f"{float(value):.4f}"
-        for key, value in numbers.items()
-    }
-    return {"name": name, "chart": chart, "note": clean(found.get("note") or ""), **shown}
-
-
-def _column(found: dict[str, Any], index: int) -> dict[str, Any] | None:
-    labels = [clean(label) for label in sequence(found.get("labels"))]
-    real = [float(value) for value in sequence(found.get("real"))]
-    synthetic = [float(value) for value in sequence(found.get("synthetic"))]
-    if not labels or not len(labels) == len(real) == len(synthetic):
-        return None
-    name = clean(found.get("name", ""))
-    apart = sum(abs(a - b) for a, b in zip(real, synthetic, strict=True)) / 2
-    if not found.get("ordered", True):
-        order = sorted(range(len(labels)), key=lambda place: -real[place])
-        labels = [labels[place] for place in order]
-        real, synthetic = [real[place] for place in order], [synthetic[place] for place in order]
-    draw = charts.paired if found.get("ordered", True) else charts.paired_bars
-    return {
-        "name": name,
-        "apart": share(apart),
-        "chart": draw(
-            labels, real, synthetic, ident=f"column-{index}", title=f"{name}: real and synthetic"
-        ),
-        "rows": [
-            (label, share(a), share(b))
-            for label, a, b in list(zip(labels, real, synthetic, strict=True))[:BINS]
-        ],
-        "rest": max(0, len(labels) - BINS),
     }

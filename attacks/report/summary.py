@@ -87,10 +87,39 @@ def internal(view: dict[str, Any]) -> str:
             lines += ["", f"and {plural(rest, 'line')} more in report.html."]
     else:
         lines.append("No attack was run.")
-    if view["measures"]:
+    rows = [row for section in view["utility"]["sections"] for row in section["scores"]]
+    if rows:
         lines += ["", "| fidelity | floor | this release | ceiling |", "| --- | --- | --- | --- |"]
         lines += [
-            f"| {md(m['name'])} | {md(m['floor'])} | {md(m['value'])} | {md(m['ceiling'])} |"
-            for m in view["measures"][:8]
+            f"| {md(row['name'])} | {row['floor']} | {row['value']} | {row['ceiling']} |"
+            for row in rows[:8]
         ]
     return "\n".join(lines) + "\n"
+
+
+def utility(view: dict[str, Any]) -> str:
+    """Summarize the utility report: the scores of each section, between floor and ceiling."""
+    lines = [
+        "# Utility of a synthetic table: internal, not for publication",
+        "",
+        "**Computed from real rows, outside the guarantee. It must not leave the custodian.**",
+        "",
+    ]
+    for section in view["sections"]:
+        lines += [f"## {md(section['title'])}", ""]
+        lines += [
+            *(f"- {md(note)}" for note in section["notes"]),
+            *([""] if section["notes"] else []),
+        ]
+        if section["scores"]:
+            lines += ["| score | floor | this table | interval | ceiling | better |"]
+            lines += ["| --- | ---: | ---: | ---: | ---: | --- |"]
+            lines += [
+                f"| {md(row['name'])} | {row['floor']} | {row['value']} | {row['interval']} | "
+                f"{row['ceiling']} | {md(row['better'])} |"
+                for row in section["scores"]
+            ]
+            lines.append("")
+    if not view["sections"]:
+        lines += ["Nothing was measured.", ""]
+    return "\n".join(lines).rstrip("\n") + "\n"

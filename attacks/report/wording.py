@@ -7,6 +7,7 @@ direction are spelled out, so that no column can rewrite the sentence around it.
 import unicodedata
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
+from math import isfinite
 from typing import Any
 
 _DIRECTION_MARKS = frozenset(
@@ -14,6 +15,7 @@ _DIRECTION_MARKS = frozenset(
 )
 _SPELLED_OUT = frozenset({"Cc", "Cs", "Zl", "Zp", "Co", "Cn"})
 _PERCENT = "\N{NO-BREAK SPACE}%"
+_MINUS = "\N{MINUS SIGN}"
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 
@@ -106,6 +108,16 @@ def percent(value: float | Fraction | None, *, digits: int = 1, up: bool = True)
 def share(value: float) -> str:
     """Show a share of a table in percent, rounded to nearest."""
     return f"{100 * value:.1f}{_PERCENT}"
+
+
+def measured(value: object) -> str:
+    """Show a measured number in about four digits, and say of what is none that it is."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        return "not measured"
+    if value and abs(value) < 0.0005:
+        return f"{value:.1e}".replace("-", _MINUS)
+    digits = 4 if abs(value) < 10 else 2 if abs(value) < 1000 else 0
+    return f"{round(value, digits) + 0.0:,.{digits}f}".replace("-", _MINUS)
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

@@ -4,16 +4,14 @@ All distances are total variation: half the L1 distance of two normalised tables
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
-from math import comb, prod
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dpsynth.bench.coded import CodedTable, Codes
+from dpsynth.utility.marginals import cliques
 
-MOST_TRIPLES = 1_000
-_SEED_OF_TRIPLES = 0
 _BATCH = 1 << 18  # entries counted at once: small tables go in batches, large ones one by one
 _DENSE_CELLS = 1 << 22  # a table of more cells is compared on its occupied cells only
 
@@ -35,20 +33,6 @@ def distances(real: Codes, synthetic: Codes, sizes: Mapping[str, int]) -> dict[s
         for width in (1, 2, 3)
         if (chosen := cliques(tuple(sizes), width))
     }
-
-
-def cliques(
-    columns: Sequence[str], width: int, *, most: int = MOST_TRIPLES
-) -> list[tuple[str, ...]]:
-    """Return all sets of ``width`` columns; of triples at most ``most``, with a fixed seed."""
-    if width < 3 or comb(len(columns), width) <= most:
-        return list(combinations(columns, width))
-    rng = np.random.default_rng(_SEED_OF_TRIPLES)
-    chosen: dict[tuple[int, ...], None] = {}
-    while len(chosen) < most:
-        drawn = rng.choice(len(columns), size=width, replace=False)
-        chosen[tuple(sorted(int(place) for place in drawn))] = None
-    return [tuple(columns[place] for place in places) for places in sorted(chosen)]
 
 
 def mean_distance(

@@ -66,11 +66,12 @@ def load_raw(dataset: Dataset, *, folder: Path, protocol: str = "target") -> Raw
     frame = frame[[column.name for column in schema.columns]]
     if protocol not in ("whole", "target"):
         raise UsageError(f"a table with a schema is split by 'whole' or 'target', not {protocol!r}")
-    train, test = (frame, None) if protocol == "whole" else _split(frame, about)
+    train, test = (frame, None) if protocol == "whole" else split(frame, about)
     return RawTable(train=train, test=test, schema=schema, positive=_positive(schema, about))
 
 
-def _split(frame: "pd.DataFrame", about: dict[str, Any]) -> "tuple[pd.DataFrame, pd.DataFrame]":
+def split(frame: "pd.DataFrame", about: dict[str, Any]) -> "tuple[pd.DataFrame, pd.DataFrame]":
+    """Return training and test rows: the source's own, or else one row in five is held out."""
     official = about.get("official_split")
     if official is not None:
         parts = [np.arange(*official[name]) for name in ("train", "test")]

@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 
 import typer
 
-from dpsynth.cli import bench, demo, doctor, fit, ledger, plan, release, sample, schema
+from dpsynth.cli import augment, bench, demo, doctor, fit, ledger, plan, release, sample, schema
 from dpsynth.cli.exits import Exit
 from dpsynth.errors import DpsynthError
 
@@ -50,7 +50,7 @@ def build() -> typer.Typer:
     ) -> None:
         """Differentially private synthetic data, attacked and certified."""
 
-    for module in (schema, plan, release, fit, sample, ledger, bench, demo, doctor):
+    for module in (schema, plan, release, fit, sample, augment, ledger, bench, demo, doctor):
         module.register(app)
     for entry in sorted(entry_points(group="dpsynth.commands"), key=lambda found: found.name):
         entry.load()(app)

@@ -27,6 +27,7 @@ PLAN = "plan.json"
 LEDGER = "ledger.json"
 AUDIT = "audit.json"
 FIDELITY = "fidelity.json"
+EVALUATION = "evaluation.json"
 REPORT = "report.html"
 SUMMARY = "summary.md"
 CERTIFICATE = "certificate.json"
@@ -134,11 +135,14 @@ def write_internal(
     *,
     audit: Mapping[str, object],
     fidelity: Mapping[str, object] | None,
+    evaluation: Mapping[str, object] | None = None,
 ) -> None:
     """Write what was found on the real rows into the existing folder ``directory``."""
     atomic.write_bytes(directory / AUDIT, canonical.dumps(audit))
     if fidelity is not None:
         atomic.write_bytes(directory / FIDELITY, canonical.dumps(fidelity))
+    if evaluation is not None:
+        atomic.write_bytes(directory / EVALUATION, canonical.dumps(evaluation))
 
 
 def write_parquet(path: Path, table: "pd.DataFrame") -> None:

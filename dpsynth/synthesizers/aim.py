@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from dpsynth import _validate
 from dpsynth.domain import Domain, PrivacyUnit
-from dpsynth.models.graphical.tables import NoisyTable, estimate_total
+from dpsynth.models.graphical.tables import NoisyTable, estimate_total, regrouped
 from dpsynth.models.graphical.tree import Clique
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.mechanisms import DiscreteGaussian, ExponentialSelection
@@ -146,7 +146,13 @@ class AIM(Synthesizer):
             answers = coarse.measure(queries, bill.measuring)
             model.refit([as_table(answer) for answer in answers], last=at == rounds)
         return Learned(
-            model=model.finished(raked=self.rake),
+            model=model.finished(
+                raked=self.rake,
+                histograms=[
+                    regrouped(table, known[name].coarsening.groups)
+                    for name, table in tables.items()
+                ],
+            ),
             coarsenings={name: each.coarsening for name, each in known.items()},
         )
 

@@ -16,7 +16,7 @@ from dpsynth.models.graphical.convex import fit_cliques, pooled_by_clique
 from dpsynth.models.graphical.estimation import pooled
 from dpsynth.models.graphical.reconciling import reconciled
 from dpsynth.models.graphical.spectral import sharpened
-from dpsynth.models.graphical.tables import Array, NoisyTable, estimate_total
+from dpsynth.models.graphical.tables import Array, NoisyTable, estimate_total, regrouped
 from dpsynth.models.graphical.tree import Clique
 from dpsynth.models.graphical.triangulation import GrowingGraph
 from dpsynth.privacy.curator import Curator
@@ -146,19 +146,20 @@ class Auto(Synthesizer):
         )
         plant(self.prior, graph)
         answers: list[NoisyTable] = []
+        raw = _merged(histograms, columns)
         if forecast is not None and bill.measuring is not None:
             chosen = self._choose(
                 forecast, best, bill, graph, columns, histograms, outside=effort.outside
             )
             again = _ask(curator, {who: n for who, n in chosen.items() if len(who) == 1}, bill)
             answers = _ask(coarse, {who: n for who, n in chosen.items() if len(who) == 2}, bill)
+            histograms = {
+                name: pooled([table, *(more for more in again if more.clique == (name,))])
+                for name, table in histograms.items()
+            }
+            raw = [*_merged(histograms, columns), *pooled_by_clique(coarse.domain, answers)]
             histograms, answers = reconciled(
-                {
-                    name: pooled([table, *(more for more in again if more.clique == (name,))])
-                    for name, table in histograms.items()
-                },
-                _groups(columns),
-                pooled_by_clique(coarse.domain, answers),
+                histograms, _groups(columns), pooled_by_clique(coarse.domain, answers)
             )
             answers = [sharpened(table) for table in answers]
             columns = {
@@ -186,6 +187,7 @@ class Auto(Synthesizer):
             ordered={name: each.in_order for name, each in columns.items()},
             relations=relations(self.prior, graph, coarse.domain, _groups(columns)),
         ).model
+        model = replace(model, measured=raw)
         if pairs and effort.outside:
             model = replace(model, corrections=corrections(model, pairs, graph))
         return Learned(model=model, coarsenings={n: each.coarsening for n, each in columns.items()})
@@ -298,6 +300,11 @@ class Auto(Synthesizer):
 
 def _groups(columns: Mapping[str, Known]) -> dict[str, NDArray[np.int64]]:
     return {name: each.coarsening.groups for name, each in columns.items()}
+
+
+def _merged(histograms: Mapping[str, NoisyTable], columns: Mapping[str, Known]) -> list[NoisyTable]:
+    """Write histograms over the groups of codes that the model works on."""
+    return [regrouped(table, columns[name].coarsening.groups) for name, table in histograms.items()]
 
 
 def _ask(curator: Curator, units: Mapping[Clique, int], bill: Bill) -> list[NoisyTable]:

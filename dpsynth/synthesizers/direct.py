@@ -1,6 +1,6 @@
 """direct: one noisy histogram over the whole table, where it has few combinations of codes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations
 from typing import ClassVar
@@ -74,7 +74,9 @@ class Direct(Synthesizer):
         self._require_fit(planned or curator.domain)
         query = _query(curator.domain)
         (answer,) = curator.measure([query], _mechanism(query, curator.unit, rho))
-        return Learned(model=_fitted(curator.domain, as_table(answer), self.prior), coarsenings={})
+        joint = as_table(answer)
+        model = replace(_fitted(curator.domain, joint, self.prior), measured=[joint])
+        return Learned(model=model, coarsenings={})
 
     def model_cells(self, domain: Domain) -> int:
         """Return how many cells the tables of a model may have together."""

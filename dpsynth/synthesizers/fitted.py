@@ -28,6 +28,8 @@ from dpsynth.synthesizers import archive
 if TYPE_CHECKING:
     import pandas as pd
 
+    from dpsynth.synthesizers.copies import Copies
+
 FORMAT = "dpsynth-model/1"
 _HEADER = "model.json"
 _DAMAGE = (OSError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError)
@@ -113,6 +115,36 @@ class FittedModel:
         drawn = self.model.sample(wanted, rng, likelihood=likelihood)
         codes, values = within.draw(drawn, rng)
         return decode_table(codes, schema, rng, rows=wanted, values=values)
+
+    def sample_copies(
+        self,
+        copies: int,
+        rows: int | None = None,
+        *,
+        seed: int | None = None,
+        interactions: int = 2,
+    ) -> "Copies":
+        """Draw several synthetic tables that differ as much as the noise leaves open.
+
+        Every copy comes from a model of its own, drawn around the released noisy answers by their
+        known noise; its rows are drawn each on its own. Analyses of all copies together, by
+        ``utility.replication.fully_synthetic``, then give intervals that count in the privacy
+        noise. Free of charge: computed from released answers.
+
+        Args:
+            copies: how many, at least 2; 20 and more give steadier intervals.
+            rows: of each copy; the noisy total, rounded, where not given. Larger copies give
+                narrower intervals, down to what the answers hold.
+            seed: makes the draw reproducible. A seed here costs no privacy.
+            interactions: relations of more columns than this are taken not to exist.
+
+        Raises:
+            UsageError: an argument is out of range, or the model keeps no noisy answers.
+        """
+        from dpsynth.synthesizers.copies import draw_copies
+
+        _require_counts(rows=rows, seed=seed, copies=copies, interactions=interactions)
+        return draw_copies(self, copies, rows, seed=seed, interactions=interactions)
 
     def log_likelihood(self, table: "pd.DataFrame") -> NDArray[np.float64]:
         """Return the natural logarithm of the probability of every row's declared codes.

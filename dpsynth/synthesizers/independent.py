@@ -1,7 +1,7 @@
 """The baseline: every column on its own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import ClassVar
 
@@ -75,7 +75,8 @@ class Independent(Synthesizer):
 
 def _modeled(domain: Domain, histograms: Mapping[str, NoisyTable]) -> Learned:
     model = fit(domain, [_smoothed(table) for table in histograms.values()])
-    return Learned(model=model, coarsenings={})
+    measured = list(histograms.values())
+    return Learned(model=replace(model, measured=measured), coarsenings={})
 
 
 def _smoothed(table: NoisyTable) -> NoisyTable:

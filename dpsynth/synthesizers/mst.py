@@ -1,7 +1,7 @@
 """MST: columns, and the tree of pairs that says most about them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations
 from typing import ClassVar
@@ -101,7 +101,8 @@ class MST(Synthesizer):
             pairs = _choose(coarse, merged, bill.columns, bill.selection)
             queries = [MarginalQuery(clique=pair, domain=coarse.domain) for pair in pairs]
             tables += [as_table(answer) for answer in coarse.measure(queries, bill.measurement)]
-        return Learned(model=fit(coarse.domain, tables), coarsenings=coarsenings)
+        model = replace(fit(coarse.domain, tables), measured=tables)
+        return Learned(model=model, coarsenings=coarsenings)
 
     def _bill(self, domain: Domain, unit: PrivacyUnit, rho: Fraction) -> "_Bill":
         """Fix every scale. Rounding of the selections' epsilon is given to the pairs."""

@@ -1,7 +1,7 @@
 """PrivBayes: a Bayesian network chosen and filled in with noise, with or without a delta."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import sqrt
 from typing import ClassVar
@@ -12,7 +12,7 @@ from dpsynth import _validate
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.models.graphical.convex import fit_cliques
 from dpsynth.models.graphical.model import GraphicalModel
-from dpsynth.models.graphical.tables import Array, NoisyTable, estimate_total
+from dpsynth.models.graphical.tables import Array, NoisyTable, estimate_total, regrouped
 from dpsynth.models.graphical.triangulation import GrowingGraph
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.mechanisms import DiscreteGaussian, DiscreteLaplace, ExponentialSelection
@@ -171,11 +171,14 @@ class PrivBayes(Synthesizer):
             for name, size in coarse.domain.sizes.items()
         }
         tables = [each.table for each in columns.values()]
+        measured = [regrouped(each, columns[n].coarsening.groups) for n, each in histograms.items()]
         if bill.selection is not None and bill.noise is not None:
             families = self._choose(coarse, bill, bill.selection, base, total=total)
             queries = [MarginalQuery(clique=each, domain=coarse.domain) for each in families]
-            tables += [as_table(answer) for answer in coarse.measure(queries, bill.noise)]
+            answers = [as_table(answer) for answer in coarse.measure(queries, bill.noise)]
+            tables, measured = tables + answers, measured + answers
         model = self._fitted(coarse.domain, tables, base=base, total=total, columns=columns)
+        model = replace(model, measured=measured)
         return Learned(model=model, coarsenings={n: each.coarsening for n, each in columns.items()})
 
     def _choose(

@@ -127,9 +127,15 @@ class RoundModel:
         self._answers += answers
         self._fitted = self._fit(last=last, start=self._fitted.factors)
 
-    def finished(self, *, raked: bool) -> GraphicalModel:
-        """Return the model; where ``raked``, with what the junction tree cannot hold."""
-        model, tables = self._fitted.model, self._pooled()
+    def finished(self, *, raked: bool, histograms: Sequence[NoisyTable] = ()) -> GraphicalModel:
+        """Return the model; where ``raked``, with what the junction tree cannot hold.
+
+        Args:
+            raked: whether samples are to follow tables outside the tree.
+            histograms: as they were measured, over the model's codes, to be kept with the answers.
+        """
+        tables = self._pooled()
+        model = replace(self._fitted.model, measured=[*histograms, *tables])
         if not raked or all(self.graph.holds(table.clique) for table in tables):
             return model
         return replace(model, corrections=corrections(model, tables, self.graph))

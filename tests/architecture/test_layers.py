@@ -84,7 +84,7 @@ def module_of(path: Path) -> str:
 @pytest.mark.parametrize("package", ["dpsynth", "attacks"])
 def test_heavy_optional_packages_are_imported_inside_functions(package):
     heavy = {
-        "causaldata", "diffprivlib", "dp_accounting", "opacus", "pyreadstat", "pyspark",
+        "causaldata", "diffprivlib", "dp_accounting", "imblearn", "opacus", "pyreadstat", "pyspark",
         "safetensors", "sklearn", "torch",
     }  # fmt: skip
     offenders = [

@@ -177,7 +177,7 @@ def around_zeros(model: GraphicalModel) -> GraphicalModel:
         tables += [table] if inside else [table.onto(name) for name in clique]
     base = {name: model.marginal((name,)) for name in domain.columns}
     found = fit_cliques(domain, tables, cliques=graph.cliques, base=base, total=model.total).model
-    return replace(found, corrections=model.corrections)
+    return replace(found, corrections=model.corrections, measured=model.measured)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

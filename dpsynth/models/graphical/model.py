@@ -12,11 +12,12 @@ from dpsynth.errors import IntegrityError, UsageError
 from dpsynth.models.graphical.elimination import eliminate, onto, product
 from dpsynth.models.graphical.fusing import places_of
 from dpsynth.models.graphical.raking import Correction, candidates_for, corrected
-from dpsynth.models.graphical.sampling import draw_in_groups
-from dpsynth.models.graphical.tables import Array
+from dpsynth.models.graphical.sampling import draw_each_alone, draw_in_groups
+from dpsynth.models.graphical.tables import Array, NoisyTable
 from dpsynth.models.graphical.tree import Clique, Node, junction_tree
 
 FORMAT = "dpsynth-graphical/1"
+_ANSWER = ("measured", "variance")  # the arrays of one noisy answer
 _TOLERANCE = 1e-6  # by which probabilities read from a file may disagree
 
 Codes = dict[str, NDArray[np.unsignedinteger]]
@@ -36,6 +37,8 @@ class GraphicalModel:
             together covering every column.
         corrections: tables that the cliques do not express, which whole samples are re-weighted
             to. Marginals, likelihoods and conditional samples come from the cliques alone.
+        measured: the noisy answers that the model was made from, with their known noise: what
+            ``posterior.redrawn`` needs to tell how far off the model may be.
 
     Raises:
         ValueError: the tables do not describe one distribution.
@@ -46,6 +49,7 @@ class GraphicalModel:
     total: float
     probabilities: Mapping[Clique, Array]
     corrections: Sequence[Correction] = ()
+    measured: Sequence[NoisyTable] = ()
     _nodes: tuple[Node, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -64,6 +68,10 @@ class GraphicalModel:
         for correction in self.corrections:
             if correction.shares.shape != self.domain.shape(correction.clique):
                 raise ValueError("a correction does not fit the domain")
+        for answer in self.measured:
+            if answer.values.shape != self.domain.shape(answer.clique):
+                raise ValueError("a measured table does not fit the domain")
+        object.__setattr__(self, "measured", tuple(self.measured))
         object.__setattr__(self, "corrections", tuple(self.corrections))
         object.__setattr__(self, "probabilities", dict(self.probabilities))
         object.__setattr__(self, "_nodes", nodes)
@@ -158,6 +166,20 @@ class GraphicalModel:
         )
         return {name: codes[taken] for name, codes in candidates.items()}
 
+    def draw_independent(self, rows: int, rng: np.random.Generator) -> Codes:
+        """Draw every row on its own from the cliques, as persons come from a population.
+
+        ``sample`` keeps marginals closer to the model's than independent rows would be, which is
+        what a table to look at is wanted for. The errors of such a table are smaller than what
+        formulas for independent rows expect; combining rules over several copies need these.
+
+        Args:
+            rows: how many, at least 0.
+            rng: post-processing randomness.
+        """
+        tables = [self.probabilities[node.clique] for node in self._nodes]
+        return self._draw(rows, rng, tables, one_by_one=True)
+
     def _held_first(self) -> tuple[list[Correction], list[Correction]]:
         """Return the corrections that some clique holds, and the others."""
         held: list[Correction] = []
@@ -167,8 +189,16 @@ class GraphicalModel:
             (held if inside else others).append(each)
         return held, others
 
-    def _draw(self, rows: int, rng: np.random.Generator, tables: Sequence[Array]) -> Codes:
+    def _draw(
+        self,
+        rows: int,
+        rng: np.random.Generator,
+        tables: Sequence[Array],
+        *,
+        one_by_one: bool = False,
+    ) -> Codes:
         """Draw from the tree, node by node; ``tables`` holds weights over each node's clique."""
+        draw = draw_each_alone if one_by_one else draw_in_groups
         drawn: Codes = {}
         for node, weights in zip(self._nodes, tables, strict=True):
             above = self.domain.size(node.separator)
@@ -178,7 +208,7 @@ class GraphicalModel:
             table = weights.transpose(
                 [node.clique.index(name) for name in (*node.separator, *node.new)]
             )
-            codes = draw_in_groups(table.reshape(above, -1), groups, rng)
+            codes = draw(table.reshape(above, -1), groups, rng)
             drawn.update(_split(codes, node.new, self.domain))
         return {name: drawn[name] for name in self.domain.columns}
 
@@ -306,6 +336,10 @@ class GraphicalModel:
             arrays |= {
                 f"correction_{index}": each.shares for index, each in enumerate(self.corrections)
             }
+        if self.measured:
+            header["measured"] = [list(each.clique) for each in self.measured]
+            for index, each in enumerate(self.measured):
+                arrays |= {f"measured_{index}": each.values, f"variance_{index}": each.variance}
         return header, arrays
 
     @classmethod
@@ -326,6 +360,8 @@ class GraphicalModel:
             corrections = header.get("corrections", ())
             named = {f"table_{index}" for index in range(len(cliques))}
             named |= {f"correction_{index}" for index in range(len(corrections))}
+            measured = header.get("measured", ())
+            named |= {f"{part}_{n}" for part in _ANSWER for n in range(len(measured))}
             if set(arrays) != named:
                 raise ValueError("the arrays are not those that the header names")
             return cls(
@@ -342,6 +378,14 @@ class GraphicalModel:
                         stddev=float(each["stddev"]),
                     )
                     for index, each in enumerate(corrections)
+                ],
+                measured=[
+                    NoisyTable(
+                        clique=tuple(str(name) for name in clique),
+                        values=np.asarray(arrays[f"measured_{index}"], dtype=np.float64),
+                        variance=np.asarray(arrays[f"variance_{index}"], dtype=np.float64),
+                    )
+                    for index, clique in enumerate(measured)
                 ],
             )
         except (KeyError, TypeError, ValueError) as error:

@@ -54,3 +54,29 @@ def draw_in_groups(
     result = np.empty(rows, dtype)
     result[order] = drawn
     return result
+
+
+def draw_each_alone(
+    weights: Array, groups: NDArray[np.integer], rng: np.random.Generator
+) -> NDArray[np.unsignedinteger]:
+    """Draw one code a row, every row on its own: counts per group are multinomial.
+
+    Args:
+        weights: shape ``(groups, codes)``, non-negative; a row of zeros counts as even weights.
+        groups: shape ``(rows,)``, which row of ``weights`` to draw from.
+        rng: post-processing randomness.
+
+    Returns:
+        Shape ``(rows,)``, codes.
+    """
+    count, codes = weights.shape
+    even = np.where(weights.any(1, keepdims=True), weights, 1.0)
+    share = np.cumsum(even, axis=1)
+    share /= share[:, -1:]
+    # Group g owns the unit from g to g + 1; where its sum is complete, no later code (of weight 0)
+    # may catch the rest.
+    share[share > 1 - _SLACK] = 1.0
+    ends = (share + np.arange(count)[:, None]).ravel()
+    points = np.minimum(groups + rng.random(groups.size), np.nextafter(groups + 1.0, 0))
+    places = np.searchsorted(ends, points, side="right")
+    return np.asarray(places - groups.astype(np.int64) * codes, dtype=smallest_dtype(codes))

@@ -1,0 +1,1 @@
+"""Classifiers that learn from synthetic rows and are tested on real ones."""

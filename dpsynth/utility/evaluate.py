@@ -1,0 +1,101 @@
+"""An evaluation: every section that applies to the tables at hand, one after the other.
+
+A section is a function ``NAME(tables: Tables, *, seed: int) -> Section | None`` in a module of this
+package, registered below; None says that it does not apply. What a section needs to be told stands
+in ``Tables``: schema (with its target), subgroups, time and event.
+"""
+
+import time as clock
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+from dpsynth.errors import UnknownNameError
+from dpsynth.utility.scores import Evaluation, Section
+from dpsynth.utility.tables import Tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dpsynth.schema import Schema
+
+# Key, what to say while it runs, and where it is; in the order of the report.
+SECTIONS: tuple[tuple[str, str, str], ...] = (
+    ("marginals", "comparing tables of columns", "dpsynth.utility.marginals:marginals"),
+)
+
+
+def evaluate(
+    synthetic: "pd.DataFrame",
+    real: "pd.DataFrame",
+    holdout: "pd.DataFrame",
+    schema: "Schema",
+    *,
+    seed: int = 0,
+    target: str | None = None,
+    subgroups: Sequence[str] | None = None,
+    time: str | None = None,
+    event: str | None = None,
+    sections: Sequence[str] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Evaluation:
+    """Measure how useful a synthetic table is; what is found is for the custodian alone.
+
+    Args:
+        synthetic: the rows to judge, of any origin.
+        real: the rows that they were learnt from.
+        holdout: other real rows, which say how close two real tables are.
+        schema: declares all three.
+        seed: of every choice that is drawn.
+        target: column to predict; the schema's own where not given.
+        subgroups: columns whose values part the rows; the schema's quasi-identifiers if not given.
+        time: column of the follow-up time, if there is one.
+        event: column that says whether the event happened.
+        sections: keys of the sections wanted; all that apply where not given.
+        progress: is told each section as it begins.
+
+    Privacy:
+        None is kept: every number is a function of real rows. It feeds no release and no public
+        file, and a look belongs into the internal chain of the table's ledger (``record_look``).
+
+    Raises:
+        DataError: a table lacks a declared column, or is too small to be compared.
+        SchemaError: the schema is not closed, or a role names no declared column.
+        UnknownNameError: a section that there is not.
+    """
+    step = progress or (lambda _: None)
+    known = [key for key, _, _ in SECTIONS]
+    for key in sections or ():
+        if key not in known:
+            raise UnknownNameError(f"no section is called {key!r}; there are: {', '.join(known)}")
+    if target is not None:
+        schema.column(target)
+        schema = schema.model_copy(update={"target": target})
+    step("coding the tables")
+    tables = Tables.of(
+        synthetic,
+        real,
+        holdout,
+        schema,
+        seed=seed,
+        subgroups=None if subgroups is None else tuple(subgroups),
+        time=time,
+        event=event,
+    )
+    found: list[Section] = []
+    seconds: dict[str, float] = {}
+    for key, telling, where in SECTIONS:
+        if sections is not None and key not in sections:
+            continue
+        step(telling)
+        began = clock.perf_counter()
+        section = _load(where)(tables, seed=seed)
+        seconds[key] = clock.perf_counter() - began
+        if section is not None:
+            found.append(section)
+    return Evaluation(sections=tuple(found), rows=tables.rows, seed=seed, seconds=seconds)
+
+
+def _load(where: str) -> Callable[..., Section | None]:
+    module, _, name = where.partition(":")
+    return cast("Callable[..., Section | None]", getattr(import_module(module), name))
