@@ -10,7 +10,19 @@ from importlib.metadata import entry_points
 
 import typer
 
-from dpsynth.cli import augment, bench, demo, doctor, fit, ledger, plan, release, sample, schema
+from dpsynth.cli import (
+    augment,
+    bench,
+    demo,
+    doctor,
+    evaluate,
+    fit,
+    ledger,
+    plan,
+    release,
+    sample,
+    schema,
+)
 from dpsynth.cli.exits import Exit
 from dpsynth.errors import DpsynthError
 
@@ -50,7 +62,19 @@ def build() -> typer.Typer:
     ) -> None:
         """Differentially private synthetic data, attacked and certified."""
 
-    for module in (schema, plan, release, fit, sample, augment, ledger, bench, demo, doctor):
+    for module in (
+        schema,
+        plan,
+        release,
+        fit,
+        sample,
+        evaluate,
+        augment,
+        ledger,
+        bench,
+        demo,
+        doctor,
+    ):
         module.register(app)
     for entry in sorted(entry_points(group="dpsynth.commands"), key=lambda found: found.name):
         entry.load()(app)

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 # Key, what to say while it runs, and where it is; in the order of the report.
 SECTIONS: tuple[tuple[str, str, str], ...] = (
     ("marginals", "comparing tables of columns", "dpsynth.utility.marginals:marginals"),
+    ("hellinger", "comparing all columns at once", "dpsynth.utility.hellinger:hellinger"),
+    ("association", "comparing associations", "dpsynth.utility.association:association"),
+    ("propensity", "telling synthetic from real rows", "dpsynth.utility.propensity:propensity"),
+    ("support", "looking where rows lie", "dpsynth.utility.support:support"),
 )
 
 

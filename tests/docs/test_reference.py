@@ -14,7 +14,7 @@ TOOL = runpy.run_path(str(ROOT / "tools" / "cli_reference.py"))
 PROMISED = """
     schema-draft schema-check schema-import schema-confirm plan release sample audit certify verify
     report ledger-show ledger-init ledger-verify keys-new keys-show demo doctor fit
-    bench-run bench-compare bench-table
+    bench-run bench-compare bench-table evaluate
 """
 
 

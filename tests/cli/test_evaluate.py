@@ -1,0 +1,110 @@
+"""``dpsynth evaluate``: what it writes, where it looks, and what it refuses."""
+
+import json
+import stat
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dpsynth.utility.scores import Evaluation
+
+
+@pytest.fixture
+def files(world):
+    """Three tables like the world's own."""
+    for seed, name in enumerate(("synthetic", "real", "holdout")):
+        rng = np.random.default_rng(seed)
+        age = rng.integers(0, 101, 120)
+        table = {"age": age, "sex": rng.choice(["f", "m"], 120), "ill": rng.random(120) < age / 150}
+        pd.DataFrame(table).to_csv(world.folder / f"{name}.csv", index=False)
+    return world
+
+
+def evaluate(world, *more, leave=(), **changed):
+    options = (
+        {name: world.folder / f"{name}.csv" for name in ("synthetic", "real", "holdout")}
+        | {"schema": world.schema, "out": world.folder / "found"}
+        | changed
+    )
+    words = [
+        word
+        for name, value in options.items()
+        if name not in leave
+        for word in (f"--{name}", str(value))
+    ]
+    return world.run("evaluate", *words, *more)
+
+
+def test_writes_an_internal_folder_and_registers_the_look(files):
+    done = evaluate(files, "--json", ledger=files.ledger)
+    assert done.code == 0, done.err
+    folder = files.folder / "found"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    document = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+    keys = [section["key"] for section in document["sections"]]
+    assert keys[:2] == ["marginals", "hellinger"]
+    assert Evaluation.from_dict(document).to_dict() == document
+    said = done.json
+    assert said["directory"] == str(folder)
+    assert [section["scores"] for section in said["sections"]] == [
+        section["scores"] for section in document["sections"]
+    ]
+    looks = files.run("ledger", "show", files.ledger, "--json").json
+    assert json.dumps(looks).count("utility evaluation") == 1
+    assert looks["entries"] == []
+
+
+def test_the_screen_shows_value_between_floor_and_ceiling(files):
+    done = evaluate(files)
+    assert done.code == 0, done.err
+    assert "mean total variation, pairs of columns" in done.out
+    assert "for the custodian alone" in done.out
+    assert "telling synthetic from real rows" in done.err
+    assert "120" not in done.err  # a count of rows
+
+
+def refused(world, done, code, *words):
+    assert done.code == code, done.err
+    said = [line for line in done.err.splitlines() if line.startswith("dpsynth: ")]
+    assert len(said) == 1, done.err
+    for word in words:
+        assert word in said[0], said[0]
+    assert done.out == ""
+    assert not [name for name in world.names() if name.startswith((".", "found"))]
+
+
+def test_without_a_holdout_there_is_no_ceiling(files):
+    refused(files, evaluate(files, leave=["holdout"]), 2, "--holdout", "not learnt from")
+
+
+def test_what_is_asked_must_be_declared(files):
+    refused(files, evaluate(files, task="charm"), 4, "no column is called 'charm'")
+    refused(files, evaluate(files, subgroup="charm"), 4, "no column is called 'charm'")
+    refused(files, evaluate(files, time="age"), 2, "--time and --event go together")
+
+
+def test_a_table_that_lacks_a_column_is_refused(files):
+    short = files.folder / "short.csv"
+    pd.read_csv(files.folder / "real.csv").drop(columns="sex").to_csv(short, index=False)
+    refused(files, evaluate(files, real=short), 4, "sex")
+
+
+def test_nothing_is_overwritten(files):
+    (files.folder / "there").mkdir()
+    done = evaluate(files, out=files.folder / "there")
+    assert done.code == 2
+    assert "nothing is ever overwritten" in done.err
+
+
+def test_a_failure_leaves_nothing_behind(files, monkeypatch):
+    from attacks.gate import Gate
+
+    def fails(*_):
+        raise ArithmeticError("age 57")
+
+    monkeypatch.setattr(Gate, "report_utility", fails, raising=False)
+    done = evaluate(files)
+    assert done.code == 70
+    assert "57" not in done.err
+    assert not [name for name in files.names() if name.startswith((".", "found"))]
