@@ -26,6 +26,8 @@ def test_release_writes_both_folders_and_says_both_verdicts(released):
     assert done.json["internal_verdict"] in {"PASS", "FAIL", "INCONCLUSIVE"}
     inside = {path.name for path in (world.folder / "release").iterdir()}
     assert inside == {"public", "internal"}
+    dictionary = world.folder / "release" / "public" / "data-dictionary.md"
+    assert "the interval is too narrow" in dictionary.read_text(encoding="utf-8")
     shown = world.run("ledger", "show", world.ledger, "--json").json
     assert len(shown["entries"]) > 0
     assert len(shown["looks"]) == 1
@@ -91,6 +93,21 @@ def test_sample_is_reproducible_and_free(released):
     public = world.folder / "release" / "public"
     assert world.run("sample", public, "--rows", 5, "--seed", 1, "--out", parquet).code == 0
     assert list(pd.read_parquet(parquet).columns) == ["age", "sex", "ill"]
+
+
+def test_sample_into_a_database_keeps_its_address_to_itself(released):
+    pytest.importorskip("sqlalchemy")
+    world, _ = released
+    address = f"sqlite:///{world.folder / 'out.db'}"
+    to = ("--rows", 30, "--seed", 1, "--out", address)
+    done = world.run("sample", world.folder / "release", *to, "--table", "people", "--json")
+    assert (done.code, done.json["rows"], done.json["table"]) == (0, 30, "people")
+    assert "out.db" not in done.out + done.err
+    again = world.run("sample", world.folder / "release", *to, "--table", "people")
+    assert (again.code, "a table 'people' already" in again.err) == (2, True)
+    assert world.run("sample", world.folder / "release", *to).code == 2
+    odd = world.run("sample", world.folder / "release", "--out", world.folder / "t.json")
+    assert (odd.code, "must end in" in odd.err) == (2, True)
 
 
 def test_report_prints_the_summary(released):
@@ -208,6 +225,9 @@ def test_rules_that_no_model_can_hold_are_told_by_schema_check(world):
 def test_fit_spends_what_plan_said(world):
     words = ["--synthesizer", "independent", "--epsilon", "1", "--delta", "1e-9"]
     planned = world.run("plan", "--schema", world.schema, *words, "--json").json
+    engines = {each["engine"]: each["statements"] for each in planned.pop("engines")}
+    assert engines == {"frame": 0, "duckdb": engines["database"], "database": engines["database"]}
+    assert 0 < engines["database"] <= 3
     fitted = world.fit("--json").json
     assert fitted["plan"] == planned
     shown = world.run("ledger", "show", world.ledger, "--json").json
@@ -244,7 +264,10 @@ def test_plan_reads_no_table_and_writes_what_it_prints(world):
     done = world.run("plan", *words, "--out", out)
     assert done.code == 0
     assert "No row was read and nothing was spent." in done.out
-    assert json.loads(out.read_text(encoding="utf-8")) == world.run("plan", *words, "--json").json
+    printed = world.run("plan", *words, "--json").json
+    engines = printed.pop("engines")
+    assert [each["engine"] for each in engines] == ["frame", "duckdb", "database"]
+    assert json.loads(out.read_text(encoding="utf-8")) == printed
 
 
 def test_plan_shows_equal_numbered_charges_as_one_line(world):
