@@ -37,9 +37,8 @@ def association(tables: "Tables", *, seed: int = 0) -> Section | None:
     table's associations, over all pairs of that kind. None for a table of one column.
 
     Tables:
-        columns: names, in the order of the matrices.
-        matrices: by table (real, synthetic, holdout, floor) the symmetric matrix of associations:
-            Pearson's, Cramer's V or the correlation ratio; empty on the diagonal.
+        associations: ``columns``, and by table (real, synthetic, holdout, floor) the symmetric
+            matrix: Pearson's, Cramer's V or the correlation ratio; empty on the diagonal.
         pairs: those that differ most, with kind, real and synthetic association.
     """
     names = list(tables.sizes)
@@ -79,7 +78,7 @@ def association(tables: "Tables", *, seed: int = 0) -> Section | None:
         key="association",
         title="Associations of pairs of columns",
         scores=tuple(scores),
-        tables={"columns": names, "matrices": matrices, "pairs": listed[:20]},
+        tables={"associations": {"columns": names, **matrices}, "pairs": listed[:20]},
         notes=(
             "A score is the mean absolute difference to the real table's associations.",
             "Intervals: 95 %, from 200 Poisson bootstrap replicates of the rows of both tables; "

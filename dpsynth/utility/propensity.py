@@ -37,6 +37,8 @@ def propensity(tables: "Tables", *, seed: int = 0) -> Section | None:
     boosting, cross-validated: 0.5 where it cannot tell, 1 where it always can.
 
     Tables:
+        roc: the curves of gradient boosting: ``synthetic`` rows, and those of ``holdout`` and
+            ``floor``, told from real ones.
         null: ``pmse`` expectation, and ``area`` with its standard deviation where no row can be
             told from another.
     """
@@ -58,7 +60,8 @@ def propensity(tables: "Tables", *, seed: int = 0) -> Section | None:
         title="Telling synthetic from real rows",
         scores=tuple(scores),
         tables={
-            "null": {"pmse": expected_pmse(terms, size, size), "area": 0.5, "deviation": spread}
+            "roc": {"told from real rows": {name: curve(*held) for name, held in areas.items()}},
+            "null": {"pmse": expected_pmse(terms, size, size), "area": 0.5, "deviation": spread},
         },
         notes=(
             "pMSE: logistic regression on normal scores, their squares and products (of at most "
@@ -281,6 +284,15 @@ def weighted_area(
     below = np.cumsum(negative, axis=0) - negative / 2
     pairs = positive.sum(axis=0) * negative.sum(axis=0)
     return np.asarray((positive * below).sum(axis=0) / pairs)
+
+
+def curve(chance: NDArray[np.float64], label: NDArray[np.bool_]) -> list[tuple[float, float]]:
+    """Return points of the ROC curve, at most 101 of them: false alarms, and found."""
+    order = np.argsort(-chance, kind="stable")
+    found = np.append(0, np.cumsum(label[order])) / label.sum()
+    alarms = np.append(0, np.cumsum(~label[order])) / (~label).sum()
+    kept = np.unique(np.linspace(0, len(chance), 101).astype(int))
+    return list(zip(alarms[kept].tolist(), found[kept].tolist(), strict=True))
 
 
 def null_deviation(first: int, second: int) -> float:

@@ -154,7 +154,8 @@ def test_constant_columns_have_no_distance():
 
 def test_associations_are_those_of_scipy(near):
     section = association(near)
-    matrix = dict(zip(section.tables["columns"], section.tables["matrices"]["real"], strict=True))
+    held = section.tables["associations"]
+    matrix = dict(zip(held["columns"], held["real"], strict=True))
     real = near.real
     both = real[real["size"] >= 0]
     pearson = stats.pearsonr(both["age"], both["size"]).statistic
