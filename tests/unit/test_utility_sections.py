@@ -212,8 +212,7 @@ def test_propensities_are_those_of_scikit_learn(far):
     from sklearn.linear_model import LogisticRegression
 
     of = normal_scores(far)
-    basis = propensity.Terms(of["real"])
-    rows = np.vstack([basis.of(of["real"]), basis.of(of["synthetic"])])
+    rows = propensity.terms(np.vstack([of["real"], of["synthetic"]]))
     label = np.arange(len(rows)) >= ROWS
     theirs = LogisticRegression(C=1e6, fit_intercept=False, tol=1e-10, max_iter=2_000)
     chance = theirs.fit(rows, label).predict_proba(rows)[:, 1]
