@@ -20,6 +20,7 @@ from dpsynth.cli import (
     ledger,
     plan,
     release,
+    replicate,
     sample,
     schema,
 )
@@ -70,6 +71,7 @@ def build() -> typer.Typer:
         sample,
         evaluate,
         augment,
+        replicate,
         ledger,
         bench,
         demo,

@@ -159,6 +159,27 @@ class Steps:
 
         return tell
 
+    def rows(self) -> Callable[[int, int], None]:
+        """Return what is to be told the rows written, and of how many."""
+        told = [0]
+
+        def tell(done: int, rows: int) -> None:
+            if self._progress is None:
+                tenths = 10 * done // max(rows, 1)
+                if told[0] < tenths < 10:
+                    note(f"... {done} of {rows} rows written")
+                told[0] = tenths
+            elif self._task is not None:
+                self._progress.update(
+                    self._task,
+                    description=f"{done} of {rows} rows written",
+                    total=max(rows, 1),
+                    completed=done,
+                    trained=True,
+                )
+
+        return tell
+
     def _finish(self) -> None:
         if self._progress is not None and self._task is not None:
             task = self._progress.tasks[self._progress.task_ids.index(self._task)]

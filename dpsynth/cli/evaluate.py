@@ -59,12 +59,13 @@ def evaluate(
             help="Numbers for each group of it, in place of the quasi-identifiers; repeatable.",
         ),
     ] = None,
-    time: Annotated[
-        str | None, typer.Option("--time", metavar="COLUMN", help="The follow-up time, if any.")
-    ] = None,
-    event: Annotated[
-        str | None,
-        typer.Option("--event", metavar="COLUMN", help="Whether the event happened, with --time."),
+    survival: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            "--survival",
+            metavar="TIME EVENT",
+            help="Columns of the follow-up time and of whether the event happened, if any.",
+        ),
     ] = None,
     ledger: Annotated[
         Path | None,
@@ -84,8 +85,7 @@ def evaluate(
             "without --holdout no number has a ceiling: give real rows that the synthetic table "
             "was not learnt from, such as one row in five that was set aside before"
         )
-    if (time is None) != (event is None):
-        raise UsageError("--time and --event go together: name both columns, or neither")
+    time, event = survival or (None, None)
     console.refuse_existing(out)
 
     import dpsynth

@@ -6,10 +6,8 @@ from typing import Annotated
 import typer
 
 from dpsynth.cli import console
-from dpsynth.cli.options import Json, NewFile
+from dpsynth.cli.options import Json
 from dpsynth.errors import UsageError
-
-_SUFFIXES = (".csv", ".parquet")
 
 
 def register(app: typer.Typer) -> None:
@@ -19,7 +17,14 @@ def register(app: typer.Typer) -> None:
 
 def sample(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A release, or a fitted model.")],
-    out: NewFile,
+    out: Annotated[
+        str,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="A new .parquet or .csv file; or the address of a database, with --table.",
+        ),
+    ],
     rows: Annotated[
         int | None,
         typer.Option(
@@ -38,12 +43,24 @@ def sample(
             help="Only such rows; repeatable. A..B is an interval of numbers or dates.",
         ),
     ] = None,
+    table: Annotated[
+        str | None,
+        typer.Option("--table", metavar="NAME", help="A new table of the database of --out."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Draw rows from a model that was released or fitted; reads no private row, costs nothing."""
-    if out.suffix not in _SUFFIXES:
-        raise UsageError(f"--out {out} must end in .csv or .parquet")
-    console.refuse_existing(out)
+    """Draw rows from a model that was released or fitted; reads no private row, costs nothing.
+
+    Any number of rows, in memory that does not grow with it; written whole or not at all.
+    """
+    from dpsynth.release import streaming
+
+    streaming.require_target(out, table)
+    shown = {"out": out}
+    if streaming.is_database(out):
+        shown = {"table": str(table)}  # an address may hold a password
+    else:
+        console.refuse_existing(Path(out))
     folder = model_folder(directory)
 
     import dpsynth
@@ -53,14 +70,14 @@ def sample(
         step("reading the model")
         model = dpsynth.load_model(folder)
         asked = from_text(model.full_schema, given or ())
-        step("drawing rows")
-        drawn = model.sample(rows, seed=seed, given=asked)
-        step("writing")
-        write_table(drawn, out)
+        step("drawing and writing rows")
+        drawn = model.stream(rows, seed=seed, given=asked)
+        written = streaming.write_stream(drawn, out, table=table, progress=step.rows())
+    columns = list(drawn.empty().cells)
     console.emit(
-        {"rows": len(drawn), "columns": list(map(str, drawn.columns)), "out": str(out)},
+        {"rows": written, "columns": columns, **shown},
         as_json=json,
-        text=lambda: f"{out}: {len(drawn)} synthetic rows.",
+        text=lambda: f"{next(iter(shown.values()))}: {written} synthetic rows.",
     )
 
 
@@ -72,13 +89,3 @@ def model_folder(directory: Path) -> Path:
     raise UsageError(
         f"{directory} holds no model: give a folder made by dpsynth release or dpsynth fit"
     )
-
-
-def write_table(frame: "object", out: Path) -> None:
-    """Write ``frame`` in the format that the suffix of ``out`` names."""
-    from dpsynth.release import atomic, bundle, spreadsheet
-
-    if out.suffix == ".csv":
-        atomic.write_bytes(out, spreadsheet.to_csv(frame))  # type: ignore[arg-type]  # a data frame
-    else:
-        bundle.write_parquet(out, frame)  # type: ignore[arg-type]  # a data frame

@@ -101,7 +101,7 @@ class Codec(Protocol):
         rng: np.random.Generator,
         *,
         values: NDArray[np.float64] | None = None,
-    ) -> "pd.Series[Any]":
+    ) -> output.Cells:
         """Draw a cell for every code, in the declared dtype and range.
 
         Args:
@@ -217,13 +217,13 @@ class LevelsCodec:
         rng: np.random.Generator,
         *,
         values: NDArray[np.float64] | None = None,
-    ) -> "pd.Series[Any]":
+    ) -> output.Cells:
         """Write every level as it was declared."""
         del rng, values  # a level has one spelling
         written: list[output.Value] = list(self._levels)
         if self.has_missing:
             written.append(self._column.missing_value)
-        return output.levels(written, codes, self._column.output_dtype)
+        return output.LevelCells(values=written, codes=codes, dtype=self._column.output_dtype)
 
     def labels(self) -> list[str]:
         """The levels, each with its declared meaning."""
@@ -274,7 +274,8 @@ class GridCodec:
         settled: NDArray[np.float64] | None,
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         missing = codes >= self.grid.size
-        values = self.round(self.grid.draw(np.where(missing, 0, codes).astype(np.int64), rng))
+        present = np.where(missing, 0, codes) if missing.any() else codes
+        values = self.round(self.grid.draw(present, rng))
         if settled is not None:
             values = np.where(np.isnan(settled), values, settled)
         return values, missing
@@ -322,12 +323,16 @@ class NumericCodec(GridCodec):
         rng: np.random.Generator,
         *,
         values: NDArray[np.float64] | None = None,
-    ) -> "pd.Series[Any]":
+    ) -> output.Cells:
         """Draw evenly within every cell."""
         drawn, missing = self._drawn(codes, rng, values)
         column = self._column
-        return output.numbers(
-            drawn, missing, column.missing_value, column.output_dtype, whole=self.grid.whole
+        return output.NumberCells(
+            values=drawn,
+            missing=missing,
+            code=column.missing_value,
+            dtype=column.output_dtype,
+            whole=self.grid.whole,
         )
 
     def round(
@@ -388,14 +393,15 @@ class DateCodec(GridCodec):
         rng: np.random.Generator,
         *,
         values: NDArray[np.float64] | None = None,
-    ) -> "pd.Series[Any]":
+    ) -> output.Cells:
         """Draw a day evenly within every cell."""
         drawn, missing = self._drawn(codes, rng, values)
         days, places = np.unique(drawn.astype(np.int64), return_inverse=True)
         written: list[output.Value] = [self._written(day) for day in days.tolist()]
         written.append(self._column.missing_value)
         places = np.where(missing, len(days), places)
-        return output.levels(written, places, self._column.output_dtype)
+        dtype = self._column.output_dtype
+        return output.LevelCells(values=written, codes=places, dtype=dtype)
 
     def _written(self, ordinal: int) -> str:
         day = dt.date.fromordinal(ordinal)

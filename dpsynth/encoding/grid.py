@@ -50,12 +50,15 @@ class Grid:
 
     def draw(self, cells: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw a value evenly from every cell given."""
-        low, high = self.starts[cells], self.ends[cells]
+        places = cells.astype(np.intp, copy=False)
+        drawn = rng.random(cells.size)
         if self.whole:
-            drawn = low + np.floor(rng.random(cells.size) * (high - low + 1))
+            drawn *= (self.ends - self.starts + 1).take(places)
+            np.floor(drawn, out=drawn)
         else:
-            drawn = low + rng.random(cells.size) * (high - low)
-        inside: NDArray[np.float64] = np.clip(drawn, low, high)
+            drawn *= (self.ends - self.starts).take(places)
+        drawn += self.starts.take(places)
+        inside: NDArray[np.float64] = np.minimum(drawn, self.ends.take(places), out=drawn)
         return inside
 
     def split(self, at: NDArray[np.float64]) -> "Grid":

@@ -1,7 +1,8 @@
 """Decoded values in the dtype that the schema declares."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,74 @@ from dpsynth.schema.values import key
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 Value = bool | int | float | str | None
+
+
+class Cells(Protocol):
+    """The cells of one column, drawn, and not yet in any library's array."""
+
+    def series(self) -> "pd.Series[Any]":
+        """Return them as pandas holds them."""
+        ...
+
+    def arrow(self) -> "pa.Array":
+        """Return them as Arrow holds them: nulls for what is missing, text by its codes."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LevelCells:
+    """``values[codes]``; None among the values is a null."""
+
+    values: Sequence[Value]
+    codes: NDArray[Any]
+    dtype: str
+
+    def series(self) -> "pd.Series[Any]":
+        """See ``Cells``."""
+        return levels(self.values, self.codes, self.dtype)
+
+    def arrow(self) -> "pa.Array":
+        """See ``Cells``. Text is never spelled out: a dictionary, and an index a row."""
+        import pyarrow as pa
+
+        if self.dtype != "str":
+            return arrow(self.series())
+        spelled = [text(value) for value in self.values]
+        null = np.array([each is None for each in spelled], dtype=np.bool_)
+        indices = pa.array(self.codes, mask=null[self.codes] if null.any() else None)
+        known = pa.array(["" if each is None else each for each in spelled], type=pa.string())
+        return pa.DictionaryArray.from_arrays(indices, known)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NumberCells:
+    """Numbers, with ``code`` (or a null) where ``missing``."""
+
+    values: NDArray[np.float64]
+    missing: NDArray[np.bool_]
+    code: Value
+    dtype: str
+    whole: bool
+
+    def series(self) -> "pd.Series[Any]":
+        """See ``Cells``."""
+        return numbers(self.values, self.missing, self.code, self.dtype, whole=self.whole)
+
+    def arrow(self) -> "pa.Array":
+        """See ``Cells``."""
+        return arrow(self.series())
+
+
+def arrow(series: "pd.Series[Any]") -> "pa.Array":
+    """Return a column as Arrow holds it, nulls for what is missing."""
+    import pyarrow as pa
+
+    found = pa.array(series, from_pandas=True)
+    plain = pa.types.is_null(found.type) or pa.types.is_large_string(found.type)
+    return found.cast(pa.string()) if plain else found
 
 
 def text(value: Value) -> str | None:

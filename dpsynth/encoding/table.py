@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpsynth.encoding.codec import codec, codecs
-from dpsynth.encoding.identifiers import generate
+from dpsynth.encoding.identifiers import IdentifierCells
+from dpsynth.encoding.output import Cells
 from dpsynth.encoding.undeclared import Undeclared
 from dpsynth.schema.columns import IdentifierColumn, ModeledColumn
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from dpsynth.schema.document import Schema
 
@@ -69,19 +71,66 @@ def decode_table(
         rows: how many; by default as many as there are codes.
         values: by numeric or date column, what cells are to be where that is settled; else NaN.
     """
-    import pandas as pd
-
-    tools = codecs(schema)
     count = next(iter(codes.values())).size if rows is None else rows
-    series = {}
-    for column in schema.columns:
-        if isinstance(column, ModeledColumn):
-            settled = None if values is None else values.get(column.name)
-            tool = tools[column.name]
-            series[column.name] = tool.decode(codes[column.name], rng, values=settled)
-        elif isinstance(column, IdentifierColumn):
-            series[column.name] = generate(column, count)
-    return pd.DataFrame(series, index=pd.RangeIndex(count), copy=False)
+    return Decoder(schema, total=count).block(codes, rng, values=values).frame()
+
+
+class Decoder:
+    """Turns the base codes of a table into cells, block by block.
+
+    Args:
+        schema: the declared columns; identifiers are generated, excluded columns are left out.
+        total: rows of the whole table.
+    """
+
+    def __init__(self, schema: "Schema", *, total: int) -> None:
+        self._schema = schema
+        self._tools = codecs(schema)
+        self._total = total
+        self._done = 0
+
+    def block(
+        self,
+        codes: Mapping[str, NDArray[Any]],
+        rng: np.random.Generator,
+        *,
+        values: Mapping[str, NDArray[np.float64]] | None = None,
+    ) -> "DecodedBlock":
+        """Return the cells of the next rows; see ``decode_table``."""
+        rows = next(iter(codes.values())).size if codes else self._total - self._done
+        held: dict[str, Cells] = {}
+        for column in self._schema.columns:
+            if isinstance(column, ModeledColumn):
+                settled = None if values is None else values.get(column.name)
+                tool = self._tools[column.name]
+                held[column.name] = tool.decode(codes[column.name], rng, values=settled)
+            elif isinstance(column, IdentifierColumn):
+                held[column.name] = IdentifierCells(
+                    column=column, start=self._done, rows=rows, total=self._total
+                )
+        self._done += rows
+        return DecodedBlock(cells=held, rows=rows)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DecodedBlock:
+    """Rows of a table, column by column, in its order."""
+
+    cells: Mapping[str, Cells]
+    rows: int
+
+    def frame(self) -> "pd.DataFrame":
+        """Return the rows as pandas holds them."""
+        import pandas as pd
+
+        series = {name: each.series() for name, each in self.cells.items()}
+        return pd.DataFrame(series, index=pd.RangeIndex(self.rows), copy=False)
+
+    def arrow(self) -> "pa.Table":
+        """Return the rows as Arrow holds them, text by its codes."""
+        import pyarrow as pa
+
+        return pa.table({name: each.arrow() for name, each in self.cells.items()})
 
 
 def seen(frame: "pd.DataFrame", schema: "Schema") -> "Schema":

@@ -1,6 +1,6 @@
 """What every model of a table offers, whatever it is made of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
@@ -9,6 +9,23 @@ from numpy.typing import NDArray
 from dpsynth.domain import Domain
 
 Codes = dict[str, NDArray[np.unsignedinteger]]
+
+CORRECTED_ROWS = 1 << 20  # of a large sample that are held against noisy tables together
+
+
+def in_parts(rows: int, most: int) -> Iterator[int]:
+    """Cut a number of rows into parts of ``most``, the last one smaller; at least one part."""
+    yield min(rows, most)
+    for start in range(most, rows, most):
+        yield min(most, rows - start)
+
+
+def joined(blocks: Iterator[Codes]) -> Codes:
+    """Return blocks of rows, at least one, laid end to end."""
+    found = list(blocks)
+    if len(found) == 1:
+        return found[0]
+    return {name: np.concatenate([block[name] for block in found]) for name in found[0]}
 
 
 class Model(Protocol):
@@ -42,6 +59,16 @@ class Model(Protocol):
         likelihood: Mapping[tuple[str, ...], NDArray[np.float64]] | None = None,
     ) -> Codes:
         """Draw rows, or such rows as a condition keeps; the same generator gives the same rows."""
+        ...
+
+    def blocks(
+        self,
+        rows: int,
+        rng: np.random.Generator,
+        *,
+        likelihood: Mapping[tuple[str, ...], NDArray[np.float64]] | None = None,
+    ) -> Iterator[Codes]:
+        """Yield the rows of ``sample`` in parts, at least one, in bounded memory."""
         ...
 
     def check_held(self, likelihood: Mapping[tuple[str, ...], NDArray[np.float64]]) -> None:

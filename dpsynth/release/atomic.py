@@ -30,6 +30,39 @@ def write_bytes(path: Path, data: bytes, *, mode: int = 0o644) -> None:
 
 
 @contextmanager
+def file(target: Path, *, mode: int = 0o644) -> Iterator[Path]:
+    """Let the block write a neighbor of ``target``, and rename it into place when it ends well.
+
+    Args:
+        target: where the file shall stand; must not exist yet.
+        mode: permissions of the file.
+
+    Raises:
+        UsageError: ``target`` exists already.
+        UnfitEnvironmentError: the disk refuses, here or in the block.
+    """
+    if os.path.lexists(target):
+        raise UsageError(f"{target} exists already; name a file that does not, or remove it")
+    partial = target.parent / f".{target.name}.{secrets.token_hex(4)}.partial"
+    try:
+        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
+        yield partial
+        with partial.open("rb") as stream:
+            os.fsync(stream.fileno())
+        if os.path.lexists(target):
+            raise UsageError(f"{target} was made by another program; nothing was overwritten")
+        partial.rename(target)
+        sync_directory(target.parent)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        reason = error.strerror or "the disk refuses"
+        raise UnfitEnvironmentError(f"cannot write {target.name}: {reason}") from error
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
 def folder(target: Path, *, mode: int = 0o755) -> Iterator[Path]:
     """Build a folder beside ``target`` and rename it into place when the block ends well.
 

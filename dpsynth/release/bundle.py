@@ -175,11 +175,16 @@ def _arrow(table: "pd.DataFrame") -> "pa.Table":
     import pyarrow as pa
 
     found = pa.Table.from_pandas(table, preserve_index=False)
-    notes = json.loads(found.schema.metadata[b"pandas"])
+    return found.replace_schema_metadata(dtype_notes(found.schema))
+
+
+def dtype_notes(schema: "pa.Schema") -> dict[bytes, bytes]:
+    """Return what a Parquet file says of dtypes, from what pandas notes of a table."""
+    notes = json.loads(schema.metadata[b"pandas"])
     kept = {
         "index_columns": [],
         "column_indexes": [],
         "columns": notes["columns"],
         "attributes": {},
     }
-    return found.replace_schema_metadata({b"pandas": canonical.dumps(kept)})
+    return {b"pandas": canonical.dumps(kept)}

@@ -1,7 +1,7 @@
 """A fitted model: what may leave the house. Holds noisy answers and public facts, no rows."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dpsynth.synthesizers.copies import Copies
+    from dpsynth.synthesizers.streamed import SampleStream
 
 FORMAT = "dpsynth-model/1"
 _HEADER = "model.json"
@@ -88,16 +89,90 @@ class FittedModel:
 
         Returns:
             The columns of the schema in its order, with the declared dtypes and ranges. No row
-            breaks a declared rule.
+            breaks a declared rule. Where the model has no corrections and nothing is given, its
+            tables are met as closely as whole rows allow, in samples of up to 2**29 rows; what
+            lies within a bin, and corrections, even out by parts of 2**17 and 2**20 rows.
 
         Raises:
             UsageError: ``rows`` or ``seed`` is negative or not whole, a column has no such value,
                 or the model holds what is given impossible.
             UnknownNameError: no column to learn is called so.
         """
-        from dpsynth.encoding.table import decode_table
+        import pandas as pd
+
+        drawn = self.stream(rows, seed=seed, given=given)
+        frames = [block.frame() for block in drawn]
+        return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+
+    def sample_batches(
+        self,
+        rows: int | None = None,
+        *,
+        batch_rows: int = 1 << 20,
+        seed: int | None = None,
+        given: Mapping[str, object] | None = None,
+    ) -> "Iterator[pd.DataFrame]":
+        """Yield the table that ``sample`` draws in parts, in memory that does not grow with it.
+
+        Args:
+            rows: as in ``sample``.
+            batch_rows: of every part but the last; the rows do not depend on it.
+            seed: as in ``sample``: the same seed, the same table.
+            given: as in ``sample``.
+
+        Raises:
+            UsageError: as ``sample``, or ``batch_rows`` is below 1.
+        """
+        _require_counts(batch_rows=batch_rows)
+        if batch_rows < 1:
+            raise UsageError("batch_rows must be at least 1")
+        drawn = self.stream(rows, seed=seed, given=given)
+        return _cut((block.frame() for block in drawn), batch_rows)
+
+    def write_sample(
+        self,
+        out: Path | str,
+        rows: int | None = None,
+        *,
+        seed: int | None = None,
+        given: Mapping[str, object] | None = None,
+        table: str | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> int:
+        """Write the table that ``sample`` draws, whole or not at all, in bounded memory.
+
+        Args:
+            out: a new file that ends in ``.parquet`` or ``.csv``, or the address of a database as
+                SQLAlchemy writes it.
+            rows: as in ``sample``.
+            seed: as in ``sample``: the same seed, the same table.
+            given: as in ``sample``.
+            table: a new table of the database.
+            progress: told the rows written, and of how many, after each block.
+
+        Returns:
+            How many rows were written.
+
+        Raises:
+            UsageError: as ``sample``; or ``out`` names no such format, or stands already.
+            UnfitEnvironmentError: the disk or database refuses, or a package is missing.
+        """
+        from dpsynth.release.streaming import write_stream
+
+        drawn = self.stream(rows, seed=seed, given=given)
+        return write_stream(drawn, out, table=table, progress=progress)
+
+    def stream(
+        self,
+        rows: int | None = None,
+        *,
+        seed: int | None = None,
+        given: Mapping[str, object] | None = None,
+    ) -> "SampleStream":
+        """Return what ``sample`` draws as blocks of cells, for a writer; see there."""
         from dpsynth.encoding.within import Within
         from dpsynth.synthesizers.cohort import impossible, selections
+        from dpsynth.synthesizers.streamed import SampleStream
 
         _require_counts(rows=rows, seed=seed)
         schema = self.full_schema
@@ -112,9 +187,8 @@ class FittedModel:
                 raise impossible(chosen)
             total *= float(np.exp(chance))
         wanted = max(round(total), 0) if rows is None else rows
-        drawn = self.model.sample(wanted, rng, likelihood=likelihood)
-        codes, values = within.draw(drawn, rng)
-        return decode_table(codes, schema, rng, rows=wanted, values=values)
+        blocks = self.model.blocks(wanted, rng, likelihood=likelihood)
+        return SampleStream(schema=schema, rows=wanted, blocks=blocks, within=within, rng=rng)
 
     def sample_copies(
         self,
@@ -132,7 +206,7 @@ class FittedModel:
         noise. Free of charge: computed from released answers.
 
         Args:
-            copies: how many, at least 2; 20 and more give steadier intervals.
+            copies: how many, at least 2; 40 are plenty, and below 20 intervals widen.
             rows: of each copy; the noisy total, rounded, where not given. Larger copies give
                 narrower intervals, down to what the answers hold.
             seed: makes the draw reproducible. A seed here costs no privacy.
@@ -302,6 +376,26 @@ def _under(kind: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[A
     """Return the arrays of one part, without its name."""
     start = f"{kind}/"
     return {name.removeprefix(start): a for name, a in arrays.items() if name.startswith(start)}
+
+
+def _cut(frames: "Iterator[pd.DataFrame]", rows: int) -> "Iterator[pd.DataFrame]":
+    """Cut the rows of frames anew, so many to each but the last; at least one."""
+    import pandas as pd
+
+    waiting: list[pd.DataFrame] = []
+    have, told = 0, False
+    for frame in frames:
+        waiting, have = [*waiting, frame], have + len(frame)
+        if have < rows:
+            continue
+        held = pd.concat(waiting, ignore_index=True) if len(waiting) > 1 else waiting[0]
+        for start in range(0, have - rows + 1, rows):
+            yield held.iloc[start : start + rows].reset_index(drop=True)
+            told = True
+        waiting = [held.iloc[have - have % rows :]] if have % rows else []
+        have %= rows
+    if have or not told:
+        yield pd.concat(waiting, ignore_index=True)
 
 
 def _require_counts(**values: object) -> None:

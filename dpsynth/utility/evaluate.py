@@ -26,6 +26,10 @@ SECTIONS: tuple[tuple[str, str, str], ...] = (
     ("association", "comparing associations", "dpsynth.utility.association:association"),
     ("propensity", "telling synthetic from real rows", "dpsynth.utility.propensity:propensity"),
     ("support", "looking where rows lie", "dpsynth.utility.support:support"),
+    ("missingness", "comparing missing cells", "dpsynth.utility.missingness:missingness"),
+    ("rules", "looking for rows that cannot be", "dpsynth.utility.rule_violations:rule_violations"),
+    ("survival", "comparing survival", "dpsynth.utility.survival:survival"),
+    ("subgroups", "comparing subgroups", "dpsynth.utility.subgroups:subgroups"),
 )
 
 

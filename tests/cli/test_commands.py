@@ -93,6 +93,21 @@ def test_sample_is_reproducible_and_free(released):
     assert list(pd.read_parquet(parquet).columns) == ["age", "sex", "ill"]
 
 
+def test_sample_into_a_database_keeps_its_address_to_itself(released):
+    pytest.importorskip("sqlalchemy")
+    world, _ = released
+    address = f"sqlite:///{world.folder / 'out.db'}"
+    to = ("--rows", 30, "--seed", 1, "--out", address)
+    done = world.run("sample", world.folder / "release", *to, "--table", "people", "--json")
+    assert (done.code, done.json["rows"], done.json["table"]) == (0, 30, "people")
+    assert "out.db" not in done.out + done.err
+    again = world.run("sample", world.folder / "release", *to, "--table", "people")
+    assert (again.code, "a table 'people' already" in again.err) == (2, True)
+    assert world.run("sample", world.folder / "release", *to).code == 2
+    odd = world.run("sample", world.folder / "release", "--out", world.folder / "t.json")
+    assert (odd.code, "must end in" in odd.err) == (2, True)
+
+
 def test_report_prints_the_summary(released):
     world, _ = released
     public = world.run("report", world.folder / "release")

@@ -81,7 +81,36 @@ def test_without_a_holdout_there_is_no_ceiling(files):
 def test_what_is_asked_must_be_declared(files):
     refused(files, evaluate(files, task="charm"), 4, "no column is called 'charm'")
     refused(files, evaluate(files, subgroup="charm"), 4, "no column is called 'charm'")
-    refused(files, evaluate(files, time="age"), 2, "--time and --event go together")
+
+
+def test_survival_and_subgroups_get_sections_where_they_are_named(files):
+    done = evaluate(
+        files, "--survival", "age", "ill", "--subgroup", "sex", "--subgroup", "age", "--json"
+    )
+    assert done.code == 0, done.err
+    folder = files.folder / "found"
+    document = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+    sections = {section["key"]: section for section in document["sections"]}
+    lines = sections["survival"]["tables"]["curves"]["lines"]
+    assert set(lines) == {"real", "synthetic", "holdout"}
+    columns = [record["column"] for record in sections["subgroups"]["tables"]["groups"]]
+    assert columns[:3] == ["sex", "sex", "age"]
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "Kaplan-Meier gap" in page
+    assert "2 groups" in page
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["age"], 2, "--survival"),
+        (["charm", "ill"], 4, "no column is called 'charm'"),
+        (["sex", "ill"], 4, "column 'sex' holds no numbers"),
+        (["age", "sex"], 4, "column 'sex' does not say which value is the event"),
+    ],
+)
+def test_survival_needs_a_time_and_an_event(files, words, code, said):
+    refused(files, evaluate(files, "--survival", *words), code, said)
 
 
 def test_a_table_that_lacks_a_column_is_refused(files):

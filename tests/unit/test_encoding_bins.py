@@ -159,7 +159,7 @@ def test_noise_far_out_makes_no_fortune():
         noise = np.random.default_rng(seed).normal(0, 30, tool.size).round().astype(np.int64)
         coarsening = cut(exact + noise, tool, bins=32, stddev=30.0)
         drawn = rng.choice(tool.size, 20_000, p=coarsening.weights / coarsening.weights.sum())
-        shown = tool.decode(drawn.astype(np.uint16), rng)
+        shown = tool.decode(drawn.astype(np.uint16), rng).series()
         assert shown.max() < 10 * values.max()
         assert shown.min() > -100
         assert 10 < shown.median() < 40

@@ -7,7 +7,7 @@ A section's ``tables`` hold, by name; whatever has another shape is shown as a t
 * ``learning_curves``: ``{method: [{"n", "mean", "low", "high"}, ...]}``, at any depth.
 * ``curves``: ``{"x", "y", "lines": {source: [[x, y], ...]}}``, drawn as steps that fall from 1.
 * ``coefficients``: records of ``name`` and, for ``real``, ``synthetic`` and ``holdout``,
-  ``[value, low, high]`` or an object of these.
+  ``[value, low, high]`` or an object of these; or the table of a replication.
 * ``{"columns": names, "anything": square matrix}``: heat maps, with the difference where there is
   ``real`` and ``synthetic``.
 * ``{"columns": names, "rows": cells}``, lists of records, lists side by side: tables.
@@ -25,6 +25,7 @@ from attacks.report.wording import clean, humanize, mapping, sequence
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+MOST_DRAWN = 60  # coefficients
 _APART = frozenset({"columns", "groups"})  # shown by a part of the page of their own
 
 
@@ -117,6 +118,8 @@ def _keyed(names: Sequence[str]) -> str:
 
 
 def _coefficients(held: Any, ident: str) -> Iterator[Figure]:
+    table = shapes.is_table(held)
+    records = _by_row(mapping(held)) if table else [mapping(one) for one in sequence(held)]
     found = [
         coefficients.Coefficient(
             name=clean(record.get("name", "coefficient")),
@@ -124,32 +127,52 @@ def _coefficients(held: Any, ident: str) -> Iterator[Figure]:
             synthetic=_estimate(record.get("synthetic")),
             holdout=_estimate(record.get("holdout")),
         )
-        for record in map(mapping, sequence(held))
+        for record in records
     ]
     found = [one for one in found if one.known]
     if not found:
         return
     title = "Coefficients, with 95 % intervals"
+    drawn = found[:MOST_DRAWN]
     both = {
-        which: coefficients.forest(found[:60], width=width, ident=f"{ident}-{which}", title=title)
+        which: coefficients.forest(drawn, width=width, ident=f"{ident}-{which}", title=title)
         for which, width in (("wide", coefficients.WIDE), ("narrow", coefficients.NARROW))
     }
     shown = [name for name in ORDER if any(getattr(one, name) for one in found)]
-    rows = [
-        [one.name, *(e.said if (e := getattr(one, name)) else "not estimable" for name in shown)]
-        for one in found
-    ]
     marks = {
         "real": "key-ink key-round",
         "synthetic": "key-mine key-turned",
         "holdout": "key-before key-round",
     }
+    columns = ["coefficient", *shown]
+    rows = [
+        [one.name, *(e.said if (e := getattr(one, name)) else "not estimable" for name in shown)]
+        for one in found
+    ]
+    if table:  # which holds more than is drawn
+        columns, rows = shapes.as_table(held)
     yield figure(
         title,
+        said=f"The first {MOST_DRAWN} are drawn." if len(found) > MOST_DRAWN else "",
         legend=[(marks[name], name) for name in shown],
         both=both,
-        numbers=numbers(title, ["coefficient", *shown], rows),
+        numbers=numbers(title, columns, rows),
     )
+
+
+def _by_row(table: dict[str, Any]) -> list[dict[str, Any]]:
+    """Read coefficients from the table of a replication: estimate, low, high; real estimate, ..."""
+    names = [str(name) for name in table["columns"]]
+    found = []
+    for cells in table["rows"]:
+        row = dict(zip(names, cells, strict=True))
+        parts = [clean(row[name]) for name in ("analysis", "coefficient") if row.get(name)]
+        estimates = {
+            which: [row.get(f"{lead}{end}") for end in ("estimate", "low", "high")]
+            for which, lead in (("synthetic", ""), ("real", "real "))
+        }
+        found.append({"name": ": ".join(parts), **estimates})
+    return found
 
 
 def _estimate(held: Any) -> coefficients.Estimate | None:

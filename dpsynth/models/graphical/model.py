@@ -1,6 +1,6 @@
 """The model: consistent tables over the cliques of a junction tree, and what follows from them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
@@ -9,18 +9,16 @@ from numpy.typing import NDArray
 
 from dpsynth.domain import Domain
 from dpsynth.errors import IntegrityError, UsageError
+from dpsynth.models.graphical.blocks import drawn_alone, drawn_in_blocks
 from dpsynth.models.graphical.elimination import eliminate, onto, product
-from dpsynth.models.graphical.fusing import places_of
 from dpsynth.models.graphical.raking import Correction, candidates_for, corrected
-from dpsynth.models.graphical.sampling import draw_each_alone, draw_in_groups
 from dpsynth.models.graphical.tables import Array, NoisyTable
 from dpsynth.models.graphical.tree import Clique, Node, junction_tree
+from dpsynth.models.protocol import CORRECTED_ROWS, Codes, in_parts, joined
 
 FORMAT = "dpsynth-graphical/1"
 _ANSWER = ("measured", "variance")  # the arrays of one noisy answer
 _TOLERANCE = 1e-6  # by which probabilities read from a file may disagree
-
-Codes = dict[str, NDArray[np.unsignedinteger]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -141,30 +139,54 @@ class GraphicalModel:
             ValueError: a given code is not in its column's domain, no clique holds the columns of
                 a likelihood, or the model holds all of them together impossible.
         """
+        return joined(self.blocks(rows, rng, given=given, likelihood=likelihood))
+
+    def blocks(
+        self,
+        rows: int,
+        rng: np.random.Generator,
+        *,
+        given: Mapping[str, int] | None = None,
+        likelihood: Mapping[Clique, Array] | None = None,
+    ) -> Iterator[Codes]:
+        """Yield the rows of ``sample`` in parts, without ever holding all of them; the same rows.
+
+        Every table of the cliques is met as closely as whole rows allow in all blocks together,
+        or, beyond that many, in every 2**29 rows. Corrections are followed in every 2**20 rows by
+        themselves.
+        """
         if rows < 0:
             raise ValueError("rows must be at least 0")
         if given or likelihood:
             tables, chance = self._conditioned(self._evidence(given or {}), likelihood or {})
             if not np.isfinite(chance):
                 raise ValueError("the model holds what is given impossible")
-            return self._draw(rows, rng, tables)
-        tables = [self.probabilities[node.clique] for node in self._nodes]
-        if not self.corrections or not rows:
-            return self._draw(rows, rng, tables)
-        candidates = self._draw(candidates_for(rows), rng, tables)
+        else:
+            tables = [self.probabilities[node.clique] for node in self._nodes]
+            if self.corrections and rows:
+                return self._corrected(tables, rows, rng)
+        return drawn_in_blocks(self._nodes, tables, self.domain, rows, rng)
+
+    def _corrected(
+        self, tables: Sequence[Array], rows: int, rng: np.random.Generator
+    ) -> Iterator[Codes]:
+        """Yield parts of a sample, each held against the corrections."""
         columns = {name: self.marginal((name,)) / self.total for name in self.domain.columns}
         held, others = self._held_first()
-        taken = corrected(
-            candidates,
-            self.domain,
-            [*held, *others],
-            columns,
-            total=self.total,
-            rows=rows,
-            rng=rng,
-            held=len(held),
-        )
-        return {name: codes[taken] for name, codes in candidates.items()}
+        for part in in_parts(rows, CORRECTED_ROWS):
+            wanted = candidates_for(part)
+            candidates = joined(drawn_in_blocks(self._nodes, tables, self.domain, wanted, rng))
+            taken = corrected(
+                candidates,
+                self.domain,
+                [*held, *others],
+                columns,
+                total=self.total,
+                rows=part,
+                rng=rng,
+                held=len(held),
+            )
+            yield {name: codes[taken] for name, codes in candidates.items()}
 
     def draw_independent(self, rows: int, rng: np.random.Generator) -> Codes:
         """Draw every row on its own from the cliques, as persons come from a population.
@@ -178,7 +200,7 @@ class GraphicalModel:
             rng: post-processing randomness.
         """
         tables = [self.probabilities[node.clique] for node in self._nodes]
-        return self._draw(rows, rng, tables, one_by_one=True)
+        return drawn_alone(self._nodes, tables, self.domain, rows, rng)
 
     def _held_first(self) -> tuple[list[Correction], list[Correction]]:
         """Return the corrections that some clique holds, and the others."""
@@ -188,29 +210,6 @@ class GraphicalModel:
             inside = any(set(each.clique) <= set(node.clique) for node in self._nodes)
             (held if inside else others).append(each)
         return held, others
-
-    def _draw(
-        self,
-        rows: int,
-        rng: np.random.Generator,
-        tables: Sequence[Array],
-        *,
-        one_by_one: bool = False,
-    ) -> Codes:
-        """Draw from the tree, node by node; ``tables`` holds weights over each node's clique."""
-        draw = draw_each_alone if one_by_one else draw_in_groups
-        drawn: Codes = {}
-        for node, weights in zip(self._nodes, tables, strict=True):
-            above = self.domain.size(node.separator)
-            groups: NDArray[np.integer] = np.zeros(rows, np.uint8)
-            if node.separator:
-                groups = places_of(drawn, self.domain, node.separator)
-            table = weights.transpose(
-                [node.clique.index(name) for name in (*node.separator, *node.new)]
-            )
-            codes = draw(table.reshape(above, -1), groups, rng)
-            drawn.update(_split(codes, node.new, self.domain))
-        return {name: drawn[name] for name in self.domain.columns}
 
     def check_held(self, likelihood: Mapping[Clique, Array]) -> None:
         """Refuse a condition that bears on more columns together than a clique holds.
@@ -390,16 +389,3 @@ class GraphicalModel:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise IntegrityError(f"the model does not describe a distribution: {error}") from error
-
-
-def _split(
-    codes: NDArray[np.unsignedinteger], columns: Clique, domain: Domain
-) -> dict[str, NDArray[np.unsignedinteger]]:
-    """Take joint codes over ``columns`` apart."""
-    if len(columns) == 1:
-        return {columns[0]: codes}
-    parts = np.unravel_index(codes, domain.shape(columns))
-    return {
-        name: part.astype(np.min_scalar_type(domain.sizes[name] - 1))
-        for name, part in zip(columns, parts, strict=True)
-    }

@@ -24,10 +24,11 @@ import numpy as np
 from dpsynth.domain import Domain
 from dpsynth.errors import UsageError
 from dpsynth.models.graphical.convex import CliqueFit, fit_cliques
-from dpsynth.models.graphical.model import Codes, GraphicalModel
+from dpsynth.models.graphical.model import GraphicalModel
 from dpsynth.models.graphical.tables import Array, NoisyTable, estimate_total
 from dpsynth.models.graphical.tree import Clique
 from dpsynth.models.graphical.triangulation import GrowingGraph
+from dpsynth.models.protocol import Codes
 
 MOST_CELLS = 200_000  # of the junction tree that is fitted
 _PENALTY = 0.02  # light: shrinkage would be an error that no copy shows

@@ -18,6 +18,7 @@ from dpsynth.domain import Domain
 from dpsynth.models.graphical.tables import Array
 from dpsynth.models.graphical.tree import Clique, Node, junction_tree
 
+_PLANS = 1_024  # kept, of how to multiply or sum within one clique
 _VANISHED = 1e-250  # below, products may have lost what matters
 
 Columns = tuple[int, ...]
@@ -128,6 +129,18 @@ class _Sums:
         return [made[slot] for slot in self._slots]
 
 
+@lru_cache(maxsize=_PLANS)
+def _product(shape: tuple[int, ...], factors: tuple[Columns, ...]) -> _Product:
+    """Return a plan; refits of the same tables find it ready."""
+    return _Product(shape, factors)
+
+
+@lru_cache(maxsize=_PLANS)
+def _sums(shape: tuple[int, ...], targets: tuple[Columns, ...]) -> _Sums:
+    """Return a plan; refits of the same tables find it ready."""
+    return _Sums(shape, targets)
+
+
 def _add(table: Array) -> Array:
     """Sum the middle of three axes."""
     before, middle, after = table.shape
@@ -206,12 +219,12 @@ class Propagation:
             shape = domain.shape(node.clique)
             inner = [factors[number] for number in self._factors_at[at]]
             inner += [self.nodes[child].separator for child in self._children[at]]
-            self._products.append(_Product(shape, [_axes(each, place) for each in inner]))
+            self._products.append(_product(shape, tuple(_axes(each, place) for each in inner)))
             own = _axes(node.separator, place)
-            self._up.append(_Sums(shape, [own]))
+            self._up.append(_sums(shape, (own,)))
             asked = [targets[number] for number in self._targets_at[at]]
             asked += [self.nodes[child].separator for child in self._children[at]]
-            self._down.append(_Sums(shape, [_axes(each, place) for each in asked]))
+            self._down.append(_sums(shape, tuple(_axes(each, place) for each in asked)))
             self._seen.append(tuple(k if axis in own else 1 for axis, k in enumerate(shape)))
         self._possible: list[NDArray[np.bool_] | None] = [None] * len(self.nodes)
 

@@ -1,6 +1,6 @@
 """A trained network as a model of a table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -13,7 +13,7 @@ from dpsynth.errors import IntegrityError, UsageError
 from dpsynth.models.neural.correction import Targets
 from dpsynth.models.neural.drawing import Drawn, Factor, Rules, draw, log_likelihood
 from dpsynth.models.neural.network import Array, Network, network_class
-from dpsynth.models.protocol import Codes
+from dpsynth.models.protocol import CORRECTED_ROWS, Codes, in_parts, joined
 
 FORMAT = "dpsynth-neural/1"
 _SEEN = 2**14  # rows that chances and marginals are estimated from
@@ -107,13 +107,28 @@ class NeuralModel:
         Source:
             Of rejection: Caffo, Booth and Davis (2002), "Empirical supremum rejection sampling".
         """
+        return joined(self.blocks(rows, rng, likelihood=likelihood))
+
+    def blocks(
+        self,
+        rows: int,
+        rng: np.random.Generator,
+        *,
+        likelihood: Mapping[tuple[str, ...], Array] | None = None,
+    ) -> Iterator[Codes]:
+        """Yield the rows of ``sample`` in parts, without ever holding all of them; the same rows.
+
+        Targets are followed in every 2**20 rows by themselves.
+        """
         if rows < 0:
             raise ValueError("rows must be at least 0")
-        if likelihood or self.targets is None or not rows:
-            return self._sample(rows, rng, likelihood or {})
-        candidates = self._sample(self.targets.candidates_for(rows), rng, {})
-        taken = self.targets.taken(candidates, self.domain, rows=rows, rng=rng)
-        return {name: codes[taken] for name, codes in candidates.items()}
+        for part in in_parts(rows, CORRECTED_ROWS):
+            if likelihood or self.targets is None or not part:
+                yield self._sample(part, rng, likelihood or {})
+                continue
+            candidates = self._sample(self.targets.candidates_for(part), rng, {})
+            taken = self.targets.taken(candidates, self.domain, rows=part, rng=rng)
+            yield {name: codes[taken] for name, codes in candidates.items()}
 
     def _sample(
         self, rows: int, rng: np.random.Generator, likelihood: Mapping[tuple[str, ...], Array]

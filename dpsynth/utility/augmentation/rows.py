@@ -61,7 +61,7 @@ class RealRows:
                 values[name] = np.nan_to_num(settled)
             # Every value is settled, save of cells that hold none where none may be missing.
             rng = np.random.default_rng(0)
-            held[name] = tool.decode(encoded.codes, rng, values=settled)
+            held[name] = tool.decode(encoded.codes, rng, values=settled).series()
         table = pd.DataFrame(held, index=pd.RangeIndex(len(frame)), copy=False)
         return cls(table=table, codes=codes, values=values)
 

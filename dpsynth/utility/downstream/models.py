@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpsynth.errors import DataError, UnknownNameError
+from dpsynth.errors import DataError, UnknownNameError, UsageError
 from dpsynth.utility.downstream.features import Features, Rows
 from dpsynth.utility.downstream.task import UNLABELED, Labels, Task
 
@@ -70,15 +70,44 @@ def train(
     if not kept.any():
         raise DataError(f"no row to train on has a value in column {task.target!r}")
     rows, labels = features.coded(table)[kept], labels[kept]
+    return train_coded(model, features, rows, labels, classes=len(task.classes), seed=seed)
+
+
+def train_coded(
+    model: str,
+    features: Features,
+    rows: Rows,
+    labels: Labels,
+    *,
+    classes: int,
+    seed: int,
+    balanced: bool = False,
+) -> Predictor:
+    """Train a classifier on rows that are coded already; see ``train``.
+
+    Args:
+        model: one of ``TITLES``.
+        features: what coded the rows.
+        rows: shape ``(rows, columns)``, as ``features.coded`` returns them.
+        labels: the class of every row, shape ``(rows,)``, at least one.
+        classes: how many there are.
+        seed: of the network, and of boosting's choice of rows that end it early.
+        balanced: let every class weigh the same; the network cannot.
+
+    Raises:
+        UsageError: the network was asked to weigh classes.
+    """
+    if balanced and model == "network":
+        raise UsageError("scikit-learn's network has no class weights: leave balanced out")
     present = np.unique(labels)
     if present.size == 1:
-        return Predictor(features=features, share_of=_always(int(present[0]), len(task.classes)))
+        return Predictor(features=features, share_of=_always(int(present[0]), classes))
     fit = {"logistic": _logistic, "boosting": _boosting, "network": _network}[model]
-    share_of = fit(features, rows, labels, seed)
+    share_of = fit(features, rows, labels, seed, "balanced" if balanced else None)
 
     def every_class(asked: Rows) -> Shares:
         # A class that no training row has is never predicted.
-        found = np.zeros((len(asked), len(task.classes)))
+        found = np.zeros((len(asked), classes))
         found[:, present] = share_of(asked)
         return found
 
@@ -95,24 +124,28 @@ def _always(place: int, classes: int) -> Callable[[Rows], Shares]:
 
 
 def _boosting(
-    features: Features, rows: Rows, labels: Labels, seed: int
+    features: Features, rows: Rows, labels: Labels, seed: int, weights: str | None
 ) -> Callable[[Rows], Shares]:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     model = HistGradientBoostingClassifier(
-        random_state=seed, categorical_features=features.categories
+        random_state=seed, categorical_features=features.categories, class_weight=weights
     )
     return _fitted(model, rows, labels, lambda asked: asked)
 
 
-def _logistic(features: Features, rows: Rows, labels: Labels, _: int) -> Callable[[Rows], Shares]:
+def _logistic(
+    features: Features, rows: Rows, labels: Labels, _: int, weights: str | None
+) -> Callable[[Rows], Shares]:
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(max_iter=ITERATIONS)
+    model = LogisticRegression(max_iter=ITERATIONS, class_weight=weights)
     return _fitted(model, rows, labels, features.spread_out)
 
 
-def _network(features: Features, rows: Rows, labels: Labels, seed: int) -> Callable[[Rows], Shares]:
+def _network(
+    features: Features, rows: Rows, labels: Labels, seed: int, _: str | None
+) -> Callable[[Rows], Shares]:
     from sklearn.neural_network import MLPClassifier
 
     # The rows that end it early are of the training table, whichever that is.

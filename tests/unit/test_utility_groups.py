@@ -1,0 +1,288 @@
+"""Missing cells, rows that cannot be, and subgroups: each sees what was planted for it alone."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import dpsynth
+from dpsynth.utility.missingness import missingness
+from dpsynth.utility.rule_violations import BROKEN, SUSPECT, UNSEEN, rule_violations
+from dpsynth.utility.subgroups import DRIFT, SMALL, TARGET, grouping, subgroups
+from dpsynth.utility.tables import Tables
+
+ROWS = 2000
+DOCUMENT = {
+    "quasi_identifiers": ["sex"],
+    "target": "ill",
+    "columns": [
+        {"name": "sex", "kind": "categorical", "values": ["f", "m"]},
+        {"name": "pregnant", "kind": "boolean", "nullable": True},
+        {"name": "age", "kind": "integer", "bounds": [0, 199], "nullable": True},
+        {"name": "seen", "kind": "integer", "bounds": [0, 300], "missing_codes": [-1]},
+        {"name": "site", "kind": "categorical", "values": [f"s{at}" for at in range(40)]},
+        {"name": "ill", "kind": "boolean"},
+    ],
+    "rules": [
+        {"forbid": {"sex": "m", "pregnant": True}, "reason": "men are not pregnant"},
+        {"order": ["age", "seen"]},
+    ],
+}
+SCHEMA = dpsynth.Schema.from_dict(DOCUMENT)
+
+
+def people(seed, *, rows=ROWS):
+    """Return rows in which no man is pregnant and ages are missing at the second site alone."""
+    rng = np.random.default_rng(seed)
+    men = rng.random(rows) < 0.5
+    age = rng.integers(0, 120, rows).astype(float)
+    site = np.minimum(rng.geometric(0.3, rows) - 1, 39)
+    seen = age + rng.integers(0, 100, rows)
+    gone = (site == 1) & (rng.random(rows) < 0.5)
+    return pd.DataFrame(
+        {
+            "sex": np.where(men, "m", "f"),
+            "pregnant": pd.array(np.where(men, False, rng.random(rows) < 0.3), dtype="boolean"),
+            "age": np.where(gone, np.nan, age),
+            "seen": np.where(gone, -1, seen),
+            "site": [f"s{at}" for at in site],
+            "ill": rng.random(rows) < age / 150,
+        }
+    )
+
+
+def tables_of(synthetic, **changed):
+    return Tables.of(synthetic, people(1), people(2), SCHEMA, seed=3, **changed)
+
+
+def scores(section, *, group=""):
+    return {score.name: score for score in section.scores if score.group == group}
+
+
+RATES = "mean difference of the missing rates"
+PATTERNS = "total variation, patterns of missing cells"
+ELSEWHERE = "mean total variation, missing or not by the value of another column"
+
+
+# -- missing cells ---------------------------------------------------------------------------------
+
+
+def test_another_sample_misses_the_right_cells():
+    found = scores(missingness(tables_of(people(5)), seed=0))
+    for score in found.values():
+        assert score.value < 2 * score.ceiling + 0.01
+        assert score.low <= score.value <= score.high
+    assert found[ELSEWHERE].floor > 2.5 * found[ELSEWHERE].ceiling
+
+
+def test_the_right_rate_in_the_wrong_rows_is_seen_by_the_other_columns():
+    synthetic = people(5)
+    rng = np.random.default_rng(0)
+    order = rng.permutation(ROWS)
+    for name in ("age", "seen"):
+        synthetic[name] = synthetic[name].to_numpy()[order]
+    found = scores(missingness(tables_of(synthetic), seed=0))
+    assert found[RATES].value < 0.02
+    assert found[PATTERNS].value < 0.03
+    assert found[ELSEWHERE].low > 1.5 * found[ELSEWHERE].ceiling
+
+
+def test_cells_that_miss_apart_are_seen_by_the_patterns():
+    synthetic = people(5)
+    synthetic["seen"] = np.random.default_rng(0).permutation(synthetic["seen"])
+    section = missingness(tables_of(synthetic), seed=0)
+    found = scores(section)
+    assert found[RATES].value < 0.02
+    assert found[PATTERNS].low > 3 * found[PATTERNS].ceiling
+    rows = {row[0]: row[1:] for row in section.tables["patterns"]["rows"]}
+    assert rows["age, seen"][0] > 4 * rows["age, seen"][1]
+    assert sum(row[0] for row in rows.values()) == pytest.approx(1)
+
+
+def test_rates_are_those_of_the_rows():
+    synthetic = people(5)
+    synthetic.loc[:999, "age"] = np.nan
+    section = missingness(tables_of(synthetic), seed=0)
+    rows = {row[0]: row[1:] for row in section.tables["rates"]["rows"]}
+    assert set(rows) == {"age", "seen"}  # no pregnancy is unknown in any table
+    for place, frame in enumerate((people(1), synthetic, people(2))):
+        assert rows["age"][place] == pytest.approx(frame["age"].isna().mean())
+        assert rows["seen"][place] == pytest.approx((frame["seen"] == -1).mean())
+    score = scores(section, group="age")["difference of the missing rate"]
+    assert score.value == pytest.approx(
+        abs(synthetic["age"].isna().mean() - people(1)["age"].isna().mean())
+    )
+    # A difference of two shares of 2,000 rows has a standard error of about 0.0125.
+    assert score.high - score.value == pytest.approx(1.96 * 0.0125, rel=0.25)
+
+
+def test_the_missing_code_of_a_long_list_is_found():
+    schema = dpsynth.Schema.from_dict(
+        {
+            "columns": [
+                {
+                    "name": "code",
+                    "kind": "categorical",
+                    "values": [f"v{at}" for at in range(60)],
+                    "nullable": True,
+                },
+                {"name": "sex", "kind": "categorical", "values": ["f", "m"]},
+            ]
+        }
+    )
+
+    def frame(seed, gone):
+        rng = np.random.default_rng(seed)
+        code = np.array([f"v{at}" for at in rng.integers(0, 60, 600)], dtype=object)
+        code[:gone] = None
+        return pd.DataFrame({"code": code, "sex": rng.choice(["f", "m"], 600)})
+
+    tables = Tables.of(frame(0, 30), frame(1, 3), frame(2, 3), schema)
+    score = scores(missingness(tables, seed=0))[RATES]
+    assert score.value == pytest.approx(27 / 600)
+
+
+def test_tables_without_missing_cells_have_no_such_section():
+    frames = [people(seed).assign(age=3.0, seen=5) for seed in (5, 1, 2)]
+    assert missingness(Tables.of(*frames, SCHEMA), seed=0) is None
+
+
+# -- rows that cannot be ---------------------------------------------------------------------------
+
+
+def test_rows_that_break_a_rule_are_counted_exactly():
+    synthetic = people(5)
+    men = np.flatnonzero(synthetic["sex"] == "m")[:37]
+    synthetic.loc[men, "pregnant"] = True
+    late = np.flatnonzero(synthetic["age"].notna() & (synthetic["age"] > 60))
+    late = np.setdiff1d(late, men)[:11]
+    synthetic.loc[late, "seen"] = synthetic.loc[late, "age"] - 1
+    section = rule_violations(tables_of(synthetic), seed=0)
+    rows = {row[0]: row[1:] for row in section.tables["rules"]["rows"]}
+    assert rows["rule 1: men are not pregnant"][:3] == [37, 0, 0]
+    assert rows["rule 2: age is never above seen"][:3] == [11, 0, 0]
+    whole = scores(section)[BROKEN]
+    assert whole.value == pytest.approx(48 / ROWS)
+    assert whole.ceiling == 0 < whole.floor
+    assert whole.low < whole.value < whole.high
+    # The interval of Wilson (1927), as scipy has it.
+    from scipy.stats import binomtest
+
+    assert (whole.low, whole.high) == pytest.approx(
+        tuple(binomtest(48, ROWS).proportion_ci(method="wilson"))
+    )
+
+
+def test_a_missing_cell_breaks_no_order():
+    synthetic = people(5).assign(age=100.0, seen=-1)
+    section = rule_violations(tables_of(synthetic), seed=0)
+    assert {row[0]: row[1] for row in section.tables["rules"]["rows"]}[
+        "rule 2: age is never above seen"
+    ] == 0
+
+
+def test_a_pair_never_seen_in_real_rows_is_named():
+    synthetic = people(5)
+    men = np.flatnonzero(synthetic["sex"] == "m")[:20]
+    synthetic.loc[men, "pregnant"] = True
+    section = rule_violations(tables_of(synthetic), seed=0)
+    told = {row[0]: row[1:] for row in section.tables["pairs"]["rows"]}
+    expected, seen, held_out = told["sex = m with pregnant = True"]
+    assert (seen, held_out) == (20, 0)
+    real = people(1)
+    assert expected == pytest.approx(
+        (real["sex"] == "m").mean() * real["pregnant"].astype(float).mean() * ROWS, abs=0.06
+    )
+    found = scores(section)
+    assert found[SUSPECT].value >= 20 / ROWS
+    assert found[SUSPECT].ceiling < 0.02 < found[SUSPECT].floor
+    assert found[UNSEEN].value >= found[SUSPECT].value
+
+
+def test_the_real_table_itself_holds_no_pair_never_seen():
+    found = scores(rule_violations(tables_of(people(1)), seed=0))
+    assert found[UNSEEN].value == found[SUSPECT].value == found[BROKEN].value == 0
+    assert found[UNSEEN].ceiling > 0
+
+
+def test_real_rows_that_break_a_rule_are_told():
+    real = people(1)
+    real.loc[np.flatnonzero(real["sex"] == "m")[:3], "pregnant"] = True
+    section = rule_violations(Tables.of(people(5), real, people(2), SCHEMA), seed=0)
+    assert any("Real rows break" in note for note in section.notes)
+
+
+# -- subgroups -------------------------------------------------------------------------------------
+
+
+def test_shares_of_groups_are_those_of_the_rows():
+    synthetic = pd.concat([people(5).query("sex == 'm'"), people(6).query("sex == 'f'")[:300]])
+    section = subgroups(tables_of(synthetic), seed=0)
+    records = {record["label"]: record for record in section.tables["groups"]}
+    share = (synthetic["sex"] == "f").mean()
+    # The first rows of a shuffled table stand for it where the holdout has fewer.
+    assert records["f"]["shares"]["synthetic"] == pytest.approx(share, abs=1e-9)
+    drift = scores(section, group="sex = f")[DRIFT]
+    assert drift.value == pytest.approx(abs(share - (people(1)["sex"] == "f").mean()))
+    assert drift.low > drift.ceiling
+    assert drift.low < drift.value < drift.high
+    assert not records["f"]["small"]
+
+
+def test_a_group_that_is_worse_than_the_others_stands_out():
+    synthetic = people(5)
+    women = (synthetic["sex"] == "f").to_numpy()
+    synthetic.loc[women, "ill"] = ~synthetic.loc[women, "ill"]
+    section = subgroups(tables_of(synthetic), seed=0)
+    worse, same = (scores(section, group=f"sex = {label}") for label in ("f", "m"))
+    assert worse[TARGET].low > 0.1 > same[TARGET].value
+    pairs = "mean total variation, pairs of columns"
+    assert worse[pairs].low > same[pairs].high
+    assert worse[pairs].floor is not None
+    assert worse[pairs].ceiling is not None
+
+
+def test_small_groups_are_marked_and_not_hidden():
+    synthetic = people(5)
+    section = subgroups(tables_of(synthetic, subgroups=("site",)), seed=0)
+    records = section.tables["groups"]
+    assert len(records) <= 12
+    assert records[-1]["label"] == "all others"
+    counted = people(1)["site"].value_counts()
+    assert any(record["small"] for record in records)
+    for record in records[:-1]:
+        assert record["rows"]["real"] == counted[record["label"]]
+        few = min(record["rows"]["real"], record["rows"]["synthetic"]) < SMALL
+        assert record["small"] == few
+        notes = [s.note for s in section.scores if s.group == record["group"] and s.name == DRIFT]
+        assert bool(notes[0]) == few
+
+
+def test_a_group_that_the_synthetic_table_lost_is_shown():
+    synthetic = people(5)
+    synthetic.loc[synthetic["site"] == "s2", "site"] = "s0"
+    section = subgroups(tables_of(synthetic, subgroups=("site",)), seed=0)
+    (lost,) = [r for r in section.tables["groups"] if r["label"] == "s2"]
+    assert lost["rows"]["synthetic"] == 0
+    assert lost["small"]
+    found = scores(section, group="site = s2")
+    assert set(found) == {DRIFT}
+    assert "too few rows" in found[DRIFT].note
+
+
+def test_bands_of_an_ordered_column_are_quarters_of_the_real_rows():
+    tables = tables_of(people(5), subgroups=("age",))
+    made = grouping(tables, "age")
+    assert made.labels[-1] == "(missing)"
+    assert len(made.labels) == 5
+    shares = np.bincount(made.groups["real"], minlength=5) / ROWS
+    gone = people(1)["age"].isna().mean()
+    assert shares[4] == pytest.approx(gone)
+    assert shares[:4] == pytest.approx((1 - gone) / 4, abs=0.04)
+    values = tables.values["real"]["age"]
+    tops = [values[made.groups["real"] == band].max() for band in range(4)]
+    assert tops == sorted(tops)
+    assert np.isnan(values[made.groups["real"] == 4]).all()
+
+
+def test_without_columns_there_are_no_subgroups():
+    assert subgroups(tables_of(people(5), subgroups=()), seed=0) is None
