@@ -11,6 +11,7 @@ Without it, the first page is printed. What is made stands between a line that s
     <!-- figures: benchmarks/figures.toml -->              what was to be reached, and what was
     <!-- attacks: FILE -->                                 attacks timed beside a peer's
     <!-- audits: FILE -->                                  whole audits, by table and tier
+    <!-- augmentation: FILE STUDY MODEL FIGURE -->         learning curves; without a study, gaps
 
 A data set whose every run failed has no plot.
 """
@@ -22,14 +23,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from dpsynth.bench import attack_times, compare, growth, plots, records, table
+from dpsynth.bench import attack_times, augmented, compare, growth, plots, records, table
 from dpsynth.bench.growth import Axis
 from dpsynth.errors import UsageError
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs" / "benchmarks").glob("*.md"))
 RESULTS = ROOT / "benchmarks" / "results"
-KINDS = "results|plots|verdicts|growth|figures|attacks|audits"
+KINDS = "results|plots|verdicts|growth|figures|attacks|audits|augmentation"
 MADE = re.compile(rf"(<!-- ({KINDS}): ([^>]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _BOUNDS = {  # of figures: the sign, and whether it is for each run or for their mean
     "at_most": ("≤", False),
@@ -54,6 +55,8 @@ def renewed(page: str, folder: Path) -> str:
             timed = attack_times.read(RESULTS / name)
             shown = attack_times.beside_peer if found[2] == "attacks" else attack_times.audits
             return f"{found[1]}\n{shown(timed)}\n{found[4]}"
+        if found[2] == "augmentation":
+            return f"{found[1]}\n{_augmentation(RESULTS / name, folder, words)}\n{found[4]}"
         held, prefix = records.read([RESULTS / name]), f"{Path(name).stem}-"
         if found[2] == "results":
             text = table.markdown(held)
@@ -66,6 +69,18 @@ def renewed(page: str, folder: Path) -> str:
         return f"{found[1]}\n{text}\n{found[4]}"
 
     return MADE.sub(make, page)
+
+
+def _augmentation(path: Path, folder: Path, words: list[str]) -> str:
+    lines = augmented.read(path)
+    if not words:
+        return augmented.gaps(lines)
+    study, model, figure = words
+    if not any(line["study"] == study for line in lines):
+        return NOT_YET
+    drawn = augmented.plot(lines, study, model, figure, folder, prefix=f"{path.stem}-")
+    shown = f"![{figure} against real rows, {study}, {model}]({drawn.name})"
+    return f"{shown}\n\n{augmented.markdown(lines, study, model, figure)}"
 
 
 def _plots(held: list[records.Record], folder: Path, prefix: str, metric: str) -> str:

@@ -1,6 +1,6 @@
 """Plots as SVG: error against epsilon and CPU, cost against size; equal numbers, equal bytes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
 from math import floor, log10, sqrt
@@ -74,6 +74,44 @@ def growth_plots(
         _write(path, draw, title=None, label=label)
         written.append(path)
     return written
+
+
+def learning_curves(
+    path: Path, curves: Mapping[str, Sequence[tuple[int, float, float, float]]], *, label: str
+) -> None:
+    """Write curves over numbers of rows as SVG.
+
+    Args:
+        path: the file; replaced where there is one.
+        curves: by name, rows, mean and the two ends of an interval.
+        label: what is measured.
+    """
+    _write(path, partial(_over_rows, curves=curves), title=None, label=label)
+
+
+def _over_rows(
+    axes: "Axes", curves: Mapping[str, Sequence[tuple[int, float, float, float]]]
+) -> None:
+    for place, (name, found) in enumerate(curves.items()):
+        color = _COLORS[place % len(_COLORS)]
+        sizes = [point[0] for point in found]
+        axes.plot(
+            sizes,
+            [point[1] for point in found],
+            label=name,
+            color=color if place < len(_COLORS) else "#222222",
+            marker=_MARKS[place % len(_MARKS)],
+            markersize=3.5,
+            linewidth=1.2,
+        )
+        if place == 0:  # one band, or none could be read
+            ends = [point[2] for point in found], [point[3] for point in found]
+            axes.fill_between(sizes, *ends, color=color, alpha=0.15, linewidth=0)
+    axes.set_xscale("log")
+    every = sorted({point[0] for found in curves.values() for point in found})
+    axes.set_xticks(every, [f"{size:,}" for size in every])
+    axes.minorticks_off()
+    axes.set_xlabel("real rows")
 
 
 def _write(path: Path, draw: Callable[["Axes"], None], *, title: str | None, label: str) -> None:
