@@ -92,9 +92,9 @@ def test_authenticity_says_that_it_is_no_evidence(scores):
     assert "says nothing about privacy" in score.note
 
 
-# What others make of these tables: benchmarks/utility/against_others.py runs them. SDMetrics 0.32.0
-# (distances of columns and pairs, correlations), dython 0.7.12 (Cramer's V, correlation ratio), numpy's
-# determinants (Hellinger), scikit-learn 1.9.1 (pMSE, nearest rows).
+# What others make of these tables, as benchmarks/utility/against_others.py asks them: SDMetrics
+# 0.32.0 (distances of columns and pairs, correlations), dython 0.7.12 (Cramer's V, correlation
+# ratio), numpy's determinants (Hellinger), scikit-learn 1.9.1 (pMSE, nearest rows).
 OTHERS = {
     "mean total variation, single columns": 0.053,
     "mean total variation, pairs of columns": 0.142625,
