@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from dpsynth.encoding import cells
 from dpsynth.encoding.codec import Codec, GridCodec, codecs, ordered_columns
 from dpsynth.encoding.table import seen
 from dpsynth.errors import DataError
-from dpsynth.schema.columns import DateColumn, NumericColumn
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dpsynth.schema import ModeledColumn, Schema
+    from dpsynth.schema import Schema
 
 LEVELS = 32  # groups of codes that a column has at most
 NAMES = ("synthetic", "real", "holdout", "floor")
@@ -108,7 +106,6 @@ class Tables:
             for name, frame in (("synthetic", synthetic), ("real", real), ("holdout", holdout))
         }
         encoders = codecs(schema)
-        declared = {column.name: column for column in schema.modeled}
         drawn = {
             name: rng.integers(0, len(real), len(synthetic), dtype=np.int64) for name in encoders
         }
@@ -116,9 +113,7 @@ class Tables:
         values: dict[str, dict[str, NDArray[np.float64]]] = {name: {} for name in NAMES}
         for column, codec in encoders.items():
             for name, frame in frames.items():
-                codes = codec.encode(frame[column]).codes
-                raw[name][column] = np.asarray(codes, dtype=np.int64)
-                numbers = _values(frame[column], declared[column], codec)
+                raw[name][column], numbers = _coded(frame[column], codec)
                 if numbers is not None:
                     values[name][column] = numbers
             raw["floor"][column] = raw["real"][column][drawn[column]]
@@ -209,21 +204,9 @@ def _shuffled(frame: "pd.DataFrame", rng: np.random.Generator) -> "pd.DataFrame"
     return frame.iloc[rng.permutation(len(frame))].reset_index(drop=True)
 
 
-def _values(
-    series: "pd.Series", column: "ModeledColumn", codec: Codec
-) -> NDArray[np.float64] | None:
-    """Return numbers, and dates as days, within the declared range; None of any other column."""
-    codes = column.missing_codes
-    if isinstance(column, NumericColumn):
-        found, states = cells.numbers(series, codes=codes)
-    elif isinstance(column, DateColumn):
-        found, states = cells.days(series, layout=column.format, codes=codes)
-    else:
-        return None
-    assert isinstance(codec, GridCodec)  # of both kinds
-    return np.where(
-        states == cells.NUMBER, np.clip(found, codec.grid.starts[0], codec.grid.last), np.nan
-    )
+def _coded(series: "pd.Series", codec: Codec) -> tuple[Codes, NDArray[np.float64] | None]:
+    codes = np.asarray(codec.encode(series).codes, dtype=np.int64)
+    return codes, codec.numbers(series) if isinstance(codec, GridCodec) else None
 
 
 def _independent(real: "pd.DataFrame", drawn: Mapping[str, Codes]) -> "pd.DataFrame":
