@@ -26,6 +26,8 @@ def test_release_writes_both_folders_and_says_both_verdicts(released):
     assert done.json["internal_verdict"] in {"PASS", "FAIL", "INCONCLUSIVE"}
     inside = {path.name for path in (world.folder / "release").iterdir()}
     assert inside == {"public", "internal"}
+    dictionary = world.folder / "release" / "public" / "data-dictionary.md"
+    assert "the interval is too narrow" in dictionary.read_text(encoding="utf-8")
     shown = world.run("ledger", "show", world.ledger, "--json").json
     assert len(shown["entries"]) > 0
     assert len(shown["looks"]) == 1
