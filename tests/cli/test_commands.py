@@ -26,6 +26,8 @@ def test_release_writes_both_folders_and_says_both_verdicts(released):
     assert done.json["internal_verdict"] in {"PASS", "FAIL", "INCONCLUSIVE"}
     inside = {path.name for path in (world.folder / "release").iterdir()}
     assert inside == {"public", "internal"}
+    dictionary = world.folder / "release" / "public" / "data-dictionary.md"
+    assert "the interval is too narrow" in dictionary.read_text(encoding="utf-8")
     shown = world.run("ledger", "show", world.ledger, "--json").json
     assert len(shown["entries"]) > 0
     assert len(shown["looks"]) == 1
@@ -223,6 +225,9 @@ def test_rules_that_no_model_can_hold_are_told_by_schema_check(world):
 def test_fit_spends_what_plan_said(world):
     words = ["--synthesizer", "independent", "--epsilon", "1", "--delta", "1e-9"]
     planned = world.run("plan", "--schema", world.schema, *words, "--json").json
+    engines = {each["engine"]: each["statements"] for each in planned.pop("engines")}
+    assert engines == {"frame": 0, "duckdb": engines["database"], "database": engines["database"]}
+    assert 0 < engines["database"] <= 3
     fitted = world.fit("--json").json
     assert fitted["plan"] == planned
     shown = world.run("ledger", "show", world.ledger, "--json").json
@@ -259,7 +264,10 @@ def test_plan_reads_no_table_and_writes_what_it_prints(world):
     done = world.run("plan", *words, "--out", out)
     assert done.code == 0
     assert "No row was read and nothing was spent." in done.out
-    assert json.loads(out.read_text(encoding="utf-8")) == world.run("plan", *words, "--json").json
+    printed = world.run("plan", *words, "--json").json
+    engines = printed.pop("engines")
+    assert [each["engine"] for each in engines] == ["frame", "duckdb", "database"]
+    assert json.loads(out.read_text(encoding="utf-8")) == printed
 
 
 def test_plan_shows_equal_numbered_charges_as_one_line(world):
