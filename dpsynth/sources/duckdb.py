@@ -88,13 +88,14 @@ def _batches(
     connection: "DuckDBPyConnection", reader: str, names: Sequence[str], rows: int
 ) -> Iterator["pa.RecordBatch"]:
     import duckdb
+    import pyarrow as pa
 
     chosen = ", ".join(_named(name) for name in names)
     query = f"SELECT {chosen} FROM {reader}"  # all names in it are quoted
     try:
         found: Any = connection.sql(query).to_arrow_reader(rows)
         yield from found
-    except duckdb.Error:
+    except (duckdb.Error, pa.ArrowException, OSError):
         # Its own words quote cells and paths.
         raise DataError("the table cannot be read: a file of it is damaged or cut off") from None
 

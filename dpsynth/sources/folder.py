@@ -1,36 +1,31 @@
-"""A private folder for what a release must put on disk, gone when it ends."""
+"""A private folder for what a release must put on disk, gone when that ends."""
 
-import atexit
 import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+import weakref
 from pathlib import Path
 
 _PREFIX = "dpsynth-rows-"
 
 
-@contextlib.contextmanager
-def private_folder(parent: Path | None = None) -> Iterator[Path]:
-    """Make a folder for this user alone, and remove it however the block ends.
+class PrivateFolder:
+    """A folder for this user alone, removed with the object, and when the process ends.
 
-    A process that is killed leaves an empty folder at most, apart from what an engine had spilled
-    there: coded rows stand in files without a name. The next use removes it.
+    A process that is killed leaves the folder without the coded rows, which stand in files
+    without a name; what an engine had spilled there is removed by the next use.
+
+    Args:
+        parent: where it is made; the system's place for temporary files by default.
     """
-    base = Path(tempfile.gettempdir() if parent is None else parent)
-    _sweep(base)
-    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=base))  # mode 0700
 
-    def remove() -> None:
-        shutil.rmtree(folder, ignore_errors=True)
-
-    atexit.register(remove)
-    try:
-        yield folder
-    finally:
-        remove()
-        atexit.unregister(remove)
+    def __init__(self, parent: Path | None = None) -> None:
+        base = Path(tempfile.gettempdir() if parent is None else parent)
+        _sweep(base)
+        prefix = f"{_PREFIX}{os.getpid()}-"
+        self.path = Path(tempfile.mkdtemp(prefix=prefix, dir=base))  # mode 0700
+        self.remove = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
 def _sweep(base: Path) -> None:

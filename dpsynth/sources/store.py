@@ -18,6 +18,7 @@ from dpsynth.domain import Domain
 from dpsynth.encoding.codec import smallest_unsigned
 from dpsynth.privacy.source import UnitRows
 from dpsynth.sources.batches import Batches
+from dpsynth.sources.folder import PrivateFolder
 
 ROWS_AT_ONCE = 1 << 20
 _CACHED_CELLS = 1 << 22  # at most 32 MiB of counts are kept
@@ -190,7 +191,7 @@ class StoreSource:
         columns: in the order of the domain.
         domain: the columns and their sizes.
         rows: how many there are.
-        folder: for what must be written to be read again.
+        folder: for what must be written to be read again; it lasts as long as the source.
         units: digest of every row's unit; None where every row is its own.
     """
 
@@ -200,7 +201,7 @@ class StoreSource:
         domain: Domain,
         *,
         rows: int,
-        folder: Path,
+        folder: PrivateFolder,
         units: Column | None = None,
     ) -> None:
         if tuple(columns) != domain.columns:
@@ -305,7 +306,7 @@ class StoreSource:
     def unit_rows(self) -> UnitRows:
         """Return the rows, on disk, and the unit of each."""
         width = len(self.domain.columns)
-        held = Column(self.__folder, np.int64, width=width)
+        held = Column(self.__folder.path, np.int64, width=width)
         for part in parts(self.__rows):
             some = [
                 self.__columns[name].read(part, size).astype(np.int64)

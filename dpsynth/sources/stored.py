@@ -18,6 +18,7 @@ from dpsynth.privacy.bounding import (
     person_digests,
 )
 from dpsynth.sources.duckdb import Limits
+from dpsynth.sources.folder import PrivateFolder
 from dpsynth.sources.frame import Prepared
 from dpsynth.sources.identity import DigestSums
 from dpsynth.sources.persons import person_numbers
@@ -43,7 +44,7 @@ def prepare_files(
     *,
     key: Callable[[str], bytes],
     control: Fraction | int = 0,
-    folder: Path,
+    folder: PrivateFolder | None = None,
     limits: Limits | None = None,
 ) -> Prepared:
     """Encode, bound and split a table on disk; see ``dpsynth.sources.frame.prepare``.
@@ -56,19 +57,19 @@ def prepare_files(
         schema: closed.
         key: subkeys of the table's secret key by purpose.
         control: share of the units to set aside, exact, in [0, 1).
-        folder: a private one, see ``private_folder``; it must outlive the result.
+        folder: where the codes stand; one of its own where not given.
         limits: of the engine that reads.
 
     Raises:
         DataError: a file changed, or cannot be read.
         SchemaError: the schema is not closed.
     """
-    limits = limits or Limits()
+    limits, folder = limits or Limits(), folder or PrivateFolder()
     store = _Store(schema, folder, key)
-    for frame in table.frames(folder, limits):
+    for frame in table.frames(folder.path, limits):
         store.append(frame)
     kept, aside, audited, sums = _decided(store, schema, key, Fraction(control))
-    members, controls, note = _raw(table, folder, limits, kept & audited, aside)
+    members, controls, note = _raw(table, folder.path, limits, kept & audited, aside)
     source = store.source(kept & ~aside)
     return Prepared(
         source=source,
@@ -93,19 +94,22 @@ class _Open:
 class _Store:
     """Columns on disk, filled a frame at a time."""
 
-    def __init__(self, schema: "Schema", folder: Path, key: Callable[[str], bytes]) -> None:
+    def __init__(
+        self, schema: "Schema", folder: PrivateFolder, key: Callable[[str], bytes]
+    ) -> None:
         self._schema, self._folder, self._key = schema, folder, key
         self._tools: Mapping[str, Codec] = codecs(schema)
         self._codes = {
-            name: Column(folder, smallest_unsigned(tool.size)) for name, tool in self._tools.items()
+            name: Column(folder.path, smallest_unsigned(tool.size))
+            for name, tool in self._tools.items()
         }
         opened = [column.name for column in schema.modeled if column.learns_values]
         self._opened = {name: _Open() for name in opened}
-        self._texts = {name: Column(folder, np.uint32) for name in opened}
+        self._texts = {name: Column(folder.path, np.uint32) for name in opened}
         self._first: dict[str, int] = {}
-        self.groups = Column(folder, np.uint64, width=2)
+        self.groups = Column(folder.path, np.uint64, width=2)
         whose = schema.unit.column
-        self.persons = None if whose is None else Column(folder, np.uint64)
+        self.persons = None if whose is None else Column(folder.path, np.uint64)
 
     def append(self, frame: "pd.DataFrame") -> None:
         """Code some rows and write them."""
