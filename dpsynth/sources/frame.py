@@ -114,7 +114,7 @@ class FrameSource:
 
     def unit_rows(self) -> UnitRows:
         """Return the rows, and the unit of each."""
-        codes = np.column_stack(list(self.__codes.values())).astype(np.int64)
+        codes = np.column_stack(list(self.__codes.values()))
         if self.__units is None:
             return UnitRows(codes=codes, units=np.arange(len(codes)))
         return UnitRows(codes=codes, units=np.unique(self.__units, return_inverse=True)[1])
