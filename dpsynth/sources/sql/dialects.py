@@ -222,21 +222,25 @@ class Sqlite(Engine):
 
         Layers with a limit are never merged.
         """
-        layers: list[tuple[str, str]] = []
-        while isinstance(query, exp.Select):
-            query.transform(_exact_double, copy=False)
-            source = query.args["from_"].this if "from_" in query.args else None
-            query.set("limit", exp.Limit(expression=whole(-1)))
-            if not isinstance(source, exp.Subquery):
-                break
-            source.replace(exp.to_table(source.alias))
-            layers.append((source.alias, super().sql(query, pretty=pretty)))
-            query = source.this
-        if not layers:
-            return super().sql(query.transform(_exact_double, copy=False), pretty=pretty)
-        layers.append(("", super().sql(query, pretty=pretty)))
-        within = [f'"{layers[at][0]}" AS ({layers[at + 1][1]})' for at in range(len(layers) - 1)]
-        return f"WITH {', '.join(reversed(within))} {layers[0][1]}"
+        for layer in [query, *(each.this for each in query.find_all(exp.Subquery))]:
+            if isinstance(layer, exp.Select):
+                layer.set("limit", exp.Limit(expression=whole(-1)))
+        query.transform(_exact_double, copy=False)
+        return _in_order(query, lambda each: super(Sqlite, self).sql(each, pretty=pretty))
+
+
+def _in_order(query: Expression, write: Callable[[Expression], str]) -> str:
+    """Write a query over a query over a query as ``WITH``, the innermost first."""
+    layers: list[tuple[str, Expression]] = [("", query)]
+    while isinstance(query, exp.Select) and "from_" in query.args:
+        source = query.args["from_"].this
+        if not isinstance(source, exp.Subquery) or not isinstance(source.this, exp.Select):
+            break
+        source.replace(exp.to_table(source.alias))
+        query = source.this
+        layers.append((source.alias, query))
+    within = ", ".join(f"{name} AS ({write(each)})" for name, each in reversed(layers[1:]))
+    return f"WITH {within} {write(layers[0][1])}" if within else write(layers[0][1])
 
 
 def _exact_double(node: Any) -> Any:
@@ -344,8 +348,12 @@ class Spark(_Letters):
         return _call("SHA2", held, whole(256))
 
     def sql(self, query: Expression, *, pretty: bool = False) -> str:
-        """Write texts by their bytes: what a backslash means is a setting of the session."""
-        return super().sql(query.transform(_plain_text, copy=False), pretty=pretty)
+        """Write texts by their bytes: what a backslash means is a setting of the session.
+
+        Layers stand one after the other: Spark's parser takes minutes where they are nested.
+        """
+        query.transform(_plain_text, copy=False)
+        return _in_order(query, lambda each: super(Spark, self).sql(each, pretty=pretty))
 
 
 def _plain_text(node: Any) -> Any:
