@@ -3,7 +3,8 @@
     python benchmarks/scale/billion.py
 
 Reads benchmarks/results/scale/rows.jsonl (see rows.py), fits a line to CPU seconds by rows for
-every step, and to peak memory of its two largest sizes, and prints a Markdown table. A step with one record has no slope.
+every step, and to peak memory of its two largest sizes, and prints a Markdown table. A step with
+one record has no slope.
 """
 
 import sys

@@ -92,11 +92,13 @@ def fit(given: argparse.Namespace, schema: object) -> None:
             if given.step == "frame":
                 prepared = prepare(dpsynth.read_table(given.table), schema, key=book.keyed)
             else:
+                from dpsynth.sources.folder import PrivateFolder
                 from dpsynth.sources.stored import prepare_files
                 from dpsynth.sources.streams import open_table
 
                 table = open_table(given.table, schema)
-                prepared = prepare_files(table, schema, key=book.keyed, folder=folder)
+                own = PrivateFolder(folder)
+                prepared = prepare_files(table, schema, key=book.keyed, folder=own)
             method.fit_prepared(prepared, schema=schema, plan=plan, account=account)
 
 
