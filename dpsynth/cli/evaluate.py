@@ -51,6 +51,14 @@ def evaluate(
         str | None,
         typer.Option("--task", metavar="COLUMN", help="To predict; else the schema's target."),
     ] = None,
+    positive: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--positive",
+            metavar="VALUE",
+            help="Value of the task's column to tell from all others; repeatable.",
+        ),
+    ] = None,
     subgroup: Annotated[
         list[str] | None,
         typer.Option(
@@ -110,6 +118,7 @@ def evaluate(
             declared,
             seed=seed,
             target=task,
+            positive=positive or (),
             subgroups=subgroup,
             time=time,
             event=event,

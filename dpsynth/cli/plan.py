@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -59,11 +60,13 @@ def plan(
     shown = dict(document)
     if needs is not None:
         shown["needs_cap"] = {"epsilon": str(needs.epsilon), "delta": str(needs.delta)}
+    if planned.estimate is not None:
+        shown["engines"] = [asdict(each) for each in planned.estimate.engines]
     console.emit(shown, as_json=json, text=lambda: render(shown))
 
 
 def render(document: dict[str, Any]) -> str:
-    """Return the bill of a plan document as text; ``needs_cap`` may stand beside it."""
+    """Return the bill of a plan document as text; what needs and takes it may stand beside it."""
     from fractions import Fraction
 
     pure = Fraction(document["delta"]) == 0
@@ -106,9 +109,25 @@ def render(document: dict[str, Any]) -> str:
             *_needs(document),
             *([f"costs  rho {float(Fraction(document['rho'])):.6f} of the ledger"] if pure else []),
             f"takes  {takes}",
+            *_engines(document.get("engines")),
             "No row was read and nothing was spent.",
         ]
     )
+
+
+def _engines(engines: Sequence[dict[str, Any]] | None) -> list[str]:
+    """Say what a fit takes by engine, where that is known."""
+    if not engines:
+        return []
+    rows = []
+    for each in engines:
+        minutes = "by the server" if each["minutes"] is None else _duration(each["minutes"])
+        moved = f"{each['bytes_moved'] / 1e6:.1f}"
+        rows.append(
+            [each["engine"], minutes, f"{each['mebibytes']:.0f}", str(each["statements"]), moved]
+        )
+    header = ["rows held by", "about", "MiB", "statements", "MB moved at most"]
+    return ["", console.table(header, rows, right=(2, 3, 4)), ""]
 
 
 def _needs(document: dict[str, Any]) -> list[str]:

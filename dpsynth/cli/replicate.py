@@ -7,7 +7,7 @@ import typer
 
 from dpsynth.cli import console
 from dpsynth.cli.options import Json
-from dpsynth.cli.sample import model_folder, write_table
+from dpsynth.cli.sample import model_folder
 from dpsynth.errors import UsageError
 
 if TYPE_CHECKING:
@@ -235,16 +235,15 @@ def _write(
     coverage: "tuple[Coverage, ...]",
     tables: "tuple[pd.DataFrame, ...]",
 ) -> None:
-    from dpsynth.release import atomic, canonical, dictionary
+    from dpsynth.release import atomic, bundle, canonical, dictionary
     from dpsynth.utility.replication.coverage import in_words
 
     warnings = [said for each in coverage for said in in_words(each)]
     with atomic.folder(out) as building:
         atomic.write_bytes(building / RESULT, canonical.dumps(document))
-        text = dictionary.data_dictionary(schema, warnings)
-        atomic.write_bytes(building / dictionary.FILE, text.encode("utf-8"))
+        dictionary.write(building, schema, warnings)
         for number, table in enumerate(tables, 1):
-            write_table(table, building / f"copy-{number:03}.parquet")
+            bundle.write_parquet(building / f"copy-{number:03}.parquet", table)
 
 
 def _text(section: "Section", out: Path | None) -> str:

@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 
     from dpsynth.schema.document import Schema
 
-# Content words that no finite number has: two NaN payloads.
-_MISSING_WORD = np.uint64(0x7FF8_0000_0000_0001)
-_UNPARSABLE_WORD = np.uint64(0x7FF8_0000_0000_0002)
-
 NO_CUTS = np.empty(0)
 
 MISSING_LABEL = "(missing)"
@@ -52,8 +48,9 @@ class EncodedColumn:
         codes: shape ``(rows,)``, the narrowest unsigned type.
         undeclared: of an open column, the values that could be learnt; None of any other.
         content: shape ``(rows,)``, uint64: the cell in canonical form, equal for equal cells
-            whatever file they came from. A code for levels, the bits of a float64 for numbers,
-            the first half of a digest for the text of an open column.
+            whatever file they came from, and unequal for cells of unequal codes. A code for
+            levels, ``Grid.words`` for numbers and days, the first half of a digest for the text
+            of an open column.
         rest: of an open column, the second half; None of any other.
     """
 
@@ -124,46 +121,46 @@ class LevelsCodec:
     marks = np.empty(0, dtype=np.int64)
 
     def __init__(self, column: LevelsColumn | BooleanColumn) -> None:
-        self._column = column
+        self.column = column
         self.has_missing = column.has_missing
-        self._rule = column.rule if isinstance(column, CategoricalColumn) else None
-        self._open = column.learns_values
+        self.rule = column.rule if isinstance(column, CategoricalColumn) else None
+        self.is_open = column.learns_values
         self._levels: tuple[bool | int | float | str, ...] = (
             (False, True) if isinstance(column, BooleanColumn) else column.levels
         )
-        self._kept = len(self._levels)
-        self._codes = {key(level): code for code, level in enumerate(self._levels)}
-        self._flags = all(isinstance(level, bool) for level in self._levels)
-        self._numeric = all(is_number(level) for level in self._levels)
+        self.kept = len(self._levels)
+        self.by_text = {key(level): code for code, level in enumerate(self._levels)}
+        self.flags = all(isinstance(level, bool) for level in self._levels)
+        self.numeric = all(is_number(level) for level in self._levels)
         fallback = column.fallback
         if fallback is None:
             # An open list has a level for what is not in it.
-            other = self._rule.other.strip() if self._rule is not None else ""
-            default = self._kept - 1 if self._open else self._codes.get(other, 0)
+            other = self.rule.other.strip() if self.rule is not None else ""
+            default = self.kept - 1 if self.is_open else self.by_text.get(other, 0)
         else:
-            default = self._codes[key(fallback)]
-        self._unexpected = self._kept if self.has_missing else default
+            default = self.by_text[key(fallback)]
+        self.unexpected = self.kept if self.has_missing else default
         for code in column.missing_codes:
-            self._codes[key(code)] = self._kept
+            self.by_text[key(code)] = self.kept
 
     @property
     def size(self) -> int:
         """Levels, and the missing one."""
-        return self._kept + self.has_missing
+        return self.kept + self.has_missing
 
     def encode(self, series: "pd.Series[Any]") -> EncodedColumn:
         """Look every distinct cell up once."""
         found = cells.distinct(series)
         kind = smallest_unsigned(self.size)
         each = np.array([self._code(cell) for cell in found.cells], dtype=kind)
-        codes = found.spread(each, self._unexpected)
-        if not self._open:
+        codes = found.spread(each, self.unexpected)
+        if not self.is_open:
             return EncodedColumn(codes=codes, content=codes.astype(np.uint64))
         texts = [self._text(cell, code) for cell, code in zip(found.cells, each, strict=True)]
         words = content_words(texts, each)
         return EncodedColumn(
             codes=codes,
-            content=found.spread(words[:, 0], self._unexpected),
+            content=found.spread(words[:, 0], self.unexpected),
             undeclared=self._undeclared(texts, each, found),
             rest=found.spread(words[:, 1], 0),
         )
@@ -171,16 +168,16 @@ class LevelsCodec:
     def _text(self, cell: object, code: int) -> str | None:
         """Return the one spelling of a value of an open column, or None where it is missing."""
         text = cells.text_of(cell)
-        if text is None or code >= self._kept:
+        if text is None or code >= self.kept:
             return None
-        return text if text in self._codes else self._respelled(text)
+        return text if text in self.by_text else self._respelled(text)
 
     def _undeclared(
         self, texts: list[str | None], each: NDArray[Any], found: cells.Distinct
     ) -> Undeclared:
-        other = self._kept - 1
+        other = self.kept - 1
         free = [
-            text if code == other and text is not None and text not in self._codes else None
+            text if code == other and text is not None and text not in self.by_text else None
             for text, code in zip(texts, each.tolist(), strict=True)
         ]
         return Undeclared.of(
@@ -192,21 +189,21 @@ class LevelsCodec:
     def _code(self, cell: object) -> int:
         text = cells.text_of(cell)
         if text is None:
-            return self._unexpected
-        code = self._codes.get(text)
+            return self.unexpected
+        code = self.by_text.get(text)
         if code is not None:
             return code
-        if self._open:
-            return self._codes.get(self._respelled(text), self._kept - 1)
-        if self._rule is not None:
-            level = self._rule.apply(text) if text != cells.UNREADABLE else self._rule.other
-            return self._codes.get(level, self._codes.get(self._rule.other, self._unexpected))
-        return self._codes.get(self._respelled(text), self._unexpected)
+        if self.is_open:
+            return self.by_text.get(self._respelled(text), self.kept - 1)
+        if self.rule is not None:
+            level = self.rule.apply(text) if text != cells.UNREADABLE else self.rule.other
+            return self.by_text.get(level, self.by_text.get(self.rule.other, self.unexpected))
+        return self.by_text.get(self._respelled(text), self.unexpected)
 
     def _respelled(self, text: str) -> str:
-        if self._flags:
-            return _FLAGS.get(text.lower(), text)
-        if self._numeric:
+        if self.flags:
+            return FLAGS.get(text.lower(), text)
+        if self.numeric:
             number = cells.number_of_text(text)
             return text if number is None else key(number)
         return cells.as_whole_text(text) or text
@@ -222,12 +219,12 @@ class LevelsCodec:
         del rng, values  # a level has one spelling
         written: list[output.Value] = list(self._levels)
         if self.has_missing:
-            written.append(self._column.missing_value)
-        return output.LevelCells(values=written, codes=codes, dtype=self._column.output_dtype)
+            written.append(self.column.missing_value)
+        return output.LevelCells(values=written, codes=codes, dtype=self.column.output_dtype)
 
     def labels(self) -> list[str]:
         """The levels, each with its declared meaning."""
-        meanings = {} if isinstance(self._column, BooleanColumn) else self._column.labels
+        meanings = {} if isinstance(self.column, BooleanColumn) else self.column.labels
         texts = []
         for level in self._levels:
             name = key(level)
@@ -235,7 +232,7 @@ class LevelsCodec:
         return [*texts, MISSING_LABEL] if self.has_missing else texts
 
 
-_FLAGS = {
+FLAGS = {
     **dict.fromkeys(("true", "t", "yes", "y", "1", "1.0"), "True"),
     **dict.fromkeys(("false", "f", "no", "n", "0", "0.0"), "False"),
 }
@@ -252,7 +249,7 @@ class GridCodec:
         self.grid = cut = cut.split(at) if at.size else cut
         self.marks = np.flatnonzero(np.isin(cut.starts, at))
         self.needs_bins = column.learns_bins
-        self._unexpected = cut.size
+        self.unexpected = cut.size
 
     @property
     def size(self) -> int:
@@ -261,10 +258,10 @@ class GridCodec:
 
     def _located(self, values: NDArray[np.float64], states: NDArray[np.uint8]) -> EncodedColumn:
         codes = self.grid.locate(values).astype(smallest_unsigned(self.size))
-        codes[states != cells.NUMBER] = self._unexpected
-        content = np.ascontiguousarray(values).view(np.uint64).copy()
-        content[states == cells.MISSING] = _MISSING_WORD
-        content[states == cells.UNPARSABLE] = _UNPARSABLE_WORD
+        content = self.grid.words(values, codes)
+        codes[states != cells.NUMBER] = self.unexpected
+        content[states == cells.MISSING] = grid.MISSING_WORD
+        content[states == cells.UNPARSABLE] = grid.UNPARSABLE_WORD
         return EncodedColumn(codes=codes, content=content)
 
     def _drawn(
@@ -305,16 +302,16 @@ class NumericCodec(GridCodec):
         super().__init__(column, cut, at)
         cut = self.grid
         self.open_ended = limits is None
-        self._column = column
+        self.column = column
         self._decimals = getattr(column, "decimals", None)
         if not self.has_missing:
             default = limits[0] if limits is not None else 0
             value = default if column.fallback is None else column.fallback
-            self._unexpected = int(cut.locate(np.array([value], dtype=np.float64))[0])
+            self.unexpected = int(cut.locate(np.array([value], dtype=np.float64))[0])
 
     def encode(self, series: "pd.Series[Any]") -> EncodedColumn:
         """Parse, move into the range, find the cell."""
-        values, states = cells.numbers(series, codes=self._column.missing_codes)
+        values, states = cells.numbers(series, codes=self.column.missing_codes)
         return self._located(values, states)
 
     def decode(
@@ -326,7 +323,7 @@ class NumericCodec(GridCodec):
     ) -> output.Cells:
         """Draw evenly within every cell."""
         drawn, missing = self._drawn(codes, rng, values)
-        column = self._column
+        column = self.column
         return output.NumberCells(
             values=drawn,
             missing=missing,
@@ -376,15 +373,15 @@ class DateCodec(GridCodec):
             cut = grid.fine(low, high, whole=True, skewed=False)
         super().__init__(column, cut, at)
         cut = self.grid
-        self._column = column
+        self.column = column
         if not self.has_missing:
             day = low if column.fallback is None else float(column.fallback.toordinal())
-            self._unexpected = int(cut.locate(np.array([day]))[0])
+            self.unexpected = int(cut.locate(np.array([day]))[0])
 
     def encode(self, series: "pd.Series[Any]") -> EncodedColumn:
         """Parse, move into the range, find the cell."""
-        codes = self._column.missing_codes
-        values, states = cells.days(series, layout=self._column.format, codes=codes)
+        codes = self.column.missing_codes
+        values, states = cells.days(series, layout=self.column.format, codes=codes)
         return self._located(values, states)
 
     def decode(
@@ -398,15 +395,15 @@ class DateCodec(GridCodec):
         drawn, missing = self._drawn(codes, rng, values)
         days, places = np.unique(drawn.astype(np.int64), return_inverse=True)
         written: list[output.Value] = [self._written(day) for day in days.tolist()]
-        written.append(self._column.missing_value)
+        written.append(self.column.missing_value)
         places = np.where(missing, len(days), places)
-        dtype = self._column.output_dtype
+        dtype = self.column.output_dtype
         return output.LevelCells(values=written, codes=places, dtype=dtype)
 
     def _written(self, ordinal: int) -> str:
         day = dt.date.fromordinal(ordinal)
-        if self._column.output_dtype == "str" and self._column.format is not None:
-            return day.strftime(self._column.format)
+        if self.column.output_dtype == "str" and self.column.format is not None:
+            return day.strftime(self.column.format)
         return day.isoformat()
 
     def labels(self) -> list[str]:

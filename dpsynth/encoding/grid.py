@@ -13,6 +13,12 @@ OCTAVES = 16
 PARTS = 8
 # Where nothing is declared: magnitudes from 2**LEAST to 2**GREATEST, and zero.
 LEAST, GREATEST = -20, 40
+# Content words: where zero stands, where codes of cells begin, and the last two.
+ZERO, CELLS = 2**61, 2**62
+MISSING_WORD, UNPARSABLE_WORD = 2**63 - 1, 2**63 - 2
+# Numbers are told apart by units of their kind, up to these magnitudes. Any unit goes.
+_SCALE, _MOST = 1e6, 2e12
+_MOST_WHOLE = 2.0**60
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,6 +53,32 @@ class Grid:
         if self.whole:
             inside = np.rint(inside)
         return np.searchsorted(self.starts, inside, side="right") - 1
+
+    @property
+    def told_by(self) -> tuple[float, float, bool]:
+        """Units by which ``words`` counts, up to which magnitude, and if words always suffice."""
+        if not self.whole:
+            return _SCALE, _MOST, False
+        return 1.0, _MOST_WHOLE, bool(max(-self.starts[0], self.last) < _MOST_WHOLE)
+
+    def words(self, values: NDArray[np.float64], cells: NDArray[Any]) -> NDArray[np.uint64]:
+        """Return a word for every value, below 2**63, such that equal words are of one cell.
+
+        The word says which whole number or millionth the value is nearest to, whatever the cells
+        are. Only where that would be in another cell than the value, it says the cell.
+
+        Args:
+            values: finite or infinite.
+            cells: what ``locate`` returns for them.
+        """
+        scale, most, enough = self.told_by
+        inside = np.clip(values, -most, most)
+        units = np.rint(inside) if self.whole else np.floor(inside * scale + 0.5)
+        words = units.astype(np.int64) + ZERO
+        if not enough:
+            moved = np.flatnonzero(self.locate(units / scale) != cells)
+            words[moved] = CELLS + cells[moved].astype(np.int64)
+        return words.astype(np.uint64)
 
     def draw(self, cells: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw a value evenly from every cell given."""

@@ -5,7 +5,7 @@ Private like the rows: made by a codec, held by a source, counted by the kernel 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
+from hashlib import sha256
 from typing import Any, NoReturn
 
 import numpy as np
@@ -82,11 +82,17 @@ def content_words(texts: Sequence[str | None], codes: NDArray[Any]) -> NDArray[n
         Shape ``(cells, 2)``.
     """
     words = [
-        int(code).to_bytes(16, "little") if text is None else _digest(text)
+        bytes.fromhex(code_words(code) if text is None else text_words(text))
         for text, code in zip(texts, codes.tolist(), strict=True)
     ]
-    return np.frombuffer(b"".join(words), dtype="<u8").astype(np.uint64).reshape(-1, 2)
+    return np.frombuffer(b"".join(words), dtype=">u8").astype(np.uint64).reshape(-1, 2)
 
 
-def _digest(text: str) -> bytes:
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, person=b"open").digest()
+def text_words(text: str) -> str:
+    """Return the two words of a text in hexadecimal: the first 128 bits of its SHA-256."""
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def code_words(code: int) -> str:
+    """Return the two words, in hexadecimal, of a cell that is known by its code."""
+    return f"{code:016x}{0:016x}"

@@ -6,19 +6,18 @@ the position of a row nor a number counted over other persons' rows may enter. T
 docs/proofs/contribution-bounding.md.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from hashlib import blake2b
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dpsynth import _validate
 
-_WORD = 8  # bytes
-_GROUP = 16  # bytes that tell contents apart: no two of 2**40 rows collide, but once in 2**49
+_DIGITS = 16  # hexadecimal, of a word
 # One purpose a use of the key: no digest can be mistaken for, or computed from, another kind.
-_CONTENT, _COPY, _PERSON, _COIN = b"content", b"copy", b"person", b"coin"
+_CONTENT, _COPY, _PERSON, _COIN = b"row:", b"copy:", b"person:", b"coin:"
 
 
 def content_digests(content: NDArray[np.uint64], *, key: bytes) -> NDArray[np.uint64]:
@@ -31,31 +30,39 @@ def content_digests(content: NDArray[np.uint64], *, key: bytes) -> NDArray[np.ui
 
     Args:
         content: shape ``(rows, columns)``, uint64, canonical words; equal rows are copies.
-        key: the table's secret key for this purpose, at most 64 bytes.
+        key: the table's secret key for this purpose.
 
     Returns:
         Shape ``(rows,)``, uint64.
     """
+    return copy_digests(content_groups(content, key=key), key=key)
+
+
+def content_groups(content: NDArray[np.uint64], *, key: bytes) -> NDArray[np.uint64]:
+    """Return 128 bits of every row's content, shape ``(rows, 2)``; see ``content_digests``."""
     if content.dtype != np.uint64 or content.ndim != 2:
         raise TypeError("content must be a two-dimensional uint64 array")
-    width = _WORD * content.shape[1]
-    packed = np.ascontiguousarray(content, dtype="<u8").tobytes()
-    rows = (packed[start : start + width] for start in _starts(content.shape[0], width))
-    seen: dict[bytes, int] = {}
-    digests = []
-    for group in _hashed(rows, purpose=_CONTENT, size=_GROUP, key=key):
-        copy = seen.get(group, 0)
-        seen[group] = copy + 1
-        if copy:
-            message = group + copy.to_bytes(_WORD, "little")
-            group = next(_hashed([message], purpose=_COPY, size=_GROUP, key=key))
-        digests.append(group[:_WORD])
-    return _words(digests)
+    hashed = _hashed(_hexadecimal(content), purpose=_CONTENT, key=key, words=2)
+    return hashed.reshape(-1, 2)
+
+
+def copy_digests(groups: NDArray[np.uint64], *, key: bytes) -> NDArray[np.uint64]:
+    """Return the digest of every row from its group, numbering the rows of one group."""
+    order = np.lexsort((groups[:, 1], groups[:, 0]))
+    grouped = groups[order]
+    place = np.arange(len(grouped))
+    same = (grouped == np.roll(grouped, 1, axis=0)).all(axis=1) & (place > 0)
+    copy = place - np.maximum.accumulate(np.where(same, 0, place))
+    digests = groups[:, 0].copy()
+    again = np.flatnonzero(copy)
+    message = np.column_stack([grouped[again], copy[again].astype(np.uint64)])
+    digests[order[again]] = _hashed(_hexadecimal(message), purpose=_COPY, key=key)
+    return digests
 
 
 def person_digests(ids: Sequence[bytes], *, key: bytes) -> NDArray[np.uint64]:
     """Return a keyed digest of every person id, shape ``(len(ids),)``; equal ids agree."""
-    return _words(_hashed(ids, purpose=_PERSON, size=_WORD, key=key))
+    return _hashed(ids, purpose=_PERSON, key=key)
 
 
 def bound_rows(
@@ -97,7 +104,7 @@ def control_coin(units: NDArray[np.uint64], *, share: Fraction, key: bytes) -> N
     Args:
         units: shape ``(units,)``, uint64, digests of persons or rows; equal digests agree.
         share: chance of a control, exact, in [0, 1]; kept to within ``2**-64``.
-        key: the table's secret key for this purpose, at most 64 bytes.
+        key: the table's secret key for this purpose.
 
     Returns:
         Shape ``(units,)``, bool.
@@ -105,29 +112,26 @@ def control_coin(units: NDArray[np.uint64], *, share: Fraction, key: bytes) -> N
     _validate.exact(share=share)
     if not 0 <= share <= 1:
         raise ValueError("share must lie between 0 and 1")
-    packed = np.ascontiguousarray(units, dtype="<u8").tobytes()
-    messages = (packed[start : start + _WORD] for start in _starts(units.size, _WORD))
-    coins = _words(_hashed(messages, purpose=_COIN, size=_WORD, key=key))
     below = int(share * 2**64)
-    if below == 2**64:  # one more than a word can hold
-        return np.ones(units.shape, dtype=np.bool_)
-    return coins < np.uint64(below)
+    if below in (0, 2**64):  # the latter is one more than a word can hold
+        return np.full(units.shape, below > 0)
+    return _hashed(_hexadecimal(units[:, None]), purpose=_COIN, key=key) < np.uint64(below)
 
 
-def _starts(count: int, width: int) -> Iterator[int]:
-    return (width * index for index in range(count))
+def _hexadecimal(words: NDArray[np.uint64]) -> Iterable[bytes]:
+    """Yield every row of words as text, as any engine can write it."""
+    digits = _DIGITS * words.shape[1]
+    text = np.ascontiguousarray(words, dtype=">u8").tobytes().hex().encode("ascii")
+    return (text[digits * row : digits * (row + 1)] for row in range(len(words)))
 
 
-def _hashed(messages: Iterable[bytes], *, purpose: bytes, size: int, key: bytes) -> Iterator[bytes]:
-    """Yield the keyed BLAKE2b digest of every message, ``size`` bytes each."""
+def _hashed(
+    messages: Iterable[bytes], *, purpose: bytes, key: bytes, words: int = 1
+) -> NDArray[np.uint64]:
+    """Return the first words of SHA-256 over the key, the purpose and each message."""
     if not key:
         raise ValueError("key must not be empty")
-    keyed = blake2b(key=key, person=purpose, digest_size=size)
-    for message in messages:
-        digest = keyed.copy()
-        digest.update(message)
-        yield digest.digest()
-
-
-def _words(digests: Iterable[bytes]) -> NDArray[np.uint64]:
-    return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
+    before = key.hex().encode("ascii") + purpose
+    size = words * _DIGITS // 2
+    found = b"".join([sha256(before + message).digest()[:size] for message in messages])
+    return np.frombuffer(found, dtype=">u8").astype(np.uint64)

@@ -4,7 +4,10 @@ Written from declared facts and from what simulated worlds showed: public, no ro
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from dpsynth.release import atomic
 
 if TYPE_CHECKING:
     from dpsynth.schema import Schema
@@ -17,6 +20,12 @@ CAUTION = (
     "are called significant that are none. Draw several copies from the released model and combine "
     "them: `dpsynth replicate`."
 )
+
+
+def write(folder: Path, schema: "Schema", warnings: Sequence[str] = ()) -> None:
+    """Write the dictionary into the existing folder ``folder``."""
+    text = data_dictionary(schema, warnings)
+    atomic.write_bytes(folder / FILE, text.encode("utf-8"))
 
 
 def data_dictionary(schema: "Schema", warnings: Sequence[str] = ()) -> str:

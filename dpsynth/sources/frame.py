@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -16,6 +15,7 @@ from dpsynth.encoding.undeclared import Undeclared
 from dpsynth.privacy.bounding import bound_rows, content_digests, control_coin, person_digests
 from dpsynth.privacy.source import UnitRows
 from dpsynth.sources.batches import Batches, count_rows
+from dpsynth.sources.identity import DigestSums
 from dpsynth.sources.persons import person_numbers
 from dpsynth.sources.structure import check_columns
 
@@ -187,14 +187,5 @@ def prepare(
         ),
         members=frame.loc[chosen].reset_index(drop=True),
         controls=frame.loc[kept & aside].reset_index(drop=True),
-        identity=_identity(digests, schema, key=key("identity")),
+        identity=DigestSums.of(digests).identity(schema, key=key("identity")),
     )
-
-
-def _identity(digests: NDArray[np.uint64], schema: "Schema", *, key: bytes) -> bytes:
-    """Digest the multiset of rows: sorted, so that shuffling a file does not change it."""
-    digest = blake2b(key=key, digest_size=32, person=b"identity")
-    for column in schema.modeled:
-        digest.update(column.name.encode("utf-8") + b"\0")
-    digest.update(np.sort(digests).astype("<u8").tobytes())
-    return digest.digest()

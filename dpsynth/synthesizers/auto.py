@@ -1,6 +1,6 @@
 """auto: every pair scored once, the best tables measured once, one convex fit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations
@@ -23,6 +23,7 @@ from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.queries import MarginalErrorQuery, MarginalQuery
 from dpsynth.synthesizers.base import MOST_CELLS, Learned, Step
 from dpsynth.synthesizers.compression import most_levels
+from dpsynth.synthesizers.costs import Read, one_way_reads
 from dpsynth.synthesizers.facade import Synthesizer
 from dpsynth.synthesizers.gain import share_units, unit_levels
 from dpsynth.synthesizers.loom_bill import RESOLUTION, SCORES, Bill
@@ -36,7 +37,7 @@ from dpsynth.synthesizers.loom_forecast import (
     likely_distances,
     resolutions,
 )
-from dpsynth.synthesizers.one_way import as_table
+from dpsynth.synthesizers.one_way import PHASE, as_table
 from dpsynth.synthesizers.prior import (
     PublicPrior,
     expected_pairs,
@@ -191,6 +192,16 @@ class Auto(Synthesizer):
         if pairs and effort.outside:
             model = replace(model, corrections=corrections(model, pairs, graph))
         return Learned(model=model, coarsenings={n: each.coarsening for n, each in columns.items()})
+
+    def reads(self, domain: Domain, steps: Sequence[Step]) -> tuple[Read, ...]:
+        """Return what a fit asks of the rows: histograms, all pairs once, and some of both."""
+        histograms, pairs = one_way_reads(domain, steps, PHASE), Read.pairs(domain)
+        if not pairs.cells:
+            return histograms
+        varied = sum(size > 1 for size in domain.sizes.values())
+        units = self.units_per_column * varied
+        again = Read.of(domain, [(name,) for name in domain.columns])
+        return (*histograms, pairs, again, Read.likely(domain, pairs=max(units - varied, 1)))
 
     def model_cells(self, domain: Domain) -> int:
         """Return how many cells the tables of a model may have together."""

@@ -1,5 +1,6 @@
 """direct: one noisy histogram over the whole table, where it has few combinations of codes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations
@@ -21,6 +22,7 @@ from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.mechanisms import DiscreteGaussian
 from dpsynth.privacy.queries import MarginalQuery
 from dpsynth.synthesizers.base import MOST_CELLS, Learned, Step
+from dpsynth.synthesizers.costs import Read
 from dpsynth.synthesizers.facade import Synthesizer
 from dpsynth.synthesizers.one_way import as_table
 from dpsynth.synthesizers.prior import PublicPrior, informed, relations, require_prior
@@ -77,6 +79,11 @@ class Direct(Synthesizer):
         joint = as_table(answer)
         model = replace(_fitted(curator.domain, joint, self.prior), measured=[joint])
         return Learned(model=model, coarsenings={})
+
+    def reads(self, domain: Domain, steps: Sequence[Step]) -> tuple[Read, ...]:
+        """Return what a fit asks of the rows: one table."""
+        del steps
+        return (Read.of(domain, [domain.columns]),)
 
     def model_cells(self, domain: Domain) -> int:
         """Return how many cells the tables of a model may have together."""

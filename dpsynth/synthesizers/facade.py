@@ -4,7 +4,8 @@
 where the schema declares none, and hands a curator to the synthesizer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -22,6 +23,7 @@ from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.ledger import Account, Identity, Ledger
 from dpsynth.privacy.randomness import PrivacyRandom, RandomSource
 from dpsynth.synthesizers.base import Budget, Learned, Progress, Step
+from dpsynth.synthesizers.costs import FRAME, Read, engine_estimates, one_way_reads
 from dpsynth.synthesizers.plan import Estimate, Plan, cost_of
 
 if TYPE_CHECKING:
@@ -126,6 +128,36 @@ class Synthesizer:
         cells = min(self.model_cells(domain), domain.size(domain.columns))
         return _estimate(domain, expected_rows, solves=self.solves, model_cells=cells)
 
+    def reads(self, domain: Domain, steps: Sequence[Step]) -> tuple[Read, ...] | None:
+        """Return what a fit asks of the rows, question by question; None where answers decide."""
+        del domain, steps
+        return None
+
+    def _estimated(
+        self, schema: "Schema", domain: Domain, steps: Sequence[Step], *, epsilon: Fraction
+    ) -> Estimate | None:
+        """Estimate a fit, by engine where public facts tell what is asked."""
+        from dpsynth.encoding import base_domain
+        from dpsynth.encoding.values import PrivateValues
+
+        found = self.estimate(
+            domain, unit=schema.privacy_unit, expected_rows=schema.expected_rows, epsilon=epsilon
+        )
+        reads = self.reads(domain, steps)
+        if found is None or reads is None:
+            return found
+        # Values and bins come first, over the codes as declared.
+        opened = [Read(cells=(1,)) for _ in PrivateValues().columns(schema)]
+        before = one_way_reads(base_domain(schema), steps, "bins")
+        engines = engine_estimates(
+            [*opened, *before, *reads],
+            rows=found.rows,
+            columns=len(domain.columns),
+            minutes=found.minutes,
+            mebibytes=found.mebibytes,
+        )
+        return replace(found, engines=engines)
+
     def model_cells(self, domain: Domain) -> int:
         """Return how many cells the tables of a model may have together, where memory shows it."""
         del domain
@@ -219,9 +251,7 @@ class Synthesizer:
             unit=unit,
             unit_column=schema.unit.column,
             steps=steps,
-            estimate=self.estimate(
-                domain, unit=unit, expected_rows=schema.expected_rows, epsilon=exact_epsilon
-            ),
+            estimate=self._estimated(schema, domain, steps, epsilon=exact_epsilon),
         )
 
     def _pure_plan(self, schema: "Schema", epsilon: Fraction | float | str) -> Plan:
@@ -253,9 +283,7 @@ class Synthesizer:
             unit=unit,
             unit_column=schema.unit.column,
             steps=steps,
-            estimate=self.estimate(
-                domain, unit=unit, expected_rows=schema.expected_rows, epsilon=exact_epsilon
-            ),
+            estimate=self._estimated(schema, domain, steps, epsilon=exact_epsilon),
         )
 
     def fit(
@@ -488,8 +516,8 @@ def _estimate(
     columns = len(domain.columns)
     cells = expected_rows * columns
     pairs = columns * (columns - 1) / 2
-    seconds = 0.5 + 3.2e-7 * cells + 1e-4 * pairs
+    seconds = 0.5 + FRAME.seconds_a_value * cells + 1e-4 * pairs
     if solves:
         seconds += 0.8 + 2e-6 * expected_rows + 2.5e-4 * pairs
-    mebibytes = 165 + (48 * cells + 400 * model_cells) / 2**20
+    mebibytes = 165 + (FRAME.bytes_a_value * cells + 400 * model_cells) / 2**20
     return Estimate(rows=expected_rows, minutes=round(seconds / 60, 3), mebibytes=round(mebibytes))

@@ -1,6 +1,6 @@
 """The baseline: every column on its own."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import ClassVar
@@ -13,8 +13,9 @@ from dpsynth.models.graphical.estimation import fit
 from dpsynth.models.graphical.tables import NoisyTable
 from dpsynth.privacy.curator import Curator
 from dpsynth.synthesizers.base import Learned, Step
+from dpsynth.synthesizers.costs import Read, one_way_reads
 from dpsynth.synthesizers.facade import Synthesizer
-from dpsynth.synthesizers.one_way import OneWayPhase
+from dpsynth.synthesizers.one_way import PHASE, OneWayPhase
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,10 @@ class Independent(Synthesizer):
         """Spend exactly ``rho`` on histograms and return the model of independent columns."""
         phase = self._phase(planned or curator.domain, curator.unit, rho)
         return _modeled(curator.domain, phase.measure(curator))
+
+    def reads(self, domain: Domain, steps: Sequence[Step]) -> tuple[Read, ...]:
+        """Return what a fit asks of the rows: histograms."""
+        return one_way_reads(domain, steps, PHASE)
 
     def pure_steps(
         self, domain: Domain, *, unit: PrivacyUnit, epsilon: Fraction

@@ -19,8 +19,9 @@ from dpsynth.privacy.mechanisms import DiscreteGaussian, ExponentialSelection
 from dpsynth.privacy.queries import MarginalErrorQuery, MarginalQuery
 from dpsynth.synthesizers.base import Learned, Step
 from dpsynth.synthesizers.compression import merge_rare, most_levels
+from dpsynth.synthesizers.costs import Read, one_way_reads
 from dpsynth.synthesizers.facade import Synthesizer
-from dpsynth.synthesizers.one_way import OneWayPhase, as_table
+from dpsynth.synthesizers.one_way import PHASE, OneWayPhase, as_table
 from dpsynth.synthesizers.rounding import root_below
 from dpsynth.zeros import alike
 
@@ -103,6 +104,12 @@ class MST(Synthesizer):
             tables += [as_table(answer) for answer in coarse.measure(queries, bill.measurement)]
         model = replace(fit(coarse.domain, tables), measured=tables)
         return Learned(model=model, coarsenings=coarsenings)
+
+    def reads(self, domain: Domain, steps: Sequence[Step]) -> tuple[Read, ...]:
+        """Return what a fit asks of the rows: histograms, all pairs once, and a tree of them."""
+        pairs = Read.pairs(domain)
+        tree = Read.likely(domain, pairs=sum(size > 1 for size in domain.sizes.values()) - 1)
+        return (*one_way_reads(domain, steps, PHASE), *((pairs, tree) if pairs.cells else ()))
 
     def _bill(self, domain: Domain, unit: PrivacyUnit, rho: Fraction) -> "_Bill":
         """Fix every scale. Rounding of the selections' epsilon is given to the pairs."""

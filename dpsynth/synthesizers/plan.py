@@ -18,6 +18,7 @@ from dpsynth.privacy.accounting import (
 from dpsynth.privacy.events import Event, SampledGaussianEvent, event_to_dict
 from dpsynth.privacy.ledger import Account, Cap, Ledger, least_cap
 from dpsynth.synthesizers.base import Step
+from dpsynth.synthesizers.costs import EngineEstimate
 
 FORMAT = "dpsynth-plan/1"
 
@@ -28,13 +29,16 @@ class Estimate:
 
     Attributes:
         rows: the declared ``expected_rows``.
-        minutes: of one core, for fit and sample.
-        mebibytes: peak memory of the process.
+        minutes: of one core, for fit and sample, with the rows in memory.
+        mebibytes: peak memory of the process, likewise.
+        engines: the same by engine that may hold the rows, with what it is asked; empty where
+            what the method asks hangs on noisy answers. Not part of the document.
     """
 
     rows: int
     minutes: float
     mebibytes: float
+    engines: tuple[EngineEstimate, ...] = ()
 
 
 def cost_of(events: Sequence[Event], *, epsilon: Fraction, delta: Fraction) -> Fraction:

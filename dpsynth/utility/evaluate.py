@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 from dpsynth.errors import UnknownNameError
+from dpsynth.utility.downstream.task import Task
 from dpsynth.utility.scores import Evaluation, Section
 from dpsynth.utility.tables import Tables
 
@@ -30,6 +31,11 @@ SECTIONS: tuple[tuple[str, str, str], ...] = (
     ("rules", "looking for rows that cannot be", "dpsynth.utility.rule_violations:rule_violations"),
     ("survival", "comparing survival", "dpsynth.utility.survival:survival"),
     ("subgroups", "comparing subgroups", "dpsynth.utility.subgroups:subgroups"),
+    (
+        "downstream",
+        "training classifiers on each table",
+        "dpsynth.utility.downstream.section:downstream",
+    ),
 )
 
 
@@ -41,6 +47,7 @@ def evaluate(
     *,
     seed: int = 0,
     target: str | None = None,
+    positive: Sequence[str] = (),
     subgroups: Sequence[str] | None = None,
     time: str | None = None,
     event: str | None = None,
@@ -56,6 +63,7 @@ def evaluate(
         schema: declares all three.
         seed: of every choice that is drawn.
         target: column to predict; the schema's own where not given.
+        positive: its values that count as positive, against all others; else each is a class.
         subgroups: columns whose values part the rows; the schema's quasi-identifiers if not given.
         time: column of the follow-up time, if there is one.
         event: column that says whether the event happened.
@@ -70,6 +78,7 @@ def evaluate(
         DataError: a table lacks a declared column, or is too small to be compared.
         SchemaError: the schema is not closed, or a role names no declared column.
         UnknownNameError: a section that there is not.
+        UsageError: the target has no declared values, or a positive value is none of them.
     """
     step = progress or (lambda _: None)
     known = [key for key, _, _ in SECTIONS]
@@ -79,6 +88,8 @@ def evaluate(
     if target is not None:
         schema.column(target)
         schema = schema.model_copy(update={"target": target})
+    if target is not None or positive:
+        Task.of(schema, positive=tuple(positive))  # which says what will not do
     step("coding the tables")
     tables = Tables.of(
         synthetic,
@@ -89,6 +100,7 @@ def evaluate(
         subgroups=None if subgroups is None else tuple(subgroups),
         time=time,
         event=event,
+        positive=tuple(positive),
     )
     found: list[Section] = []
     seconds: dict[str, float] = {}

@@ -53,6 +53,7 @@ class Tables:
             nobody asked.
         time: column of the follow-up time, where one is declared.
         event: column that says whether the event happened, likewise.
+        positive: values of the target that count as positive; empty where nobody said.
         seed: of the order of rows and the floor.
     """
 
@@ -70,6 +71,7 @@ class Tables:
     subgroups: tuple[str, ...] = ()
     time: str | None = None
     event: str | None = None
+    positive: tuple[str, ...] = ()
     seed: int = 0
 
     @classmethod
@@ -84,6 +86,7 @@ class Tables:
         subgroups: tuple[str, ...] | None = None,
         time: str | None = None,
         event: str | None = None,
+        positive: tuple[str, ...] = (),
     ) -> "Tables":
         """Code the tables together.
 
@@ -137,6 +140,7 @@ class Tables:
             subgroups=schema.quasi_identifiers if subgroups is None else tuple(subgroups),
             time=time,
             event=event,
+            positive=positive,
             seed=seed,
         )
 

@@ -223,6 +223,9 @@ def test_rules_that_no_model_can_hold_are_told_by_schema_check(world):
 def test_fit_spends_what_plan_said(world):
     words = ["--synthesizer", "independent", "--epsilon", "1", "--delta", "1e-9"]
     planned = world.run("plan", "--schema", world.schema, *words, "--json").json
+    engines = {each["engine"]: each["statements"] for each in planned.pop("engines")}
+    assert engines == {"frame": 0, "duckdb": engines["database"], "database": engines["database"]}
+    assert 0 < engines["database"] <= 3
     fitted = world.fit("--json").json
     assert fitted["plan"] == planned
     shown = world.run("ledger", "show", world.ledger, "--json").json

@@ -81,6 +81,20 @@ def test_without_a_holdout_there_is_no_ceiling(files):
 def test_what_is_asked_must_be_declared(files):
     refused(files, evaluate(files, task="charm"), 4, "no column is called 'charm'")
     refused(files, evaluate(files, subgroup="charm"), 4, "no column is called 'charm'")
+    refused(files, evaluate(files, task="age"), 2, "column 'age' has no declared list of values")
+    refused(files, evaluate(files, task="sex", positive="x"), 2, "declares no value 'x'")
+
+
+def test_a_task_is_told_of_in_a_section_of_its_own(files):
+    done = evaluate(files, "--json", task="sex", positive="f")
+    assert done.code == 0, done.err
+    found = next(each for each in done.json["sections"] if each["key"] == "downstream")
+    assert "Predicted is sex: f against m." in found["notes"][0]
+    assert {score["name"] for score in found["scores"]} >= {
+        f"{model}: AUROC"
+        for model in ("logistic regression", "gradient boosting", "neural network")
+    }
+    assert "training classifiers on each table" in done.err
 
 
 def test_survival_and_subgroups_get_sections_where_they_are_named(files):

@@ -1,7 +1,7 @@
 """Digests, bounding and the control coin on tables small enough to follow by eye."""
 
 from fractions import Fraction
-from hashlib import blake2b
+from hashlib import sha256
 from time import perf_counter
 
 import numpy as np
@@ -14,6 +14,11 @@ KEY = bytes(range(32))
 OTHER = bytes(32)
 
 
+def hexadecimal(text):
+    """Return what any engine with SHA-256 of text can compute."""
+    return sha256(text.encode("ascii")).hexdigest()
+
+
 def words(rows):
     return np.array(rows, dtype=np.uint64)
 
@@ -21,25 +26,21 @@ def words(rows):
 def test_the_digests_are_fixed_for_ever():
     """A control must stay one in later releases, so these values never change."""
     content = words([[1, 2], [3, 4], [1, 2]])
-    first = blake2b(
-        (1).to_bytes(8, "little") + (2).to_bytes(8, "little"),
-        key=KEY,
-        person=b"content",
-        digest_size=16,
-    ).digest()
-    copy = blake2b(
-        first + (1).to_bytes(8, "little"), key=KEY, person=b"copy", digest_size=16
-    ).digest()
+    key = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+    first = hexadecimal(f"{key}row:{1:016x}{2:016x}")
+    copy = hexadecimal(f"{key}copy:{first[:32]}{1:016x}")
     digests = content_digests(content, key=KEY)
-    assert digests[0] == int.from_bytes(first[:8], "little")
-    assert digests[2] == int.from_bytes(copy[:8], "little")
-    assert digests.tolist() == [1673397789068943183, 9066241390774388460, 6367741994646357569]
+    assert [f"{digest:016x}" for digest in digests[[0, 2]].tolist()] == [first[:16], copy[:16]]
+    assert digests.tolist() == [4410278940415309076, 2340208663350478253, 7025994381504401344]
+    person = hexadecimal(f"{key}person:p1")
     assert person_digests([b"p1", b"p2"], key=KEY).tolist() == [
-        17955376960414947247,
-        13970800735035064159,
+        int(person[:16], 16),
+        3774843349035640160,
     ]
+    coin = hexadecimal(f"{key}coin:{5:016x}")
     coins = control_coin(np.arange(6, dtype=np.uint64), share=Fraction(1, 2), key=KEY)
-    assert coins.tolist() == [False, True, False, True, True, False]
+    assert coins.tolist() == [True, False, True, False, False, False]
+    assert bool(coins[5]) == (int(coin[:16], 16) < 2**63)
 
 
 def test_copies_are_told_apart_and_the_key_matters():
@@ -81,7 +82,8 @@ def test_the_uses_of_one_key_do_not_meet():
     as_content = content_digests(number, key=KEY)[0]
     as_person = person_digests([number.tobytes()], key=KEY)[0]
     assert as_content != as_person
-    assert blake2b(number.tobytes(), key=KEY, digest_size=8).digest() != as_person.tobytes()
+    text = f"{1:016x}".encode("ascii")
+    assert person_digests([text], key=KEY)[0] not in (as_content, as_person)
 
 
 def test_every_row_is_kept_where_rows_are_units():
@@ -150,6 +152,7 @@ def test_the_ends_of_the_share_are_exact():
     units = words([0, 1, 2**64 - 1])
     assert not control_coin(units, share=Fraction(0), key=KEY).any()
     assert control_coin(units, share=Fraction(1), key=KEY).all()
+    assert not control_coin(units, share=Fraction(1, 2**65), key=KEY).any()
 
 
 @pytest.mark.parametrize(

@@ -156,8 +156,7 @@ def test_every_kind_of_series_gives_the_same_codes_and_content(series):
     column = IntegerColumn(name="x", bounds=(1, 3), nullable=True)
     encoded = codec(column).encode(series)
     assert encoded.codes.tolist() == [0, 1, 3]
-    assert encoded.content[:2].view(np.float64).tolist() == [1.0, 2.0]
-    assert np.isnan(encoded.content[2:].view(np.float64)).all()
+    assert encoded.content.tolist() == [2**61 + 1, 2**61 + 2, 2**63 - 1]
 
 
 def test_content_keeps_what_codes_lose_and_no_sign_of_zero():
@@ -166,6 +165,29 @@ def test_content_keeps_what_codes_lose_and_no_sign_of_zero():
     assert encoded.codes.tolist() == [0, 0, 1, 1]
     assert encoded.content[0] == encoded.content[1]
     assert encoded.content[2] != encoded.content[3]
+
+
+def test_content_says_the_millionth_and_the_cell_only_where_that_is_another():
+    one = ContinuousColumn(name="x", bounds=(0, 10), bins=(0, 5.3, 10), nullable=True)
+    two = ContinuousColumn(name="x", bounds=(0, 10), bins=(0, 2, 7, 10), nullable=True)
+    cells = pd.Series([5.3, 5.2999996, 5.2999994, "5.3", np.float32(5.3), 1e300, None, "?"])
+    first, second = (codec(each).encode(cells) for each in (one, two))
+    zero = 2**61
+    assert first.codes.tolist()[:4] == [1, 0, 0, 1]
+    assert first.content.tolist() == [
+        zero + 5_300_000,
+        2**62,  # nearest to 5.3, which is in the next cell
+        zero + 5_299_999,
+        zero + 5_300_000,
+        zero + 5_300_000,
+        zero + 2 * 10**18,
+        2**63 - 1,
+        2**63 - 2,
+    ]
+    # Other bins, the same content, but for the cell between a bin and its neighbor.
+    kept = np.delete(np.arange(8), 1)
+    assert second.content[kept].tolist() == first.content[kept].tolist()
+    assert second.content[1] == second.content[0]
 
 
 def test_booleans_in_many_words():

@@ -84,3 +84,35 @@ def test_bins_of_whole_numbers_are_as_even_as_they_can_be(low, high, count):
     assert cut.size == count
     widths = [int(end) - int(start) + 1 for start, end in zip(cut.starts, cut.ends, strict=True)]
     assert max(widths) - min(widths) <= (1 if high < 2**52 else 2)  # above 2**53 not all are floats
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        grid.fine(0, 1e-9, whole=False),
+        grid.fine(-1, 7.3, whole=False),
+        grid.fine(-3e13, 1e14, whole=False),
+        grid.fine(0, 10**6, whole=True),
+        grid.each(-3, 3),
+        grid.equal(0, 2.0**62, 7, whole=True),
+        grid.from_edges(np.array([0, 0.1, 0.1000000001, 5.3]), whole=False),
+        grid.from_edges(np.array([0, 5.3, 9]), whole=False).split(np.array([1e-7, 5.3 + 1e-9])),
+        grid.powers(whole=False),
+        grid.powers(whole=True),
+    ],
+    ids=lambda cut: f"{cut.size} cells from {cut.starts[0]:.3g} to {cut.last:.3g}",
+)
+def test_equal_words_are_of_one_cell(cut):
+    """Else one more row could hand another row's control coin from one code to another."""
+    near = [cut.starts, cut.ends, -cut.starts, [0, 0.5, -0.5, 2e12, 2.0**60, 2.0**63, np.inf]]
+    values = np.concatenate([np.asarray(each, dtype=np.float64) for each in near])
+    steps = (0, 4e-7, -4e-7, 5e-7, -5e-7, 0.5, -0.5)
+    values = np.concatenate([values + step for step in steps])
+    values = np.concatenate([values, np.nextafter(values, np.inf), np.nextafter(values, -np.inf)])
+    cells = cut.locate(values)
+    words = cut.words(values, cells)
+    assert words.max() < 2**63 - 2
+    held = {}
+    for word, cell in zip(words.tolist(), cells.tolist(), strict=True):
+        assert held.setdefault(word, cell) == cell
+    assert len(held) >= cut.size

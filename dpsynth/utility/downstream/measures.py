@@ -165,8 +165,8 @@ def calibration_curve(shares: Shares, labels: Labels, place: int) -> list[list[f
 
 def intervals(
     figures: Callable[[Values], Mapping[str, float]], rows: int, *, seed: int
-) -> dict[str, tuple[float, float] | None]:
-    """Return 95 % bootstrap intervals over test rows, by figure; None where undetermined.
+) -> dict[str, tuple[float, float] | tuple[None, None]]:
+    """Return 95 % bootstrap intervals over test rows, by figure; None, None where undetermined.
 
     Args:
         figures: of weights of the rows.
@@ -187,9 +187,9 @@ def draws(rows: int, *, seed: int) -> Iterator[Values]:
         yield np.bincount(rng.integers(0, rows, rows), minlength=rows).astype(np.float64)
 
 
-def _interval(values: Values) -> tuple[float, float] | None:
+def _interval(values: Values) -> tuple[float, float] | tuple[None, None]:
     known = values[~np.isnan(values)]
     if known.size < ROUNDS // 2:
-        return None
+        return None, None
     low, high = np.quantile(known, [0.025, 0.975])
     return float(low), float(high)

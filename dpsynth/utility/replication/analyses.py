@@ -161,7 +161,7 @@ def require_statsmodels() -> None:
         import statsmodels  # noqa: F401  # asked for, not used
     except ImportError as error:
         raise UnfitEnvironmentError(
-            "analyses are run by statsmodels, which is not installed: pip install dpsynth[bench]"
+            "analyses are run by statsmodels, which is not installed: pip install dpsynth[utility]"
         ) from error
 
 

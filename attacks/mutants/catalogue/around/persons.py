@@ -19,7 +19,7 @@ def _rare_merged(original: Any) -> Any:
     def encode(self: Any, series: Any) -> Any:
         found = original(self, series)
         counts = np.bincount(found.codes, minlength=self.size)
-        codes = np.where(counts[found.codes] < 5, self._unexpected, found.codes)
+        codes = np.where(counts[found.codes] < 5, self.unexpected, found.codes)
         return replace(found, codes=codes.astype(found.codes.dtype))
 
     return encode
