@@ -113,7 +113,7 @@ def certify_public(
     predicate = predicate_of(
         read_claim(public),
         conformance=conformance,
-        not_tested=_not_tested() if not_tested is None else not_tested,
+        not_tested=_not_tested(conformance) if not_tested is None else not_tested,
         rule=rule,
         date=date or statement.today(),
         versions=statement.versions() if versions is None else versions,
@@ -170,10 +170,10 @@ def predicate_of(
     }
 
 
-def _not_tested() -> Sequence[str]:
-    from attacks.conformance import NOT_TESTED
+def _not_tested(conformance: Mapping[str, Any]) -> Sequence[str]:
+    from attacks.conformance import Tier, not_tested
 
-    return NOT_TESTED
+    return not_tested(Tier(conformance["tier"]))
 
 
 def _render(public: Path, predicate: dict[str, Any]) -> None:

@@ -11,11 +11,14 @@ Without it, the first page is printed. What is made stands between a line that s
     <!-- figures: benchmarks/figures.toml -->              what was to be reached, and what was
     <!-- attacks: FILE -->                                 attacks timed beside a peer's
     <!-- audits: FILE -->                                  whole audits, by table and tier
+    <!-- classifiers: FILE WHAT -->                        of releases: figures, models or missing,
+        or reached:SYNTHESIZER, the share of what real rows give
     <!-- augmentation: FILE STUDY MODEL FIGURE -->         learning curves; without a study, gaps
 
 A data set whose every run failed has no plot.
 """
 
+import importlib.util
 import re
 import sys
 import tomllib
@@ -23,14 +26,23 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from dpsynth.bench import attack_times, augmented, compare, growth, plots, records, table
+from dpsynth.bench import (
+    attack_times,
+    augmented,
+    classifiers,
+    compare,
+    growth,
+    plots,
+    records,
+    table,
+)
 from dpsynth.bench.growth import Axis
 from dpsynth.errors import UsageError
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs" / "benchmarks").glob("*.md"))
 RESULTS = ROOT / "benchmarks" / "results"
-KINDS = "results|plots|verdicts|growth|figures|attacks|audits|augmentation"
+KINDS = "results|plots|verdicts|growth|figures|attacks|audits|augmentation|classifiers"
 MADE = re.compile(rf"(<!-- ({KINDS}): ([^>]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _BOUNDS = {  # of figures: the sign, and whether it is for each run or for their mean
     "at_most": ("≤", False),
@@ -64,6 +76,8 @@ def renewed(page: str, folder: Path) -> str:
             text = _plots(held, folder, prefix, *words)
         elif found[2] == "verdicts":
             text = _verdicts(held, *words)
+        elif found[2] == "classifiers":
+            text = _classifiers(held, *words)
         else:
             text = _growth(held, folder, prefix, *words)
         return f"{found[1]}\n{text}\n{found[4]}"
@@ -108,6 +122,27 @@ def _verdicts(
         )
     except UsageError:  # one of them has no run here
         return NOT_YET
+
+
+def _classifiers(held: list[records.Record], what: str) -> str:
+    if what == "figures":
+        return classifiers.figures(held)
+    if what == "models":
+        return classifiers.models(held)
+    if what.startswith("reached:"):
+        return classifiers.reached(held, what.partition(":")[2])
+    if what != "missing":
+        raise UsageError(f"of classifiers there are figures, models, reached and missing: {what!r}")
+    path = ROOT / "benchmarks" / "utility" / "classifiers.py"
+    spec = importlib.util.spec_from_file_location("classifiers_study", path)
+    assert spec is not None, "the study is a Python file"
+    assert spec.loader is not None, "the study is a Python file"
+    study = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(study)
+    listed = (
+        (cell.dataset.name, cell.epsilon, cell.contender.label, cell.seed) for cell in study.cells()
+    )
+    return classifiers.missing(held, listed)
 
 
 def _growth(held: list[records.Record], folder: Path, prefix: str, axis: str) -> str:

@@ -4,13 +4,20 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from attacks.conformance.checks import NOT_TESTED, Check
-from attacks.conformance.tiers import Tier
+from attacks.conformance.tiers import Tier, left_out
 
 if TYPE_CHECKING:
     from attacks.conformance.anyone import put_on_trial
     from dpsynth.schema import Schema
 
-__all__ = ["NOT_TESTED", "Check", "Tier", "laws", "put_on_trial", "run"]
+__all__ = ["NOT_TESTED", "Check", "Tier", "laws", "not_tested", "put_on_trial", "run"]
+
+
+def not_tested(tier: Tier) -> tuple[str, ...]:
+    """Return what a trial of ``tier`` says nothing of, in words for the person who signs."""
+    missing = left_out(tier)
+    said = (f"in the {tier.value} tier: {', '.join(missing)}",) if missing else ()
+    return (*NOT_TESTED, *said)
 
 
 def run(

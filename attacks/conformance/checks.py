@@ -16,9 +16,6 @@ KINDS = (WITNESS, TEST, GAME)
 NOT_TESTED = (
     "training by the distinguishing game: no two tables are known to be its worst ones",
     "randomness of the operating system: the checks draw from a seeded source, a release does not",
-    "in the smoke tier: rows on their way in, whole releases of neighboring tables, cells that no "
-    "schema expects, drawn pairs of tables, a budget that hides nothing, fits of more than 8 "
-    "columns, and trainings of more than 12 steps",
     "timing, memory and other side channels",
     "the machine and the installed packages: that the code that ran is the code that was published",
     "tables other than the made-up ones: a dependence on rows that only special rows bring out",

@@ -3,8 +3,8 @@
 Where a noisy answer may have been cut off at zero, only the part of the noise above zero is used.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import log, sqrt
 from typing import Any
 
@@ -24,21 +24,20 @@ Call = tuple[str, Law, NDArray[np.int64], NDArray[Any]]  # question, law, exact,
 
 @dataclass(frozen=True, kw_only=True)
 class Energy:
-    """Of how many draws, their mean energy, and how likely less would be."""
+    """Of how many draws of which laws, and their mean energy over its expectation."""
 
-    count: int
-    mean: float
-    log_p: float
+    count: int = 0
+    mean: float = 1.0
+    sizes: Mapping[Law, int] = field(default_factory=dict)
 
 
 def narrowness(calls: Sequence[Call], *, above: bool) -> Energy:
     """Return how small the energies of all draws together are, each over its mean.
 
-    Chernoff's bound with the exact moment generating functions, at any number of draws. Where
-    ``above`` is set, of the cells near zero the energy of noise above zero; else of the others all.
+    Where ``above`` is set, of the cells near zero the energy of noise above zero; else of the
+    others all.
     """
-    total, expected, count = 0.0, 0.0, 0
-    spent = np.zeros(_TILTS.size)
+    total = 0.0
     sizes: dict[Law, int] = {}
     for _, law, exact, released in calls:
         mean = law.moments()[0]
@@ -48,17 +47,42 @@ def narrowness(calls: Sequence[Call], *, above: bool) -> Energy:
         noise = (released - exact)[~far if above else far].astype(np.float64)
         total += float(law.energy(np.maximum(noise, 0) if above else noise).sum()) / mean
         sizes[law] = sizes.get(law, 0) + noise.size
-        count += noise.size
-    for law, size in sizes.items():
-        spent += size * _log_moment(law, _TILTS / law.moments()[0], above=above)
-        expected += size * (0.5 if above else 1.0)
+    count = sum(sizes.values())
     if count < LEAST:
-        return Energy(count=0, mean=1.0, log_p=0.0)
-    found = float(np.min(spent + _TILTS * total))
-    return Energy(count=count, mean=total / expected, log_p=min(found, 0.0))
+        return Energy()
+    return Energy(count=count, mean=total / (count * _share(above)), sizes=sizes)
 
 
-def least_cell(calls: Sequence[Call]) -> Energy:
+def chance_of_energy(found: Energy, *, above: bool) -> float:
+    """Return the logarithm of a bound on the chance of so little energy, or of less.
+
+    Chernoff's bound with the exact moment generating functions, at any number of draws.
+    """
+    spent = _TILTS * found.mean * found.count * _share(above)
+    for law, size in found.sizes.items():
+        spent = spent + size * _log_moment(law, _TILTS / law.moments()[0], above=above)
+    return min(float(np.min(spent)), 0.0)
+
+
+def _share(above: bool) -> float:
+    return 0.5 if above else 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeastCell:
+    """The cell that gets least energy, and among how many."""
+
+    energy: Energy = field(default_factory=Energy)
+    above: bool = False
+    cells: int = 0
+
+    @property
+    def log_p(self) -> float:
+        """The logarithm of a bound on the chance that any cell would get so little."""
+        return chance_of_energy(self.energy, above=self.above) + log(max(self.cells, 1))
+
+
+def least_cell(calls: Sequence[Call]) -> LeastCell:
     """Return the energy of the cell that gets least, of vectors that came out often.
 
     What is done to few cells alone, as to small counts or to empty ones, is lost among the others.
@@ -66,7 +90,8 @@ def least_cell(calls: Sequence[Call]) -> Energy:
     asked: dict[tuple[str, Law, bytes], list[Call]] = {}
     for call in calls:
         asked.setdefault((call[0], call[1], call[2].tobytes()), []).append(call)
-    least, worst, cells, draws = 0.0, 1.0, 0, 0
+    least, worst = 0.0, LeastCell()
+    cells = 0
     for same in asked.values():
         _, law, exact, _ = same[0]
         mean = law.moments()[0]
@@ -75,14 +100,20 @@ def least_cell(calls: Sequence[Call]) -> Energy:
         far = exact >= _FAR * _width(law)
         noise = np.array([released for *_, released in same], dtype=np.float64) - exact
         totals = law.energy(np.where(far, noise, np.maximum(noise, 0))).sum(axis=0) / mean
-        cells, draws = cells + exact.size, draws + noise.size
+        cells += exact.size
         for above in (False, True):
             held = totals[far != above]
-            spent = len(same) * _log_moment(law, _TILTS / mean, above=above)
-            log_p = float(np.min(spent + _TILTS * held.min(initial=np.inf)))
+            if not held.size:
+                continue
+            found = Energy(
+                count=len(same),
+                mean=float(held.min()) / (len(same) * _share(above)),
+                sizes={law: len(same)},
+            )
+            log_p = chance_of_energy(found, above=above)
             if log_p < least:
-                least, worst = log_p, float(held.min()) / len(same) * (2 if above else 1)
-    return Energy(count=draws, mean=worst, log_p=min(least + log(max(cells, 1)), 0.0))
+                least, worst = log_p, LeastCell(energy=found, above=above)
+    return replace(worst, cells=cells)
 
 
 def _width(law: Law) -> float:

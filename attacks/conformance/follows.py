@@ -6,21 +6,20 @@ the law that it tests; whoever reads it believes the counts, and nothing else.
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from fractions import Fraction
 from math import isclose
 from typing import Any
 
 import numpy as np
 
+from attacks.conformance import tails
 from attacks.conformance.checks import Check, judged
 from attacks.stats.laws import (
-    GaussianLaw,
-    LaplaceLaw,
     Law,
     detectable_scale,
     divergence_p_value,
     energy_limits,
     gap_limit,
+    law_of,
 )
 
 ENERGY, GAP, CHOICES, SHARE, GAME = "energy", "gap", "choices", "share", "game"
@@ -29,20 +28,6 @@ _CLOSE = 1e-6  # machines round differently
 
 Numbers = dict[str, float | None]
 Checked = Mapping[str, Any]
-
-
-def law_document(law: Law) -> dict[str, str]:
-    """Write a law as a check stores it."""
-    if isinstance(law, GaussianLaw):
-        return {"sigma_squared": str(law.sigma_squared)}
-    return {"scale": str(law.scale)}
-
-
-def law_of(given: Mapping[str, Any]) -> Law:
-    """Read what ``law_document`` wrote."""
-    if "sigma_squared" in given:
-        return GaussianLaw(sigma_squared=Fraction(given["sigma_squared"]))
-    return LaplaceLaw(scale=Fraction(given["scale"]))
 
 
 def ruled(check: Check) -> Check:
@@ -142,4 +127,5 @@ _RULES: Mapping[str, Callable[[Checked], Numbers]] = {
     CHOICES: _choices,
     SHARE: _share,
     GAME: _game,
+    **tails.RULES,
 }

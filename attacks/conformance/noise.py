@@ -19,9 +19,9 @@ from attacks.conformance.checks import (
     TEST,
     Check,
     events,
-    judged,
 )
-from attacks.conformance.follows import ENERGY, GAP, expected_energy, law_document, ruled
+from attacks.conformance.follows import ENERGY, GAP, expected_energy, ruled
+from attacks.conformance.tails import GRID
 from attacks.stats.laws import (
     GaussianLaw,
     LaplaceLaw,
@@ -30,6 +30,7 @@ from attacks.stats.laws import (
     energy_limits,
     frequency_divergence,
     largest_gap,
+    law_document,
 )
 
 NOISE = "noise"
@@ -166,26 +167,26 @@ def _grid(kind: str, drawn: Mapping[L, NDArray[np.int64]]) -> Check:
     its last digits.
     """
     whole = all(np.issubdtype(draws.dtype, np.integer) for draws in drawn.values())
-    least, worst, tests = 1.0, 0.0, len(_GRIDS) * len(drawn)
+    least, worst = 2.0, (0.0, 1, 0)  # divergence, draws, cells of the least likely one
     for law, draws in drawn.items():
         for size in _GRIDS if whole else ():
             counts = np.bincount(np.mod(draws, size), minlength=size)
-            law_of = _residues(law, size)
-            found = frequency_divergence(counts.astype(np.int64), law_of)
-            least = min(least, divergence_p_value(found, draws=draws.size, cells=size))
-            worst = max(worst, 2 * found)
-    return judged(
+            found = frequency_divergence(counts.astype(np.int64), _residues(law, size))
+            chance = divergence_p_value(found, draws=draws.size, cells=size)
+            if chance < least:
+                least, worst = chance, (2 * found, draws.size, size)
+    return ruled(
         Check(
             name=f"noise/grid of {kind}",
             status="",
             component=NOISE,
             kind=TEST,
-            statistic=worst,
-            p_value=least if whole else 0.0,
-            level=_GRID_SHARE / tests,
-            trials=sum(draws.size for draws in drawn.values()),
+            statistic=worst[0],
+            level=_GRID_SHARE / (len(_GRIDS) * len(drawn)),
+            trials=worst[1],
+            given={"rule": GRID, "whole": whole, "cells": worst[2]},
             detail=(
-                "largest G statistic of the remainders of draws modulo 2, 3 and 16"
+                "least likely G statistic of the remainders of draws modulo 2, 3 and 16"
                 if whole
                 else "the noise does not consist of whole numbers"
             ),

@@ -9,15 +9,15 @@ as cutting it off at zero: where that could matter, only the part of the noise a
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
-from math import exp, log
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.conformance import training
+from attacks.conformance import tails, training
 from attacks.conformance.checks import (
     FALSE_ALARM,
     TEST,
@@ -25,10 +25,11 @@ from attacks.conformance.checks import (
     judged,
     witness,
 )
-from attacks.conformance.energy import LEAST, Call, least_cell, narrowness
+from attacks.conformance.energy import LEAST, Call, chance_of_energy, least_cell, narrowness
+from attacks.conformance.follows import ruled
 from attacks.conformance.scores import exact_scores
 from attacks.conformance.trial import ROWS, Fits, Trial
-from attacks.stats.laws import GaussianLaw, LaplaceLaw, Law, softmax
+from attacks.stats.laws import GaussianLaw, LaplaceLaw, Law, law_document, softmax
 
 if TYPE_CHECKING:
     from dpsynth.testing.listening import Heard
@@ -49,22 +50,21 @@ def audit(trial: Trial) -> list[Check]:
 
 
 def _tested(
-    name: str, component: str, detail: str, *, log_p: float, trials: int, statistic: float
+    name: str, component: str, detail: str, *, trials: int, statistic: float, **given: Any
 ) -> Check:
-    """Return a test by a bound on its p-value, given by its logarithm."""
-    return judged(
-        Check(
-            name=f"released/{name}",
-            status="",
-            component=component,
-            kind=TEST,
-            statistic=statistic,
-            p_value=exp(min(log_p, 0.0)),
-            level=_LEVEL,
-            trials=trials,
-            detail=detail,
-        )
+    """Return a test by a bound on its p-value, which follows from what is given by its rule."""
+    check = Check(
+        name=f"released/{name}",
+        status="",
+        component=component,
+        kind=TEST,
+        statistic=statistic,
+        level=_LEVEL,
+        trials=trials,
+        given=given if trials else {},
+        detail=detail,
     )
+    return ruled(check) if trials else judged(replace(check, p_value=1.0))
 
 
 def _noise(fits: Fits) -> list[Check]:
@@ -88,7 +88,7 @@ def _noise(fits: Fits) -> list[Check]:
     ]
     for above in (False, True):
         energies = {what: narrowness(calls_of, above=above) for what, calls_of in groups.items()}
-        what, worst = min(energies.items(), key=lambda item: item[1].log_p)
+        what, worst = min(energies.items(), key=lambda item: chance_of_energy(item[1], above=above))
         where = "answers of few rows" if above else "answers"
         checks.append(
             _tested(
@@ -96,10 +96,12 @@ def _noise(fits: Fits) -> list[Check]:
                 NOISE,
                 f"mean energy of noise over what was charged, of {len(groups)} groups of {where} "
                 f"the one that stands out most ({what})",
-                # Bonferroni over both ways of looking at every group.
-                log_p=worst.log_p + log(2 * len(groups)),
                 trials=worst.count,
                 statistic=worst.mean,
+                rule=tails.ENERGIES,
+                laws=[{**law_document(law), "count": size} for law, size in worst.sizes.items()],
+                above=above,
+                groups=len(groups),
             )
         )
     cell = least_cell(every)
@@ -109,9 +111,12 @@ def _noise(fits: Fits) -> list[Check]:
             NOISE,
             "mean energy of noise over what was charged, of the one cell of all vectors asked for "
             "often that gets least",
-            log_p=cell.log_p,
-            trials=cell.count,
-            statistic=cell.mean,
+            trials=cell.energy.count,
+            statistic=cell.energy.mean,
+            rule=tails.CELL,
+            above=cell.above,
+            cells=cell.cells,
+            **next((law_document(law) for law in cell.energy.sizes), {}),
         )
     )
     return checks + _dependent([[released - exact for *_, exact, released in fit] for fit in calls])
@@ -158,9 +163,9 @@ def _dependent(fits: list[list[Array]]) -> list[Check]:
                     f"signs {where}",
                     INDEPENDENCE,
                     f"how much more often the signs of noise {where} agree than not",
-                    log_p=log(2) - float(joined.sum()) ** 2 / (2 * joined.size),
                     trials=joined.size,
                     statistic=float(joined.mean()),
+                    rule=tails.SIGNS,
                 )
             )
     return checks
@@ -191,31 +196,22 @@ def _steps(fits: Fits) -> list[Check]:
             "energy of steps",
             NOISE,
             "mean square of the noise of all steps of a training, over what was charged",
-            log_p=_chance_below(every, table.size),
             trials=table.size,
             statistic=every,
+            rule=tails.SQUARES,
+            numbers=1,
         ),
         _tested(
             "energy of one number of steps",
             NOISE,
             "the same of the one number of a model that gets least",
-            log_p=_chance_below(each, len(table)) + log(table.shape[1]),
             trials=len(table),
             statistic=each,
+            rule=tails.SQUARES,
+            numbers=table.shape[1],
         ),
         *_dependent([list(table)]),
     ]
-
-
-def _chance_below(mean: float, size: int) -> float:
-    """Return the logarithm of a bound on the chance of so small a mean of squares.
-
-    Of chi-square: P(mean of squares <= x) <= exp(-n (x - 1 - log x) / 2) for x below 1.
-    """
-    if mean >= 1:
-        return 0.0
-    held = max(mean, 1e-300)
-    return -size * (held - 1 - log(held)) / 2
 
 
 def _choices(fits: Fits) -> list[Check]:
@@ -241,8 +237,6 @@ def _choices(fits: Fits) -> list[Check]:
                 widest = max(widest, float(held.max()) - mean)
     if not choices:
         return []
-    # Bernstein's inequality, as Freedman proved it for choices that hang on earlier ones.
-    most = 2 * (variance + widest * max(gained, 0.0) / 3)
     return [
         witness(
             "released/chosen from what was offered",
@@ -255,8 +249,10 @@ def _choices(fits: Fits) -> list[Check]:
             "height of chosen scores",
             SELECTION,
             "exponents of what was chosen, in sum, above what the charged epsilon lets expect",
-            log_p=-(gained**2) / most if gained > 0 and most > 0 else 0.0,
             trials=choices,
             statistic=gained,
+            rule=tails.FREEDMAN,
+            variance=variance,
+            widest=widest,
         ),
     ]

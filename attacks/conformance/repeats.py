@@ -13,17 +13,18 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.conformance.checks import TEST, Check, judged, witness
+from attacks.conformance import tails
+from attacks.conformance.checks import TEST, Check, witness
+from attacks.conformance.follows import ruled
 from attacks.conformance.trial import Fits, Trial
 
 Words = dict[str, tuple[int, ...]]
 RANDOMNESS = "randomness"
 SHOWN, WORDS = 4, 1 << 14
 _LEAST_BITS = 80.0  # of chance against two noise vectors being equal; fewer prove nothing
-_LIMIT = 7.0  # standard deviations of the share of ones
-_LIMIT_OF_ALL = 9.0  # the same of more than 8,000 such shares: Hoeffding, 2 * 8256 * exp(-81 / 2)
+_PLACES = 2 * 64 * 64 + 64  # pairs of places in a word and in two, and shares of ones
 _FEW = 4  # words that are read at once
-_LEVEL = 3e-12  # chance that a fair source leaves it
+_LEVEL, _LEVEL_OF_ALL = 3e-12, 4e-14  # chances that a fair source leaves 7 or 9 deviations
 _SECONDS = 120
 
 
@@ -76,16 +77,15 @@ def audit(trial: Trial) -> list[Check]:
             )
             for name, (wrong, looked) in faults.items()
         ),
-        judged(
+        ruled(
             Check(
                 name="randomness/ones and zeros",
                 status="",
                 component=RANDOMNESS,
                 kind=TEST,
                 statistic=(ones - 0.5) / spread,
-                bound=_LIMIT,
-                lower_bound=-_LIMIT,
                 level=_LEVEL,
+                given={"rule": tails.NORMAL},
                 trials=64 * WORDS,
                 detail="share of ones among the bits, in standard deviations from one half",
             )
@@ -101,15 +101,15 @@ def _alike_bits(words: NDArray[np.uint64], read: str = "reads of few words") -> 
     within = bits.T @ bits / len(bits) - np.eye(64)
     before = bits[1:].T @ bits[:-1] / (len(bits) - 1)
     worst = max(float(np.abs(each).max()) for each in (within, before, bits.mean(axis=0)))
-    return judged(
+    return ruled(
         Check(
             name=f"randomness/bits of words, {read}",
             status="",
             component=RANDOMNESS,
             kind=TEST,
             statistic=worst * len(bits) ** 0.5,
-            bound=_LIMIT_OF_ALL,
-            level=_LEVEL,
+            level=_LEVEL_OF_ALL,
+            given={"rule": tails.HOEFFDING, "tests": _PLACES},
             trials=words.size,
             detail="largest agreement of two places in a word or two words, and largest share of "
             "ones in a place, in standard deviations",

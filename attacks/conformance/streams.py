@@ -7,14 +7,16 @@ and noise must reach as far out as its law does.
 
 from collections.abc import Mapping
 from fractions import Fraction
-from math import log, log2, sqrt
+from math import log2, sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from attacks.conformance.checks import FALSE_ALARM, Check, events, judged, witness
+from attacks.conformance import tails
+from attacks.conformance.checks import FALSE_ALARM, Check, events, witness
+from attacks.conformance.follows import ruled
 from attacks.conformance.training import KIND
 
 NOISE, INDEPENDENCE, BATCHES, RANDOMNESS = "noise", "independence", "batches", "randomness"
@@ -95,16 +97,15 @@ def _coins(inside: NDArray[np.bool_], noise: NDArray[np.float64]) -> Check:
             trials += count
             if count:
                 worst = max(worst, abs(float(beside[held].sum())) / sqrt(count))
-    tests = 2 * (2 * _LAGS + 1)
-    return judged(
+    return ruled(
         Check(
             name="noise/coins and noise",
             status="",
             component=INDEPENDENCE,
             kind="test",
             statistic=worst,
-            bound=sqrt(2 * log(2 * tests / _SHARE)),
             level=_SHARE,
+            given={"rule": tails.HOEFFDING, "tests": 2 * (2 * _LAGS + 1)},
             trials=trials,
             detail="sum of the signs of noise of those in a batch, over its standard deviation",
         )
@@ -139,14 +140,14 @@ def _far(event: Mapping[str, str], seed: int) -> list[Check]:
     beyond = int((apart > _FAR).sum())
     steps = drawn[: _DRAWS >> 6]
     return [
-        judged(
+        ruled(
             Check(
                 name="noise/draws far out",
                 status="",
                 component=NOISE,
                 kind="test",
                 statistic=float(beyond),
-                p_value=float(stats.binom.cdf(beyond, _DRAWS, 2 * float(stats.norm.sf(_FAR)))),
+                given={"rule": tails.FAR, "chance": 2 * float(stats.norm.sf(_FAR))},
                 level=_SHARE,
                 trials=_DRAWS,
                 detail=f"draws of a step beyond {_FAR} standard deviations; too few are tested for",
@@ -164,22 +165,19 @@ def _far(event: Mapping[str, str], seed: int) -> list[Check]:
 
 
 def _different(tail: NDArray[np.float64], stddev: float) -> Check:
-    """Are draws in the tails as different from each other as the law has them?
-
-    One draw changes the number of different ones by one at most: McDiarmid's inequality.
-    """
+    """Are draws in the tails as different from each other as the law has them?"""
     cells = np.arange(np.floor(_TAIL * stddev), np.ceil(_END * stddev))
     chances = stats.norm.sf((cells - 0.5) / stddev) - stats.norm.sf((cells + 0.5) / stddev)
     chances /= 2 * chances.sum()  # on either side
     expected = 2 * float(-np.expm1(tail.size * np.log1p(-chances)).sum())
-    return judged(
+    return ruled(
         Check(
             name="noise/different draws far out",
             status="",
             component=NOISE,
             kind="test",
             statistic=float(np.unique(tail).size),
-            lower_bound=expected - 2 - sqrt(tail.size * log(1 / _SHARE) / 2),
+            given={"rule": tails.DIFFERENT, "expected": expected},
             level=_SHARE,
             trials=tail.size,
             detail=f"different draws of a step beyond {_TAIL} standard deviations",

@@ -49,8 +49,28 @@ EFFORTS: Mapping[Tier, Effort] = {
         columns=8,
         steps=12,
         # Smoke runs within a release, and has seconds.
-        without=("release", "rows"),
+        without=("release",),
     ),
     Tier.standard: Effort(fits=40, pairs=12, games=48, odd=True, loud=True),
     Tier.full: Effort(fits=200, pairs=60, games=400, odd=True, loud=True),
 }
+
+
+_AUDITS_LEFT_OUT = {"release": "whole releases of neighboring tables"}
+
+
+def left_out(tier: Tier) -> tuple[str, ...]:
+    """Return what a trial of ``tier`` does not try and a larger one does, in words."""
+    effort = EFFORTS[tier]
+    found = [_AUDITS_LEFT_OUT[name] for name in effort.without]
+    if not effort.odd:
+        found.append("cells that no schema expects")
+    if not effort.pairs:
+        found.append("drawn pairs of tables")
+    if not effort.loud:
+        found.append("a budget that hides nothing")
+    if effort.columns is not None:
+        found.append(f"fits of more than {effort.columns} columns")
+    if effort.steps is not None:
+        found.append(f"trainings of more than {effort.steps} steps")
+    return tuple(found)

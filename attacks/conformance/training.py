@@ -7,14 +7,15 @@ what comes out where every made-up unit adds one clip norm is the size of its ba
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from math import ceil, floor, log, log2, sqrt
+from math import ceil, floor, log2, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
-from attacks.conformance.checks import FALSE_ALARM, TEST, Check, events, judged
+from attacks.conformance import tails
+from attacks.conformance.checks import FALSE_ALARM, TEST, Check, events
+from attacks.conformance.follows import ruled
 from attacks.stats.laws import GaussianLaw
 
 BATCHES = "batches"
@@ -26,7 +27,6 @@ SHARE = FALSE_ALARM / 16  # each: the noise, and the batches with their spread
 UNITS, STEPS, LEAST_BATCH = 6_000, 40, 200  # made up; units in a batch
 GROUPS, MEMBERS, MOST_STEPS = 64, 100, 64  # units whose batches are counted group by group
 _GRID_BITS = 10  # noisy sums are rounded to about so many binary places of the noise's deviation
-_SLACK = 1e-3  # of a clip norm that a unit may add less, for floating point
 
 Event = Mapping[str, str]
 Numbers = NDArray[np.float64]
@@ -99,59 +99,51 @@ def _spread(event: Event, sizes: Numbers, *, seed: int, share: float) -> Check:
         "batch sizes": (sizes - units * rate) / sqrt(units * rate * (1 - rate) + added),
         "how often units were drawn": apart.sum(axis=0) / sqrt(steps * (coin + added)),
     }
-    spreads = {name: float((values**2).mean()) for name, values in standard.items()}
-    chances = {name: _chance(values) for name, values in standard.items()}
-    worst = min(chances, key=lambda name: chances[name])
-    return judged(
-        Check(
-            name=f"noise/spread of batches at rate {rate:.6g}",
-            status="",
-            component=BATCHES,
-            kind=TEST,
-            statistic=spreads[worst],
-            p_value=chances[worst],
-            level=share / len(chances),
-            trials=STEPS * units + steps * GROUPS * MEMBERS,
-            detail=f"variance of {worst} over that of independent coins and noise",
+    checks = [
+        ruled(
+            Check(
+                name=f"noise/spread of batches at rate {rate:.6g}",
+                status="",
+                component=BATCHES,
+                kind=TEST,
+                statistic=float((values**2).mean()),
+                level=share / len(standard),
+                trials=values.size,
+                # Sums of some hundred coins each are all but normal.
+                given={"rule": tails.SPREAD, "both": True},
+                detail=f"variance of {name} over that of independent coins and noise",
+            )
         )
-    )
-
-
-def _chance(standard: NDArray[np.float64]) -> float:
-    """Return twice the smaller tail of chi-square, for sums of some hundred coins each."""
-    total = float((standard**2).sum())
-    tails = (
-        special.gammainc(standard.size / 2, total / 2),
-        special.gammaincc(standard.size / 2, total / 2),
-    )
-    return min(1.0, 2 * float(min(tails)))
+        for name, values in standard.items()
+    ]
+    return min(checks, key=lambda check: check.p_value or 0.0)
 
 
 def _batches(event: Event, sizes: Numbers, *, share: float) -> Check:
     rate, multiplier = float(Fraction(event["rate"])), float(Fraction(event["noise_multiplier"]))
     units = _units(event)
-    # The sum of all sizes: Bernstein's inequality for the coins, a normal tail for the noise.
-    tail = log(4 / share)
-    variance = STEPS * units * rate * (1 - rate)
-    most = sqrt(2 * variance * tail) + tail * 2 / 3 + multiplier * sqrt(2 * STEPS * tail)
-    expected = STEPS * units * rate
-    drawn, margin = float(sizes.sum()) / expected, most / expected
-    return judged(
+    check = ruled(
         Check(
             name=f"noise/batches at rate {rate:.6g}",
             status="",
             component=BATCHES,
             kind=TEST,
-            statistic=drawn,
-            bound=1 + margin,
-            lower_bound=1 - margin - _SLACK,
+            statistic=float(sizes.sum()) / (STEPS * units * rate),
             level=share,
             trials=STEPS * units,
-            detail=(
-                "units drawn into batches over their expected number; a rate wrong by "
-                f"{ceil(200 * margin)} % or more would have been seen"
-            ),
+            given={
+                "rule": tails.BATCHES,
+                "rate": rate,
+                "noise_multiplier": multiplier,
+                "steps": STEPS,
+            },
         )
+    )
+    margin = (check.bound or 0.0) - 1
+    return replace(
+        check,
+        detail="units drawn into batches over their expected number; a rate wrong by "
+        f"{ceil(200 * margin)} % or more would have been seen",
     )
 
 
@@ -168,9 +160,6 @@ def taken(steps: "Sequence[Trained]", *, units: int, level: float) -> list[Check
         return []
     sizes, rates = np.array(charged).T
     apart, variances = sizes - units * rates, units * rates * (1 - rates)
-    # Bernstein's inequality; fewer units than was charged are no fault.
-    tail = log(1 / level)
-    bound = sqrt(2 * float(variances.sum()) * tail) + 2 * tail / 3
     blank = Check(
         name="", status="", component=BATCHES, kind=TEST, level=level, trials=len(charged)
     )
@@ -179,7 +168,7 @@ def taken(steps: "Sequence[Trained]", *, units: int, level: float) -> list[Check
             blank,
             name="released/units in batches",
             statistic=float(apart.sum()),
-            bound=bound,
+            given={"rule": tails.DRAWN, "variance": float(variances.sum())},
             detail="units that were drawn into batches beyond those that were charged",
         )
     ]
@@ -192,8 +181,9 @@ def taken(steps: "Sequence[Trained]", *, units: int, level: float) -> list[Check
                 blank,
                 name="released/spread of batches",
                 statistic=energy / int(wide.sum()),
-                p_value=float(special.gammainc(int(wide.sum()) / 2, energy / 2)),
+                trials=int(wide.sum()),
+                given={"rule": tails.SPREAD, "both": False},
                 detail="variance of batch sizes over that of independent coins",
             )
         )
-    return [judged(check) for check in checks]
+    return [ruled(check) for check in checks]

@@ -23,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, action="append", help="repeatable; 0 if not given")
     parser.add_argument("--fits", type=int, default=40)
     parser.add_argument("--pairs", type=int, default=12)
+    parser.add_argument("--plain", action="store_true", help="no odd cells, no loud budget")
     parser.add_argument("--planted", type=Path, help="a file that the mutant stands in")
     parser.add_argument("--words", action="store_true", help="print words of randomness instead")
     given = parser.parse_args(arguments)
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 seed=seed,
                 fits=given.fits,
                 pairs=given.pairs,
+                plain=given.plain,
                 child=(sys.executable, *again),
             )
             found = audits.run(trial, names=given.audit)

@@ -66,7 +66,8 @@ def run(
     def of_control(chunk: tuple[Control, Sequence[int]]) -> list[Alarmed]:
         control, seeds = chunk
         only = scope.audits_at(seeds[0])
-        found = alarms_of(control, child_of(control.name, only=only, seeds=seeds), seeds)
+        printed = child_of(control.name, only=only, seeds=seeds, plain=scope.spares(seeds[0]))
+        found = alarms_of(control, printed, seeds)
         tell(f"{control.name}, {len(seeds)} seeds, {len(found) or 'no'} alarms")
         return found
 
@@ -109,7 +110,12 @@ def _skipped(chosen: Iterable[Mutant | Control]) -> list[str]:
 
 
 def child_of(
-    name: str, *, only: Sequence[str] = (), seeds: Sequence[int], planted: Path | None = None
+    name: str,
+    *,
+    only: Sequence[str] = (),
+    seeds: Sequence[int],
+    plain: bool = False,
+    planted: Path | None = None,
 ) -> list[dict[str, Any]] | str:
     """Return what a process of its own printed, or why there is nothing.
 
@@ -117,11 +123,13 @@ def child_of(
         name: of a mutant or control.
         only: audits that are run; all where empty.
         seeds: of the trials.
+        plain: whether replays leave odd cells and loud budgets out.
         planted: a file that the mutant may stand in.
     """
     command = [sys.executable, "-m", "attacks.mutants.child", name]
     command += [f"--audit={each}" for each in only]
     command += [f"--seed={seed}" for seed in seeds]
+    command += ["--plain"] if plain else []
     command += [] if planted is None else [f"--planted={planted}"]
     alone = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     found: list[dict[str, Any]]

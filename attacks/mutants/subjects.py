@@ -77,8 +77,10 @@ class Subject:
     trains: bool = False
     prior: Mapping[Any, Any] | None = None
 
-    def trial(self, *, seed: int, fits: int, pairs: int, child: tuple[str, ...]) -> "Trial":
-        """Put it on trial."""
+    def trial(
+        self, *, seed: int, fits: int, pairs: int, child: tuple[str, ...], plain: bool = False
+    ) -> "Trial":
+        """Put it on trial; where ``plain``, without odd cells and loud budgets."""
         import dpsynth
         from attacks.conformance.trial import Trial
 
@@ -96,6 +98,8 @@ class Subject:
             fits=fits,
             pairs=pairs,
             child=child,
+            odd=not plain,
+            louder=not plain,
         )
 
 

@@ -59,7 +59,8 @@ class Scope:
 
     Attributes:
         mutants: which.
-        spared: the first seed at which controls are spared dear audits; None where there is none.
+        spared: the first seed at which controls are spared dear audits, odd cells and loud budgets;
+            None where there is none.
         alone: names of mutants of which the audit that must find them is run, and no other.
         briefly: names of mutants that are spared dear audits, but for those that must find them.
         controls: which, each with the seeds that it is run with.
@@ -80,8 +81,12 @@ class Scope:
 
     def audits_at(self, seed: int) -> list[str]:
         """Return the names of the audits that controls are put before with ``seed``."""
-        every = self.spared is None or seed < self.spared
-        return [name for name in AUDITS if every or name not in _DEAR_AUDITS]
+        spared = self.spares(seed)
+        return [name for name in AUDITS if not (spared and name in _DEAR_AUDITS)]
+
+    def spares(self, seed: int) -> bool:
+        """Whether controls are spared with ``seed`` what takes most of the time."""
+        return self.spared is not None and seed >= self.spared
 
 
 def scope_of(

@@ -115,7 +115,7 @@ def measured(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         return "not measured"
     if value and abs(value) < 0.0005:
-        return f"{value:.1e}".replace("-", _MINUS)
+        return f"{value:.6f}".replace("-", _MINUS)
     digits = 4 if abs(value) < 10 else 2 if abs(value) < 1000 else 0
     return f"{round(value, digits) + 0.0:,.{digits}f}".replace("-", _MINUS)
 

@@ -1,9 +1,10 @@
 """The two laws of integer noise, and limits for samples of them that hold at every sample size."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import exp, log, pi, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,6 +108,20 @@ class LaplaceLaw:
 
 
 Law = GaussianLaw | LaplaceLaw
+
+
+def law_document(law: Law) -> dict[str, str]:
+    """Write a law as a check stores it."""
+    if isinstance(law, GaussianLaw):
+        return {"sigma_squared": str(law.sigma_squared)}
+    return {"scale": str(law.scale)}
+
+
+def law_of(given: Mapping[str, Any]) -> Law:
+    """Read what ``law_document`` wrote."""
+    if "sigma_squared" in given:
+        return GaussianLaw(sigma_squared=Fraction(given["sigma_squared"]))
+    return LaplaceLaw(scale=Fraction(given["scale"]))
 
 
 def energy_limits(law: Law, *, draws: int, false_alarm: float) -> tuple[float, float]:

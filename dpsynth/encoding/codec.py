@@ -256,6 +256,23 @@ class GridCodec:
         """Cells, and the missing level."""
         return self.grid.size + self.has_missing
 
+    def _read(self, series: "pd.Series[Any]") -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+        """Parse every cell; see ``cells.numbers``."""
+        raise NotImplementedError
+
+    def encode(self, series: "pd.Series[Any]") -> EncodedColumn:
+        """Parse, move into the range, find the cell."""
+        return self._located(*self._read(series))
+
+    def numbers(self, series: "pd.Series[Any]") -> NDArray[np.float64]:
+        """Return what the cells hold, moved into the range; NaN where missing or unparsable.
+
+        Days are numbered as ``datetime.date.toordinal`` does.
+        """
+        values, states = self._read(series)
+        held = np.clip(values, self.grid.starts[0], self.grid.last)
+        return np.where(states == cells.NUMBER, held, np.nan)
+
     def _located(self, values: NDArray[np.float64], states: NDArray[np.uint8]) -> EncodedColumn:
         codes = self.grid.locate(values).astype(smallest_unsigned(self.size))
         content = self.grid.words(values, codes)
@@ -309,10 +326,8 @@ class NumericCodec(GridCodec):
             value = default if column.fallback is None else column.fallback
             self.unexpected = int(cut.locate(np.array([value], dtype=np.float64))[0])
 
-    def encode(self, series: "pd.Series[Any]") -> EncodedColumn:
-        """Parse, move into the range, find the cell."""
-        values, states = cells.numbers(series, codes=self.column.missing_codes)
-        return self._located(values, states)
+    def _read(self, series: "pd.Series[Any]") -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+        return cells.numbers(series, codes=self.column.missing_codes)
 
     def decode(
         self,
@@ -378,11 +393,9 @@ class DateCodec(GridCodec):
             day = low if column.fallback is None else float(column.fallback.toordinal())
             self.unexpected = int(cut.locate(np.array([day]))[0])
 
-    def encode(self, series: "pd.Series[Any]") -> EncodedColumn:
-        """Parse, move into the range, find the cell."""
+    def _read(self, series: "pd.Series[Any]") -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
         codes = self.column.missing_codes
-        values, states = cells.days(series, layout=self.column.format, codes=codes)
-        return self._located(values, states)
+        return cells.days(series, layout=self.column.format, codes=codes)
 
     def decode(
         self,

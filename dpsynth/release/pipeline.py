@@ -153,7 +153,7 @@ def make_release(
         UsageError, SchemaError, DataError, BudgetExceededError, UnfitEnvironmentError: before
             anything was spent or written.
     """
-    from dpsynth.release import bundle
+    from dpsynth.release import bundle, dictionary
     from dpsynth.schema import Schema
     from dpsynth.sources.files import read_table
     from dpsynth.sources.frame import prepare
@@ -201,14 +201,12 @@ def make_release(
         synthetic = model.sample(rows, seed=SAMPLE_SEED)
         step("writing and signing the public folder")
         public: list[Verdict] = []
-        bundle.write(
-            out,
-            synthetic=synthetic,
-            model=model,
-            finish=lambda folder: public.append(
-                gate.certify_public(folder, key=key, checks=checks, policy=policy)
-            ),
-        )
+
+        def finish(folder: Path) -> None:
+            dictionary.write(folder, model.full_schema)
+            public.append(gate.certify_public(folder, key=key, checks=checks, policy=policy))
+
+        bundle.write(out, synthetic=synthetic, model=model, finish=finish)
         step("attacking the release, for the custodian alone")
         book.record_look(subject=account.release, reason="audit of a release")
         internal = NOT_AUDITED

@@ -37,7 +37,7 @@ def missingness(tables: Tables, *, seed: int) -> Section | None:
         rates: a row for each column that has missing cells: its rates in the four tables.
         patterns: the most frequent patterns and their shares.
         together: ``columns`` and matrices ``real``, ``synthetic``, ``holdout``: shares of rows in
-            which both cells are missing.
+            which both cells are missing; where three columns or more have any.
     """
     masks = {name: _masks(tables, name) for name in NAMES}
     names = [name for name in masks["real"] if any(held[name].any() for held in masks.values())]
@@ -249,8 +249,8 @@ def _elsewhere(
 
 
 def _together(of: Mapping[str, Mask], names: list[str]) -> dict[str, Any]:
-    """Return shares of rows in which two cells are missing; nothing where one column has any."""
-    if len(names) < 2:
+    """Return shares of rows in which two cells are missing; of two columns the patterns say it."""
+    if len(names) < 3:
         return {}
     matrices: dict[str, Any] = {}
     for name in ("real", "synthetic", "holdout"):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dpsynth.encoding.codec import MISSING_LABEL
 from dpsynth.utility import bootstrap
-from dpsynth.utility.marginals import marginals
+from dpsynth.utility.marginals import WIDTHS, marginals
 from dpsynth.utility.scores import Score, Section
 from dpsynth.utility.tables import NAMES, Tables
 
@@ -19,7 +19,7 @@ SMALL = 100  # rows of a group, real or synthetic, below which its numbers are m
 LEAST = 10  # rows of a group, in each table, below which nothing but its share is measured
 DRIFT = "drift of the share"
 TARGET = "drift of the target within the group"
-_KEEPS = "independent columns keep every share: no floor, read against the ceiling"
+_FAST = frozenset({WIDTHS[1], WIDTHS[2]})
 
 Codes = NDArray[np.int64]
 
@@ -192,7 +192,7 @@ def _within(tables: Tables, made: Grouping, place: int, *, seed: int) -> list[Sc
     if part is None or not rest:
         return []
     found = marginals(part, seed=seed, widths=(1, 2))
-    return [] if found is None else [score for score in found.scores if not score.group]
+    return [] if found is None else [score for score in found.scores if score.name in _FAST]
 
 
 def among(tables: Tables, made: Grouping, place: int, *, columns: tuple[str, ...]) -> Tables | None:

@@ -94,7 +94,10 @@ def survival(tables: Tables, *, seed: int) -> Section | None:
             "curves": {
                 "x": tables.time,
                 "y": f"share without {tables.event}",
-                "lines": {name: points(held[name]) for name in ("real", "synthetic", "holdout")},
+                "lines": {
+                    name: points(held[name], until=until)
+                    for name in ("real", "synthetic", "holdout")
+                },
             },
             **({"coefficients": found.coefficients} if found.coefficients else {}),
         },
@@ -171,9 +174,12 @@ def p_value(statistic: float) -> float:
     return float(chi2.sf(statistic, df=1))
 
 
-def points(held: Followed) -> list[list[float]]:
-    """Return the Kaplan-Meier curve as points, at most 300 of them."""
+def points(held: Followed, *, until: float = np.inf) -> list[list[float]]:
+    """Return the Kaplan-Meier curve up to ``until`` as points, at most 300 of them."""
     times = np.unique(held.time)
+    times = times[times <= until]
+    if not times.size:
+        return [[0.0, 1.0]]
     curve = kaplan_meier(held.time, held.event, times)
     steps = np.flatnonzero(np.diff(curve, prepend=1.0))
     kept = np.unique(np.append(steps, len(times) - 1))

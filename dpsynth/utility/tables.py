@@ -205,12 +205,8 @@ def _shuffled(frame: "pd.DataFrame", rng: np.random.Generator) -> "pd.DataFrame"
 
 
 def _coded(series: "pd.Series", codec: Codec) -> tuple[Codes, NDArray[np.float64] | None]:
-    encoded = codec.encode(series)
-    codes = np.asarray(encoded.codes, dtype=np.int64)
-    if not isinstance(codec, GridCodec):
-        return codes, None
-    numbers = encoded.content.view(np.float64)  # missing and unparsable cells are NaN
-    return codes, np.clip(numbers, codec.grid.starts[0], codec.grid.last)
+    codes = np.asarray(codec.encode(series).codes, dtype=np.int64)
+    return codes, codec.numbers(series) if isinstance(codec, GridCodec) else None
 
 
 def _independent(real: "pd.DataFrame", drawn: Mapping[str, Codes]) -> "pd.DataFrame":

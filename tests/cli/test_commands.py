@@ -26,6 +26,8 @@ def test_release_writes_both_folders_and_says_both_verdicts(released):
     assert done.json["internal_verdict"] in {"PASS", "FAIL", "INCONCLUSIVE"}
     inside = {path.name for path in (world.folder / "release").iterdir()}
     assert inside == {"public", "internal"}
+    dictionary = world.folder / "release" / "public" / "data-dictionary.md"
+    assert "the interval is too narrow" in dictionary.read_text(encoding="utf-8")
     shown = world.run("ledger", "show", world.ledger, "--json").json
     assert len(shown["entries"]) > 0
     assert len(shown["looks"]) == 1
@@ -262,7 +264,10 @@ def test_plan_reads_no_table_and_writes_what_it_prints(world):
     done = world.run("plan", *words, "--out", out)
     assert done.code == 0
     assert "No row was read and nothing was spent." in done.out
-    assert json.loads(out.read_text(encoding="utf-8")) == world.run("plan", *words, "--json").json
+    printed = world.run("plan", *words, "--json").json
+    engines = printed.pop("engines")
+    assert [each["engine"] for each in engines] == ["frame", "duckdb", "database"]
+    assert json.loads(out.read_text(encoding="utf-8")) == printed
 
 
 def test_plan_shows_equal_numbered_charges_as_one_line(world):

@@ -168,6 +168,7 @@ def test_tiers_grow():
     assert [control for control, _ in full.controls] == list(CONTROLS)
     assert set(full.audits_at(1)) == set(full.audits_at(20)) == set(AUDITS)
     assert set(full.audits_at(21)) == set(AUDITS) - {"game", "release", "rows"}
+    assert (full.spares(20), full.spares(21)) == (False, True)
     assert full.spared % runner._CHUNK == 1, "a process puts all of its seeds before one list"
     assert sum(len(seeds) >= 200 for _, seeds in full.controls) >= 6
 

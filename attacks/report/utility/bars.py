@@ -1,11 +1,12 @@
 """The chart of every utility score: a bar for the floor, the table itself and the ceiling."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from attacks.report.canvas import ACCENT, BEFORE, FAINT, INK, MUTED, PALE, Canvas
-from attacks.report.wording import clean, measured, plural
+from attacks.report.canvas import ACCENT, BEFORE, FAINT, INK, MUTED, PALE, Canvas, letters
+from attacks.report.wording import clean, measured, plural, shorten
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -64,7 +65,7 @@ def three_bars(found: Sequence[Bars], *, width: int, ident: str, title: str) -> 
         title: what the scores have in common.
     """
     narrow = width <= NARROW
-    head = 32 if narrow else 0
+    head = 46 if narrow else 0
     block = head + 3 * _STEP + 14
     sheet = Canvas(width, block * len(found) + 4)
     left = _WORDS + 6 if narrow else 312 + _WORDS
@@ -77,10 +78,16 @@ def three_bars(found: Sequence[Bars], *, width: int, ident: str, title: str) -> 
         def x(value: float, low: float = low, scale: float = scale) -> float:
             return left + (value - low) * scale
 
-        room = (width if narrow else 300) - 4
-        sheet.text(0, top + (11 if narrow else 13), one.name, size=12.5, room=room)
-        place = top + (25 if narrow else 29)
-        sheet.text(0, place, f"{one.better} is better", size=11, color=MUTED)
+        size = 12.5
+        room = letters(width if narrow else 296, size=size)
+        wrapped = textwrap.wrap(clean(one.name), room)
+        named = wrapped[:1]
+        if wrapped[1:]:
+            named.append(shorten(" ".join(wrapped[1:]), room))
+        for place, line in enumerate(named):
+            sheet.text(0, top + 12 + 15 * place, line, size=size)
+        under = top + 12 + 15 * len(named) - 1
+        sheet.text(0, under, f"{one.better} is better", size=11, color=MUTED)
         lines = (
             ("floor", one.floor, BEFORE),
             ("this table", one.value, ACCENT),

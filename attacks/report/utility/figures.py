@@ -6,6 +6,7 @@ A section's ``tables`` hold, by name; whatever has another shape is shown as a t
 * ``roc`` and ``calibration``: ``{model: {source: [[x, y], ...]}}``, at any depth.
 * ``learning_curves``: ``{method: [{"n", "mean", "low", "high"}, ...]}``, at any depth.
 * ``curves``: ``{"x", "y", "lines": {source: [[x, y], ...]}}``, drawn as steps that fall from 1.
+* ``precision`` and ``recall``: ``{"alpha" or "beta": [x, ...], source: [y, ...]}``.
 * ``coefficients``: records of ``name`` and, for ``real``, ``synthetic`` and ``holdout``,
   ``[value, low, high]`` or an object of these; or the table of a replication.
 * ``{"columns": names, "anything": square matrix}``: heat maps, with the difference where there is
@@ -44,9 +45,10 @@ def figures(tables: dict[str, Any], *, ident: str) -> list[Figure]:
 
 def _by_shape(name: str, held: Any, ident: str) -> Iterator[Figure]:
     title = humanize(name)
-    if shapes.is_matrix(held):
+    tabular = shapes.is_table(held) or shapes.is_records(held)
+    if not tabular and shapes.is_matrix(held):
         yield _heat(title, mapping(held), ident)
-    elif shapes.is_table(held) or shapes.is_records(held) or shapes.is_listing(held):
+    elif tabular or shapes.is_listing(held):
         columns, rows = shapes.as_table(held)
         yield figure(title, numbers=numbers(title, columns, rows))
     elif (
@@ -63,7 +65,7 @@ def _by_shape(name: str, held: Any, ident: str) -> Iterator[Figure]:
 
 def _heat(title: str, held: dict[str, Any], ident: str) -> Figure:
     names = [clean(name) for name in held["columns"]]
-    drawn = dict(sorted(shapes.matrices(held).items(), key=lambda item: ORDER.get(item[0], 3)))
+    drawn = shapes.matrices(held)
     values = [value for matrix in drawn.values() for _, _, value in heat.pairs(matrix)]
     compared = "real" in drawn and "synthetic" in drawn
     scale = heat.up_to(max(values, default=0.0))
@@ -76,6 +78,7 @@ def _heat(title: str, held: dict[str, Any], ident: str) -> Figure:
             [None if a is None or b is None else b - a for a, b in zip(first, second, strict=True)]
             for first, second in zip(drawn["real"], drawn["synthetic"], strict=True)
         ]
+    drawn = dict(sorted(drawn.items(), key=lambda item: ORDER.get(item[0], len(ORDER))))
     panels: list[tuple[str, Markup]] = []
     for place, (which, matrix) in enumerate(drawn.items()):
         change = which == "difference"
@@ -138,12 +141,12 @@ def _coefficients(held: Any, ident: str) -> Iterator[Figure]:
         which: coefficients.forest(drawn, width=width, ident=f"{ident}-{which}", title=title)
         for which, width in (("wide", coefficients.WIDE), ("narrow", coefficients.NARROW))
     }
-    shown = [name for name in ORDER if any(getattr(one, name) for one in found)]
     marks = {
         "real": "key-ink key-round",
         "synthetic": "key-mine key-turned",
         "holdout": "key-before key-round",
     }
+    shown = [name for name in marks if any(getattr(one, name) for one in found)]
     columns = ["coefficient", *shown]
     rows = [
         [one.name, *(e.said if (e := getattr(one, name)) else "not estimable" for name in shown)]
@@ -189,4 +192,6 @@ _DRAWN = {
     "learning_curves": line_figures.learning,
     "curves": line_figures.falling,
     "coefficients": _coefficients,
+    "precision": line_figures.shares,
+    "recall": line_figures.shares,
 }

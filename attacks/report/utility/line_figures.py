@@ -14,7 +14,7 @@ _AT = (0.01, 0.05, 0.1, 0.2, 0.5)  # false alarms at which a ROC curve is read
 
 
 def _lined(found: dict[str, Any]) -> tuple[dict[str, Look], list[curves.Line]]:
-    known = looks(sorted(found, key=lambda name: ORDER.get(name, 3)))
+    known = looks(sorted(found, key=lambda name: ORDER.get(name, len(ORDER))))
     lines = [
         curves.Line(look=look, points=[(float(x), float(y)) for x, y in found[name]])
         for name, look in known.items()
@@ -59,7 +59,7 @@ def roc(held: Any, ident: str) -> Iterator[Figure]:
             for line in lines
         ]
     if panels:
-        columns = ["model", "trained on", "area", *(f"found at {share(at)}" for at in _AT)]
+        columns = ["model", "source", "area", *(f"found at {share(at)}" for at in _AT)]
         yield figure(
             "ROC curves",
             legend=list(marks.items()),
@@ -98,7 +98,7 @@ def calibration(held: Any, ident: str) -> Iterator[Figure]:
             for x, y in line.points
         ]
     if panels:
-        columns = ["model", "trained on", "predicted", "seen"]
+        columns = ["model", "source", "predicted", "seen"]
         yield figure(
             "Calibration",
             legend=list(marks.items()),
@@ -176,6 +176,43 @@ def _at(line: curves.Line, size: float) -> str:
         if x == size:
             return f"{measured(y)} ({measured(low)} to {measured(high)})"
     return "–"
+
+
+def shares(held: Any, ident: str) -> Iterator[Figure]:
+    """Draw what share each source has where a share of the real rows lies; best is the diagonal."""
+    record = mapping(held)
+    across = next((name for name in ("alpha", "beta") if name in record), None)
+    if across is None or not shapes.is_listing(record):
+        return
+    found = {
+        name: [[x, y] for x, y in zip(record[across], ys, strict=True) if is_number(y)]
+        for name, ys in record.items()
+        if name != across
+    }
+    if not _all_points(found):
+        return
+    known, lines = _lined(found)
+    words = ("share of the real rows, from their center", "share of the source's rows there")
+    if across == "beta":
+        words = ("size of the neighborhood", "share of the real rows that the source reaches")
+    title = "Alpha-precision" if across == "alpha" else "Beta-recall"
+    axes = curves.Axes(x=words[0], y=words[1], percent=True, diagonal=True)
+    gaps = ", ".join(f"{line.look.name} {measured(_gap(line.points))}" for line in lines)
+    drawing = curves.chart(
+        lines,
+        axes=axes,
+        width=curves.SMALL,
+        ident=ident,
+        title=title,
+        description=f"Mean distance from the diagonal: {gaps}.",
+    )
+    columns, rows = shapes.as_table(record)
+    yield figure(
+        title,
+        legend=legend(list(known.values())),
+        panels=[(words[1], drawing)],
+        numbers=numbers(title, columns, rows),
+    )
 
 
 def falling(held: Any, ident: str) -> Iterator[Figure]:

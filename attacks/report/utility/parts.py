@@ -6,7 +6,7 @@ from typing import Any
 from attacks.report.utility import shapes
 
 Figure = dict[str, Any]
-ORDER = {"real": 0, "synthetic": 1, "holdout": 2}
+ORDER = {"real": 0, "synthetic": 1, "difference": 2, "holdout": 3, "floor": 4}
 
 
 def figure(heading: str, **given: Any) -> Figure:

@@ -9,8 +9,9 @@ from attacks.report.utility import figures, groups, multiples
 from attacks.report.utility.bars import NARROW, WIDE, Bars, three_bars
 from attacks.report.wording import clean, humanize, mapping, measured, plural, sequence
 
-MOST_BARS = 12  # scores that are drawn; all are in the table
+MOST_BARS = 30  # scores that are drawn; all are in the table
 MOST_ROWS = 200  # of a table of scores of columns or pairs
+OPEN_ROWS = 12  # that are shown without being asked for
 _TABLES = (("real", "real"), ("synthetic", "synthetic"), ("holdout", "real holdout"))
 
 
@@ -73,6 +74,7 @@ def _section(found: dict[str, Any], *, ident: str) -> dict[str, Any]:
         "scores": [_row(score) for score in whole],
         "parts": [] if panels else [_row(score) for score in parts[:MOST_ROWS]],
         "parts_rest": 0 if panels else max(0, len(parts) - MOST_ROWS),
+        "open": len(parts) <= OPEN_ROWS,
         "tiles": tiles,
         "holdout": any("holdout" in tile["tables"] for tile in tiles),
         "panels": panels,

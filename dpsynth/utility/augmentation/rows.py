@@ -57,7 +57,7 @@ class RealRows:
             codes[name] = encoded.codes.astype(np.int64)
             settled = None
             if isinstance(tool, GridCodec):
-                settled = _within(tool, encoded.content.view(np.float64))
+                settled = _within(tool, tool.numbers(frame[name]))
                 values[name] = np.nan_to_num(settled)
             # Every value is settled, save of cells that hold none where none may be missing.
             rng = np.random.default_rng(0)

@@ -258,8 +258,7 @@ def prepared(table: "pd.DataFrame", schema: "Schema", columns: Sequence[str]) ->
         tool = codec(column)
         encoded = tool.encode(table[name])
         if isinstance(tool, GridCodec):
-            numbers = encoded.content.view(np.float64)
-            found[name] = np.clip(numbers, tool.grid.starts[0], tool.grid.last)
+            found[name] = tool.numbers(table[name])
             continue
         levels = [False, True] if isinstance(column, BooleanColumn) else list(column.levels)  # type: ignore[attr-defined]  # all others have them
         codes = np.asarray(encoded.codes, dtype=np.int64)

@@ -200,7 +200,7 @@ def test_an_existing_folder_is_certified_once(make, tmp_path, monkeypatch):
     keys.new_key(tmp_path / "k.pem")
     bundle.write(tmp_path / "r", synthetic=make.table(), model=make.model())
     monkeypatch.setattr(certificate, "_render", make.render)
-    monkeypatch.setattr(certificate, "_not_tested", lambda: ["timing"])
+    monkeypatch.setattr(certificate, "_not_tested", lambda _: ["timing"])
     given = {"key": tmp_path / "k.pem", "conformance": make.tried()}
     made = certificate.certify(tmp_path / "r", **given)
     # What was tried by other versions counts for nothing.
@@ -225,7 +225,7 @@ def test_a_crash_while_certifying_leaves_nothing_that_verifies(make, tmp_path, m
 
     public = bundle.write(tmp_path / "r", synthetic=make.table(), model=make.model())
     monkeypatch.setattr(certificate, "_render", crash if step == "render" else make.render)
-    monkeypatch.setattr(certificate, "_not_tested", lambda: ["timing"])
+    monkeypatch.setattr(certificate, "_not_tested", lambda _: ["timing"])
     with monkeypatch.context() as patch:
         if step == "sign":
             patch.setattr("attacks.statement.canonical.dumps", crash)

@@ -73,7 +73,47 @@ CHECKS = [
             given={"rule": "game", **PLAYED.to_dict()},
         )
     ),
+    ruled(
+        "released/energy",
+        statistic=0.8,
+        trials=900,
+        rule="energies",
+        laws=[{"sigma_squared": "9", "count": 600}, {"scale": "7/2", "count": 300}],
+        above=False,
+        groups=4,
+    ),
+    ruled(
+        "released/one cell",
+        statistic=0.05,
+        trials=40,
+        rule="cell",
+        sigma_squared="9",
+        above=True,
+        cells=100,
+    ),
+    ruled("released/signs", statistic=0.06, trials=5_000, rule="signs"),
+    ruled("released/steps", statistic=0.9, trials=900, rule="squares", numbers=3),
+    ruled("released/height", statistic=4.0, trials=90, rule="freedman", variance=9.0, widest=2.0),
+    ruled("noise/spread", statistic=1.1, trials=64, rule="spread", both=True),
+    ruled("released/spread", statistic=0.9, trials=64, rule="spread", both=False),
+    ruled("randomness/ones", statistic=1.3, trials=4_000, rule="normal"),
+    ruled("randomness/bits", statistic=3.3, trials=4_000, rule="hoeffding", tests=80),
+    ruled("noise/far", statistic=10.0, trials=40_000, rule="far", chance=3e-4),
+    ruled("noise/different", statistic=170.0, trials=400, rule="different", expected=180.0),
+    ruled(
+        "noise/batches",
+        statistic=1.01,
+        trials=240_000,
+        rule="batches",
+        rate=0.05,
+        noise_multiplier=1.2,
+        steps=40,
+    ),
+    ruled("released/drawn", statistic=40.0, trials=30, rule="drawn", variance=400.0),
+    ruled("noise/grid", statistic=160.0, trials=900, rule="grid", whole=True, cells=16),
 ]
+# Of these nothing follows from the number of trials, unless it is none.
+ANY_TRIALS = {"game", "freedman", "normal", "hoeffding", "drawn"}
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +127,7 @@ def changes():
     for place, check in enumerate(CHECKS):
         stored = check.to_dict()
         for name in sorted(derived & stored.keys()):
-            if not (name == "trials" and check.kind == GAME):
+            if not (name == "trials" and check.given["rule"] in ANY_TRIALS):
                 factor = 0.5 if name == "p_value" else 2
                 value = type(stored[name])(stored[name] * factor)
                 # Of a p-value any level follows, but not the status.
@@ -115,6 +155,14 @@ def changes():
     yield 5, ("given", "runs_in"), 2_000
     yield 5, ("given", "events", 0, "sigma_squared"), "900"
     yield 5, ("given", "rule"), "energy"
+    for place, check in enumerate(CHECKS[6:], start=6):
+        if "p_value" in check.to_dict():
+            yield place, ("statistic",), check.statistic * 0.8
+        for name in sorted(check.given.keys() - {"rule", "laws", "sigma_squared"}):
+            held = check.given[name]
+            yield place, ("given", name), not held if isinstance(held, bool) else held * 2
+    yield 6, ("given", "laws", 0, "count"), 601
+    yield 6, ("given", "laws", 0, "sigma_squared"), "1"
 
 
 def test_all_follows_as_it_was_stored(document):
