@@ -83,24 +83,33 @@ def table(name: str) -> Table:
 def cells() -> Iterator[Cell]:
     """Yield every run, what matters most first, so that what is left out can be stated.
 
-    The default on Adult at epsilon 1; what bounds it from above and below; all that takes seconds
-    at epsilon 1; trainings at epsilon 1 on the two smaller tables; all that takes seconds at other
-    budgets; the other trainings, the large table last, where each takes minutes.
+    The default on Adult at epsilon 1, and what bounds it from above and below. Then seed by seed,
+    so that every line of a table has a run before any has its second: all that takes seconds at
+    epsilon 1, trainings at epsilon 1 on the two smaller tables, all that takes seconds at other
+    budgets. At last the other trainings, the large table last, where each takes minutes.
     """
     trained = [each for each in registry.BUILT_IN if getattr(registry.get(each), "trained", False)]
     smaller = tuple(name for name in POSITIVE if name != LARGE)
     yield from (_cell("adult", Contender(name="auto"), "1", seed) for seed in SEEDS)
-    for name in POSITIVE:
+    for name in smaller:
         for seed in SEEDS:
-            yield from (_cell(name, Contender(name=each), None, seed) for each in (REAL, SHUFFLED))
-    yield from _quick(EPSILONS[:1], trained)
-    yield from _trained(EPSILONS[:1], smaller, trained)
-    yield from _quick(EPSILONS[1:], trained)
-    yield from _trained(EPSILONS[1:], smaller, trained)
-    yield from _trained(EPSILONS, (LARGE,), trained)
+            yield from _bounds(name, seed)
+    for seed in SEEDS:
+        yield from _bounds(LARGE, seed)
+        yield from _quick(EPSILONS[:1], seed, trained)
+        yield from _trained(EPSILONS[:1], smaller, seed, trained)
+        yield from _quick(EPSILONS[1:], seed, trained)
+    for seed in SEEDS:
+        yield from _trained(EPSILONS[1:], smaller, seed, trained)
+    for seed in SEEDS:
+        yield from _trained(EPSILONS, (LARGE,), seed, trained)
 
 
-def _quick(epsilons: Sequence[str], trained: Sequence[str]) -> Iterator[Cell]:
+def _bounds(name: str, seed: int) -> Iterator[Cell]:
+    yield from (_cell(name, Contender(name=each), None, seed) for each in (REAL, SHUFFLED))
+
+
+def _quick(epsilons: Sequence[str], seed: int, trained: Sequence[str]) -> Iterator[Cell]:
     """Yield what takes seconds: the default first, then tables, then private classifiers."""
     quick = sorted(set(registry.BUILT_IN) - set(trained), key=lambda name: (name != "auto", name))
     for epsilon in epsilons:
@@ -111,19 +120,17 @@ def _quick(epsilons: Sequence[str], trained: Sequence[str]) -> Iterator[Cell]:
                 Contender(name="auto", label="auto, target", settings=settings),
                 *(Contender(name=each, peer=PEER) for each in PRIVATE),
             )
-            for seed in SEEDS:
-                for each in contenders:
-                    if (name, each.label, epsilon) != ("adult", "auto", "1"):
-                        yield _cell(name, each, epsilon, seed)
+            for each in contenders:
+                if (name, each.label, epsilon) != ("adult", "auto", "1"):
+                    yield _cell(name, each, epsilon, seed)
 
 
 def _trained(
-    epsilons: Sequence[str], names: Sequence[str], trained: Sequence[str]
+    epsilons: Sequence[str], names: Sequence[str], seed: int, trained: Sequence[str]
 ) -> Iterator[Cell]:
     for epsilon in epsilons:
-        for seed in SEEDS:
-            for name in names:
-                yield from (_cell(name, Contender(name=each), epsilon, seed) for each in trained)
+        for name in names:
+            yield from (_cell(name, Contender(name=each), epsilon, seed) for each in trained)
 
 
 def table_target(name: str) -> str:

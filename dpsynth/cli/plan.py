@@ -126,7 +126,7 @@ def _engines(engines: Sequence[dict[str, Any]] | None) -> list[str]:
         rows.append(
             [each["engine"], minutes, f"{each['mebibytes']:.0f}", str(each["statements"]), moved]
         )
-    header = ["rows held by", "about", "MiB", "statements", "MB moved at most"]
+    header = ["rows held by", "about", "MiB", "statements", "MB moved"]
     return ["", console.table(header, rows, right=(2, 3, 4)), ""]
 
 

@@ -15,11 +15,11 @@ class UnitRows:
     """Bounded rows with the unit of each, for the kernel to train on and for nobody else.
 
     Attributes:
-        codes: shape ``(rows, columns)``, int64, in the order of the domain.
+        codes: shape ``(rows, columns)``, integers, in the order of the domain; perhaps on disk.
         units: shape ``(rows,)``, int64: whose row each is, numbered from 0 without a gap.
     """
 
-    codes: NDArray[np.int64]
+    codes: NDArray[np.integer]
     units: NDArray[np.int64]
 
     def exact(self, sums: dict[str, Any], *, clip: float) -> dict[str, Any]:

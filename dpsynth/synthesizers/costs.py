@@ -1,6 +1,6 @@
 """What a fit asks of an engine, and what that takes: estimated from public facts alone.
 
-The constants were measured by ``python benchmarks/scale/costs.py``, on one core, and are kept here
+The constants were measured by ``python benchmarks/scale/rows.py``, on one core, and are kept here
 and nowhere else. What is measured on a file of persons never comes back here.
 """
 
@@ -13,6 +13,7 @@ from dpsynth.synthesizers.base import Step
 
 STATEMENT_TABLES = 256  # that an engine counts in one statement at most
 STATEMENT_CELLS = 1 << 24  # of them together
+BYTES_A_VALUE = 8  # that a file's reader hands on, about
 BYTES_A_CELL = 16  # its number and its count; cells that hold no row do not travel
 
 
@@ -57,49 +58,38 @@ class Read:
 
 @dataclass(frozen=True, kw_only=True)
 class Costs:
-    """What an engine takes, on one core.
+    """What holding the rows in one way takes, on one core.
 
     Attributes:
-        name: of the engine.
-        seconds: to open it, once.
-        seconds_a_value: to code and bound a cell of the table.
-        seconds_a_count: to put a row into its cell of a table.
-        seconds_a_statement: beside what its rows take.
-        mebibytes: of memory beside the rows.
+        seconds_a_value: to read, code and bound a cell of the table.
+        seconds_a_count: to put a row into its cell of a table that is counted.
+        mebibytes: of memory, beside the rows.
         bytes_a_value: of memory for a cell of the table.
-        statements: to open the table and bound its rows.
+        bytes_a_row: of memory for a row, beside its cells.
     """
 
-    name: str
-    seconds: float
     seconds_a_value: float
     seconds_a_count: float
-    seconds_a_statement: float
     mebibytes: float
     bytes_a_value: float
-    statements: int
+    bytes_a_row: float
 
 
 FRAME = Costs(
-    name="frame",
-    seconds=0.0,
     seconds_a_value=3.2e-7,
-    seconds_a_count=0.0,
-    seconds_a_statement=0.0,
+    seconds_a_count=0.0,  # too little to tell from the rest
     mebibytes=0.0,
     bytes_a_value=48.0,
-    statements=0,
+    bytes_a_row=0.0,
 )
-DUCKDB = Costs(
-    name="duckdb",
-    seconds=0.5,
-    seconds_a_value=1.5e-7,
-    seconds_a_count=2.5e-8,
-    seconds_a_statement=0.01,
-    mebibytes=300.0,
+FILES = Costs(
+    seconds_a_value=3.2e-7,
+    seconds_a_count=1.8e-9,
+    mebibytes=350.0,
     bytes_a_value=0.0,
-    statements=0,
+    bytes_a_row=6.0,
 )
+FILE_READS = 2  # once for the codes, once for the persons that an audit may attack
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,11 +97,14 @@ class EngineEstimate:
     """What a fit takes where the rows are held by one engine.
 
     Attributes:
-        engine: its name.
+        engine: "frame" in memory; "files" read from disk, coded there and counted from there;
+            "database" counts by itself, be it a server or Spark.
         minutes: of one core, for fit and sample; None where a server of unknown speed counts.
         mebibytes: peak memory of the process.
-        statements: that count rows; those that open the table and bound its rows come on top.
-        bytes_moved: from the engine to the process, at most: cells with their counts.
+        statements: that read or count rows; a database is asked a few more, once, that bound its
+            rows and digest them.
+        bytes_moved: from the engine to the process: the cells of files; of a database, at most,
+            cells of tables with their counts.
     """
 
     engine: str
@@ -134,40 +127,28 @@ def engine_estimates(
         mebibytes: likewise.
     """
     tables = sum(len(read.cells) for read in reads)
-    moved = BYTES_A_CELL * sum(min(cells, rows) for read in reads for cells in read.cells)
-    statements = sum(read.statements for read in reads)
     values = rows * columns
-    rest = 60 * minutes - values * FRAME.seconds_a_value
-    seconds = (
-        max(rest, 0.0)
-        + DUCKDB.seconds
-        + values * DUCKDB.seconds_a_value
-        + rows * tables * DUCKDB.seconds_a_count
-        + statements * DUCKDB.seconds_a_statement
-    )
-    left = mebibytes - values * FRAME.bytes_a_value / 2**20
-    held = max(left, 0.0) + DUCKDB.mebibytes + values * DUCKDB.bytes_a_value / 2**20
+    method = max(60 * minutes - values * FRAME.seconds_a_value, 0.0)
+    left = max(mebibytes - values * FRAME.bytes_a_value / 2**20, 0.0)
+    seconds = values * FILES.seconds_a_value + rows * tables * FILES.seconds_a_count
+    held = (values * FILES.bytes_a_value + rows * FILES.bytes_a_row) / 2**20
     return (
         EngineEstimate(
-            engine=FRAME.name,
-            minutes=minutes,
-            mebibytes=mebibytes,
-            statements=0,
-            bytes_moved=0,
+            engine="frame", minutes=minutes, mebibytes=mebibytes, statements=0, bytes_moved=0
         ),
         EngineEstimate(
-            engine=DUCKDB.name,
-            minutes=round(seconds / 60, 3),
-            mebibytes=round(held),
-            statements=statements,
-            bytes_moved=moved,
+            engine="files",
+            minutes=round((method + seconds) / 60, 3),
+            mebibytes=round(left + FILES.mebibytes + held),
+            statements=FILE_READS,
+            bytes_moved=FILE_READS * BYTES_A_VALUE * values,
         ),
         EngineEstimate(
             engine="database",
             minutes=None,
-            mebibytes=round(max(left, 0.0)),
-            statements=statements,
-            bytes_moved=moved,
+            mebibytes=round(left),
+            statements=sum(read.statements for read in reads),
+            bytes_moved=BYTES_A_CELL * sum(min(c, rows) for read in reads for c in read.cells),
         ),
     )
 

@@ -226,7 +226,7 @@ def test_fit_spends_what_plan_said(world):
     words = ["--synthesizer", "independent", "--epsilon", "1", "--delta", "1e-9"]
     planned = world.run("plan", "--schema", world.schema, *words, "--json").json
     engines = {each["engine"]: each["statements"] for each in planned.pop("engines")}
-    assert engines == {"frame": 0, "duckdb": engines["database"], "database": engines["database"]}
+    assert engines == {"frame": 0, "files": 2, "database": engines["database"]}
     assert 0 < engines["database"] <= 3
     fitted = world.fit("--json").json
     assert fitted["plan"] == planned
@@ -266,7 +266,7 @@ def test_plan_reads_no_table_and_writes_what_it_prints(world):
     assert "No row was read and nothing was spent." in done.out
     printed = world.run("plan", *words, "--json").json
     engines = printed.pop("engines")
-    assert [each["engine"] for each in engines] == ["frame", "duckdb", "database"]
+    assert [each["engine"] for each in engines] == ["frame", "files", "database"]
     assert json.loads(out.read_text(encoding="utf-8")) == printed
 
 

@@ -130,7 +130,7 @@ def test_rows_of_a_person_are_clipped_together_after_bounding_and_regrouping():
         rows = each.unit_rows()
         assert rows.units.tolist() == [1, 0, 1, 2, 0]
         assert rows.codes.shape == (5, 2)
-        assert rows.codes.dtype == np.int64
+        assert rows.codes.dtype == np.uint8  # as narrow as the codes are held
         assert "[" not in repr(rows)
     assert source.coarsened({"a": np.array([0, 0, 1])}).unit_rows().codes[:, 0].tolist() == [
         0, 0, 1, 0, 0,

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from dpsynth import _validate
 from dpsynth.privacy.dpsgd.stream import BATCH, KeyedStream
 
+_AT_ONCE = 1 << 22  # coins that are held at a time; even
+
 
 class PoissonBatches:
     """Draws batches of units; every unit joins every batch independently with one probability.
@@ -38,7 +40,8 @@ class PoissonBatches:
         # Every unit has max_rows slots, whatever it holds: shapes then tell nothing of sizes.
         order = np.argsort(units, kind="stable")
         starts = np.cumsum(sizes) - sizes
-        self._slots = np.full((sizes.size, max_rows), -1, dtype=np.int64)
+        kind = np.int32 if units.size < 2**31 else np.int64
+        self._slots = np.full((sizes.size, max_rows), -1, dtype=kind)
         self._slots[units[order], np.arange(units.size) - np.repeat(starts, sizes)] = order
 
     def draw(self, step: int) -> NDArray[np.int64]:
@@ -50,6 +53,8 @@ class PoissonBatches:
         """
         # A word below rate * 2**64, rounded down: at most the stated probability.
         below = int(self._rate * 2**64)
-        words = self._stream.words(self._units, purpose=BATCH, step=step)
-        inside = np.ones(self._units, dtype=np.bool_) if below == 2**64 else words < below
-        return self._slots[inside]
+        inside = np.ones(self._units, dtype=np.bool_)
+        for start in range(0, self._units if below < 2**64 else 0, _AT_ONCE):
+            some = inside[start : start + _AT_ONCE]
+            some[:] = self._stream.words(some.size, purpose=BATCH, step=step, start=start) < below
+        return self._slots[inside].astype(np.int64)

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from dpsynth.privacy.dpsgd.checkpoint import Checkpoint
 from dpsynth.privacy.source import UnitRows
 
+_AT_ONCE = 1 << 18  # rows
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class State:
@@ -57,8 +59,10 @@ class State:
 
 def digest_of_rows(rows: UnitRows) -> str:
     """Digest rows and units, in their order; secret, as they are."""
-    digest = blake2b(np.ascontiguousarray(rows.codes).tobytes(), digest_size=32)
-    digest.update(np.ascontiguousarray(rows.units).tobytes())
+    digest = blake2b(digest_size=32)
+    for held in (rows.codes, rows.units):
+        for start in range(0, len(held), _AT_ONCE):  # codes may be narrow, or on disk
+            digest.update(held[start : start + _AT_ONCE].astype(np.int64).tobytes())
     return digest.hexdigest()
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dpsynth.privacy.dpsgd.batches import PoissonBatches
@@ -57,15 +58,11 @@ class PrivateGradients:
         made_up: Tensor | None = None,
     ) -> None:
         units = rows.units
-        self.__own = np.ones(units.size, dtype=np.bool_)
+        self.__own = None
         if processes is not None:
-            self.__own = processes.share_of(rows, facts=repr(rule))
+            self.__own = np.flatnonzero(processes.share_of(rows, facts=repr(rule)))
             units = units[self.__own] // processes.count
         self.__rows = rows
-        # Where a unit has fewer rows than others, place -1 stands for a row of zeros: what fills a
-        # batch up must not come from anybody's rows.
-        codes = torch.from_numpy(rows.codes[self.__own])
-        self.__codes = torch.cat([codes, codes.new_zeros(1, codes.shape[1])])
         self.__stream = stream
         self.__batches = PoissonBatches(units, max_rows=max_rows, rate=rule.rate, stream=stream)
         self.__engine = engine
@@ -150,11 +147,22 @@ class PrivateGradients:
         sums: Sums = {}
         slots = torch.from_numpy(self.__batches.draw(step))
         for part in slots.split(self.__at_once) if len(slots) else (slots,):
-            units = Units(rows=self.__codes[part.flatten()], present=part >= 0)
+            units = Units(rows=self.__read(part.flatten().numpy()), present=part >= 0)
             found = self.__engine.clipped_sums(model, loss, units, clip=self.rule.clip)
             for name, value in found.items():
                 sums[name] = sums[name] + value if name in sums else value
         return sums
+
+    def __read(self, places: NDArray[np.integer]) -> Tensor:
+        """Read the rows of a part of a batch, and no others, wherever the codes are held.
+
+        Where a unit has fewer rows than others, place -1 stands for a row of zeros: what fills a
+        batch up must not come from anybody's rows.
+        """
+        codes, held = self.__rows.codes, places >= 0
+        found = np.zeros((places.size, codes.shape[1]), dtype=np.int64)
+        found[held] = codes[places[held] if self.__own is None else self.__own[places[held]]]
+        return torch.from_numpy(found)
 
     def __noisy(self, sums: Sums, step: int) -> Sums:
         flat = torch.cat([each.flatten().double() for each in sums.values()])

@@ -34,16 +34,18 @@ class KeyedStream:
         """Return a stream whose key is the next 256 bits of ``rng``."""
         return cls(rng.words(KEY_BYTES // 8).tobytes())
 
-    def words(self, count: int, *, purpose: int, step: int) -> NDArray[np.uint64]:
-        """Return the first ``count`` words of a purpose and step, shape ``(count,)``.
+    def words(self, count: int, *, purpose: int, step: int, start: int = 0) -> NDArray[np.uint64]:
+        """Return ``count`` words of a purpose and step, shape ``(count,)``.
 
         Args:
             count: below 2**60, so that no two streams meet.
             purpose: 0 to 255.
             step: 0 to 2**56 - 1.
+            start: how many words come before these, even: a block of the cipher makes two.
         """
-        start = purpose.to_bytes(1, "big") + step.to_bytes(7, "big") + bytes(8)
-        encryptor = Cipher(algorithms.AES256(self.key), modes.CTR(start)).encryptor()
+        block = (start // 2).to_bytes(8, "big")
+        first = purpose.to_bytes(1, "big") + step.to_bytes(7, "big") + block
+        encryptor = Cipher(algorithms.AES256(self.key), modes.CTR(first)).encryptor()
         made = bytearray(8 * count + 15)  # a block more than is needed, as the cipher demands
         encryptor.update_into(bytes(8 * count), made)
         return np.frombuffer(made, dtype=np.uint64, count=count)

@@ -12,8 +12,8 @@ from dpsynth.utility.downstream.task import Labels
 if TYPE_CHECKING:
     import pandas as pd
 
-REPEATS = 3  # shuffles of each column
-MOST_ROWS = 5_000  # held-out rows that are asked
+REPEATS = 2  # shuffles of each column
+MOST_ROWS = 3_000  # held-out rows that are asked
 
 
 def importances(
@@ -23,12 +23,12 @@ def importances(
 
     Args:
         predictor: trained on any table.
-        asked: held-out rows, of which the first 5,000 are asked; in random order.
+        asked: held-out rows, of which the first 3,000 are asked; in random order.
         labels: their true classes, none of them missing.
         seed: of the shuffles.
 
     Returns:
-        Mean over three shuffles by column of ``predictor.features``; 0 where AUROC is undetermined.
+        Mean over two shuffles by column of ``predictor.features``; 0 where AUROC is undetermined.
 
     Source:
         Breiman (2001), "Random Forests", Machine Learning 45.

@@ -61,12 +61,11 @@ def measure(shares: Shares, labels: Labels, weights: Values | None = None) -> di
     taken = shares.argmax(axis=1)
     found = {"accuracy": float(weights[taken == labels].sum() / total)}
     places = [1] if shares.shape[1] == 2 else range(shares.shape[1])
-    here = [place for place in places if len(places) == 1 or weights[labels == place].any()]
-    each = [of_class(shares, labels, place, weights) for place in here]
+    each = {place: of_class(shares, labels, place, weights) for place in places}
+    found["brier"] = float(np.sum([one["brier"] for one in each.values()]))
+    here = [one for place, one in each.items() if len(each) == 1 or weights[labels == place].any()]
     for name in ("precision", "recall", "f1", "auroc", "auprc", "ece"):
-        found[name] = float(np.mean([one[name] for one in each]))
-    summed = np.sum([of_class(shares, labels, place, weights)["brier"] for place in places])
-    found["brier"] = float(summed)
+        found[name] = float(np.mean([one[name] for one in here]))
     return {name: found[name] for name in MEASURES}
 
 
