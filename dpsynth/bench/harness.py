@@ -8,7 +8,8 @@ imports nothing of dpsynth; the runner may. A runner is a file with two function
 - ``load(name)`` imports what is needed and returns versions by package; its time is not counted;
 - ``synthesize(job, frame)`` plans, fits and samples, and returns rows as a frame of codes; in its
   place there may be ``fit(job, frame)`` and ``sample(job, fitted)``, whose times are told apart,
-  or ``attack(job, frame)``, which returns what an attack answered.
+  or ``attack(job, frame)``, which returns what an attack answered, or ``measure(job, frame)``,
+  which returns what was measured.
 
 The job names the table, the sizes of its columns or else what is declared of them, budget (also as
 rho), seed and settings, and where to write.
@@ -51,7 +52,8 @@ def _measure(runner: str, job: Mapping[str, Any]) -> None:
         made = functions.sample(job, fitted)
         apart["sample_cpu_seconds"] = _cpu_seconds() - cpu - apart["fit_cpu_seconds"]
     else:
-        work = functions.attack if hasattr(functions, "attack") else functions.synthesize
+        names = ("attack", "measure", "synthesize")
+        work = next(getattr(functions, name) for name in names if hasattr(functions, name))
         made = work(job, frame)
     measured = {
         **apart,

@@ -253,6 +253,7 @@ def peers_list(
             peer.name,
             ", ".join(peer.synthesizers),
             ", ".join(peer.attacks),
+            ", ".join(peer.measures),
             peer.license,
             "yes" if there[name] else "no",
         ]
@@ -265,6 +266,7 @@ def peers_list(
                     "name": peer.name,
                     "synthesizers": list(peer.synthesizers),
                     "attacks": list(peer.attacks),
+                    "measures": list(peer.measures),
                     "license": peer.license,
                     "installed": there[name],
                 }
@@ -273,7 +275,7 @@ def peers_list(
         },
         as_json=json,
         text=lambda: console.table(
-            ["peer", "synthesizers", "attacks", "license", "installed"], rows
+            ["peer", "synthesizers", "attacks", "measures", "license", "installed"], rows
         ),
     )
 

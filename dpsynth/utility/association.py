@@ -1,9 +1,9 @@
 """Associations of pairs of columns: are they as strong in the synthetic table as in the real one?
 
 Two numbers (or dates): Pearson's and Spearman's correlation, over the rows where neither is
-missing; Spearman's ranks are those among all cells of the column. Two categories: Cramer's V,
-corrected for bias (Bergsma 2013); missing is a category. A category and a number: the correlation
-ratio, the square root of the share of the number's variance that lies between the categories.
+missing. Two categories: Cramer's V, corrected for bias (Bergsma 2013); missing is a category. A
+category and a number: the correlation ratio, the square root of the share of the number's variance
+that lies between the categories.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,9 +37,8 @@ def association(tables: "Tables", *, seed: int = 0) -> Section | None:
     table's associations, over all pairs of that kind. None for a table of one column.
 
     Tables:
-        columns: names, in the order of the matrices.
-        matrices: by table (real, synthetic, holdout, floor) the symmetric matrix of associations:
-            Pearson's, Cramer's V or the correlation ratio; empty on the diagonal.
+        associations: ``columns``, and by table (real, synthetic, holdout, floor) the symmetric
+            matrix: Pearson's, Cramer's V or the correlation ratio; empty on the diagonal.
         pairs: those that differ most, with kind, real and synthetic association.
     """
     names = list(tables.sizes)
@@ -79,11 +78,11 @@ def association(tables: "Tables", *, seed: int = 0) -> Section | None:
         key="association",
         title="Associations of pairs of columns",
         scores=tuple(scores),
-        tables={"columns": names, "matrices": matrices, "pairs": listed[:20]},
+        tables={"associations": {"columns": names, **matrices}, "pairs": listed[:20]},
         notes=(
             "A score is the mean absolute difference to the real table's associations.",
             "Intervals: 95 %, from 200 Poisson bootstrap replicates of the rows of both tables; "
-            "Spearman's ranks are held fixed.",
+            "Spearman's ranks are held fixed, and are those among all cells of a column.",
         ),
     )
 
@@ -152,7 +151,7 @@ def _kinds(
     """Yield each kind with its pairs and what measures them: shape ``(pairs, replicates)``."""
     among = list(combinations(numbers, 2))
     yield PEARSON, among, lambda part, pairs, held: _correlated(part, part.values, pairs, held)
-    yield SPEARMAN, among, lambda part, pairs, held: _correlated(part, part.ranks, pairs, held)
+    yield SPEARMAN, among, _ranked
     yield CRAMER, list(combinations(categories, 2)), _cramer
     yield RATIO, [(name, number) for name in categories for number in numbers], _ratios
 
@@ -186,6 +185,22 @@ def _correlated(
     each = [np.ones(part.rows)] if weight is None else weight.T
     found = [correlations(values, part.there, held)[first, second] for held in each]
     return np.column_stack(found)
+
+
+def _ranked(part: _Part, pairs: Sequence[Pair], weight: "bootstrap.Weights | None") -> Matrix:
+    """Return Spearman's correlations; without weights each pair ranks the rows that it is over."""
+    from scipy.stats import rankdata
+
+    found = _correlated(part, part.ranks, pairs, weight)
+    if weight is not None:
+        return found
+    for at, pair in enumerate(pairs):
+        places = [part.at[name] for name in pair]
+        both = part.there[:, places].all(axis=1)
+        if not both.all():
+            ranks = _scaled(rankdata(part.values[both][:, places], axis=0))
+            found[at] = correlations(ranks, np.ones_like(ranks), np.ones(len(ranks)))[0, 1]
+    return found
 
 
 def _cramer(part: _Part, pairs: Sequence[Pair], weight: "bootstrap.Weights | None") -> Matrix:

@@ -46,7 +46,7 @@ def marginals(
             ``holdout`` of all their rows.
         pairs: ``columns`` and the matrix ``distance`` of pairs, with single columns on the
             diagonal.
-        subsamples: by width, ``shares`` of real rows and the ``distances`` of such subsamples.
+        subsamples: by width, shares of the real rows and how far such subsamples are.
         worst: columns, pairs and triples with the largest distance, largest first.
     """
     found = [_Width(tables, width, seed=seed) for width in widths if len(tables.sizes) >= width]
@@ -59,7 +59,11 @@ def marginals(
             "columns": columns(tables),
             "pairs": _matrix(list(tables.sizes), by_pair),
             "subsamples": {
-                each.width: {"shares": each.shares, "distances": each.ladder} for each in found
+                WIDTHS[each.width].partition(", ")[2]: {
+                    "share of the real rows": each.shares,
+                    "mean total variation": each.ladder,
+                }
+                for each in found
             },
             "worst": [worst for each in found for worst in each.worst()],
         },

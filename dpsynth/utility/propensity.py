@@ -24,9 +24,10 @@ MOST_ROWS = 20_000  # of each table that a logistic regression sees
 MOST_ROWS_BOOSTED = 10_000  # of each table that gradient boosting sees
 MOST_PRODUCTS = 300  # of two columns that the logistic regression has terms for
 FOLDS = 5
-_STEPS = 30
-_RIDGE = 1e-6  # a row's worth: keeps the fit finite where the tables part completely
+_STEPS = 50
+_RIDGE = 1e-12  # keeps the fit finite where the tables part completely, and moves no digit
 _SEED_OF_PRODUCTS = 0
+_REPEATED = 1e-9  # of the largest variance: less is rounding
 
 
 def propensity(tables: "Tables", *, seed: int = 0) -> Section | None:
@@ -37,6 +38,8 @@ def propensity(tables: "Tables", *, seed: int = 0) -> Section | None:
     boosting, cross-validated: 0.5 where it cannot tell, 1 where it always can.
 
     Tables:
+        roc: the curves of gradient boosting: ``synthetic`` rows, and those of ``holdout`` and
+            ``floor``, told from real ones.
         null: ``pmse`` expectation, and ``area`` with its standard deviation where no row can be
             told from another.
     """
@@ -44,12 +47,10 @@ def propensity(tables: "Tables", *, seed: int = 0) -> Section | None:
     few = min(size, MOST_ROWS_BOOSTED)
     of = {name: held[:size] for name, held in normal_scores(tables).items()}
     scores: list[Score] = []
-    terms = 0
+    expected = None
     if of["real"].shape[1]:
-        basis = Terms(of["real"])
-        real = basis.of(of["real"])
-        terms = real.shape[1]
-        scores.append(_pmse(real, {name: basis.of(of[name]) for name in _COMPARED}, seed=seed))
+        score, expected = _pmse(of, seed=seed)
+        scores.append(score)
     areas = {name: area(tables, name, few, seed=seed) for name in _COMPARED}
     scores.append(_area(areas, few, seed=seed))
     spread = null_deviation(few, few)
@@ -58,7 +59,8 @@ def propensity(tables: "Tables", *, seed: int = 0) -> Section | None:
         title="Telling synthetic from real rows",
         scores=tuple(scores),
         tables={
-            "null": {"pmse": expected_pmse(terms, size, size), "area": 0.5, "deviation": spread}
+            "roc": {"told from real rows": {name: curve(*held) for name, held in areas.items()}},
+            "null": {"pmse": expected, "area": 0.5, "deviation": spread},
         },
         notes=(
             "pMSE: logistic regression on normal scores, their squares and products (of at most "
@@ -76,36 +78,28 @@ def propensity(tables: "Tables", *, seed: int = 0) -> Section | None:
 _COMPARED = ("synthetic", "holdout", "floor")
 
 
-class Terms:
-    """What a logistic regression sees: an intercept, columns, squares and products, decorrelated.
+def terms(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what a logistic regression sees: 1, columns, squares and products, decorrelated.
 
     Args:
-        scores: of the real table, shape ``(rows, columns)``: they say which terms there are.
+        scores: of both tables, one below the other, shape ``(rows, columns)``.
+
+    Returns:
+        Shape ``(rows, terms)``, of full rank: what repeats other terms is none of its own.
     """
-
-    def __init__(self, scores: NDArray[np.float64]) -> None:
-        width = scores.shape[1]
-        pairs = list(combinations(range(width), 2))
-        if len(pairs) > MOST_PRODUCTS:
-            rng = np.random.default_rng(_SEED_OF_PRODUCTS)
-            kept = np.sort(rng.choice(len(pairs), size=MOST_PRODUCTS, replace=False))
-            pairs = [pairs[place] for place in kept.tolist()]
-        self._pairs = [*((place, place) for place in range(width)), *pairs]
-        raw = self._raw(scores)
-        self._mean = raw.mean(axis=0)
-        centered = raw - self._mean
-        values, vectors = np.linalg.eigh(centered.T @ centered / len(raw))
-        kept = values > 1e-6 * values[-1]  # what repeats other terms is none of its own
-        self._turn = vectors[:, kept] / np.sqrt(values[kept])
-
-    def of(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the terms of some rows, shape ``(rows, terms)``; the first is 1."""
-        turned = (self._raw(scores) - self._mean) @ self._turn
-        return np.column_stack([np.ones(len(turned)), turned])
-
-    def _raw(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        products = [scores[:, first] * scores[:, second] for first, second in self._pairs]
-        return np.column_stack([scores, *products])
+    width = scores.shape[1]
+    pairs = list(combinations(range(width), 2))
+    if len(pairs) > MOST_PRODUCTS:
+        rng = np.random.default_rng(_SEED_OF_PRODUCTS)
+        some = np.sort(rng.choice(len(pairs), size=MOST_PRODUCTS, replace=False))
+        pairs = [pairs[place] for place in some.tolist()]
+    pairs = [*((place, place) for place in range(width)), *pairs]
+    products = [scores[:, first] * scores[:, second] for first, second in pairs]
+    raw = np.column_stack([scores, *products])
+    raw -= raw.mean(axis=0)
+    values, vectors = np.linalg.eigh(raw.T @ raw / len(raw))
+    kept = values > _REPEATED * values[-1]
+    return np.column_stack([np.ones(len(raw)), raw @ (vectors[:, kept] / np.sqrt(values[kept]))])
 
 
 def expected_pmse(terms: int, synthetic: int, real: int) -> float:
@@ -151,7 +145,7 @@ def fitted(rows: NDArray[np.float64], label: NDArray[np.bool_]) -> NDArray[np.fl
         else:
             break
         gained, weight, loss = loss - after, tried, after
-        if gained < 1e-9 * (1 + loss):
+        if gained < 1e-10 * (1 + loss):
             break
     return weight
 
@@ -193,21 +187,23 @@ def _loss(
     return float(lost + _RIDGE * (weight @ weight) / 2)
 
 
-def _pmse(real: NDArray[np.float64], others: dict[str, NDArray[np.float64]], *, seed: int) -> Score:
+def _pmse(of: dict[str, NDArray[np.float64]], *, seed: int) -> tuple[Score, float]:
+    """Return the score, and what pMSE is expected to be."""
     from scipy.special import expit
 
-    label = np.arange(2 * len(real)) >= len(real)
-    expected = expected_pmse(real.shape[1], len(real), len(real))
-    value = {}
-    for name, other in others.items():
-        rows = np.vstack([real, other])
+    size = len(of["real"])
+    label = np.arange(2 * size) >= size
+    value, expected = {}, {}
+    for name in _COMPARED:
+        rows = terms(np.vstack([of["real"], of[name]]))
+        expected[name] = expected_pmse(rows.shape[1], size, size)
         weight = fitted(rows, label)
-        value[name] = float(((expit(rows @ weight) - 0.5) ** 2).mean()) / expected
+        value[name] = float(((expit(rows @ weight) - 0.5) ** 2).mean()) / expected[name]
         if name == "synthetic":
             weigh = bootstrap.weights(len(rows), seed=seed)
-            replicates = refitted(rows, label, weight, weigh) / expected
+            replicates = refitted(rows, label, weight, weigh) / expected[name]
     low, high = bootstrap.interval(value["synthetic"], replicates, most=np.inf)
-    return Score(
+    score = Score(
         name="pMSE, as a multiple of its expectation for a perfect synthesis",
         value=value["synthetic"],
         ceiling=value["holdout"],
@@ -217,6 +213,7 @@ def _pmse(real: NDArray[np.float64], others: dict[str, NDArray[np.float64]], *, 
         better="lower",
         note="a fresh sample of the same population reads 2: it errs as well as the real rows do",
     )
+    return score, expected["synthetic"]
 
 
 def area(
@@ -281,6 +278,15 @@ def weighted_area(
     below = np.cumsum(negative, axis=0) - negative / 2
     pairs = positive.sum(axis=0) * negative.sum(axis=0)
     return np.asarray((positive * below).sum(axis=0) / pairs)
+
+
+def curve(chance: NDArray[np.float64], label: NDArray[np.bool_]) -> list[tuple[float, float]]:
+    """Return points of the ROC curve, at most 101 of them: false alarms, and found."""
+    order = np.argsort(-chance, kind="stable")
+    found = np.append(0, np.cumsum(label[order])) / label.sum()
+    alarms = np.append(0, np.cumsum(~label[order])) / (~label).sum()
+    kept = np.unique(np.linspace(0, len(chance), 101).astype(int))
+    return list(zip(alarms[kept].tolist(), found[kept].tolist(), strict=True))
 
 
 def null_deviation(first: int, second: int) -> float:

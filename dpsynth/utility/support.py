@@ -38,9 +38,8 @@ def support(tables: "Tables", *, seed: int = 0) -> Section | None:
     real row than that row is from its own nearest. It is **no evidence of privacy**.
 
     Tables:
-        levels: alpha and beta.
-        precision: by table, the share of its rows in the ball of each alpha.
-        recall: by table, the share of real rows that it covers at each beta.
+        precision: for each alpha, the share of each table's rows in that ball.
+        recall: for each beta, the share of the real rows that each table covers.
     """
     size = min(tables.compared, len(tables.real), MOST_ROWS)
     of = {name: held[:size] for name, held in normal_scores(tables).items()}
@@ -57,9 +56,10 @@ def support(tables: "Tables", *, seed: int = 0) -> Section | None:
             _authenticity(found, weigh),
         ),
         tables={
-            "levels": LEVELS,
-            "precision": {name: held.inside.mean(axis=0) for name, held in found.items()},
-            "recall": {name: held.covered.mean(axis=0) for name, held in found.items()},
+            "precision": {"alpha": LEVELS}
+            | {name: held.inside.mean(axis=0) for name, held in found.items()},
+            "recall": {"beta": LEVELS}
+            | {name: held.covered.mean(axis=0) for name, held in found.items()},
         },
         notes=(
             f"{size} rows of each table, as normal scores of their columns.",

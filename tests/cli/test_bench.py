@@ -347,7 +347,8 @@ def test_every_peer_is_pinned_and_has_a_runner(name):
     assert {name, "pandas", "pyarrow"} <= {line.partition("==")[0] for line in pins}
     script = (peers.HERE / peer.runner).read_text(encoding="utf-8")
     assert "def load(name" in script
-    assert ("def attack(job" if peer.attacks else "def synthesize(job") in script
+    work = "attack" if peer.attacks else "measure" if peer.measures else "synthesize"
+    assert f"def {work}(job" in script
     assert "import dpsynth" not in script
     assert "from dpsynth" not in script
 

@@ -66,7 +66,7 @@ def three_bars(found: Sequence[Bars], *, width: int, ident: str, title: str) -> 
     """
     narrow = width <= NARROW
     head = 46 if narrow else 0
-    block = head + 3 * _STEP + 14
+    block = head + 3 * _STEP + 19
     sheet = Canvas(width, block * len(found) + 4)
     left = _WORDS + 6 if narrow else 312 + _WORDS
     right = width - 62

@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True, kw_only=True)
 class Peer:
-    """A package that synthesizes tables, or attacks them.
+    """A package that synthesizes tables, attacks them, or measures how close they are.
 
     Attributes:
         name: of its distribution, and of its environment's folder.
@@ -26,6 +26,7 @@ class Peer:
         license: of the package, as it states it.
         synthesizers: those that the runner can drive.
         attacks: those that the runner can drive.
+        measures: likewise, of utility.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Peer:
     license: str
     synthesizers: tuple[str, ...] = ()
     attacks: tuple[str, ...] = ()
+    measures: tuple[str, ...] = ()
 
     @property
     def requirements(self) -> Path:
@@ -72,6 +74,12 @@ PEERS = {
             runner="runner_privsyn.py",
             synthesizers=("privsyn",),
             license="not stated",
+        ),
+        Peer(
+            name="sdmetrics",
+            runner="runner_sdmetrics.py",
+            measures=("area", "tables"),
+            license="MIT",
         ),
         Peer(
             name="smartnoise-synth",
