@@ -8,6 +8,13 @@ import typer
 TableFile = Annotated[
     Path, typer.Argument(metavar="TABLE", help="The private table: .csv or .parquet.")
 ]
+Table = Annotated[
+    str,
+    typer.Argument(
+        metavar="TABLE",
+        help="The private table: .csv or .parquet, the address of a database, or a Spark table.",
+    ),
+]
 SchemaFile = Annotated[
     Path, typer.Option("--schema", metavar="FILE", help="Declared public facts: .toml or .json.")
 ]

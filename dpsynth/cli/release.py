@@ -19,7 +19,7 @@ from dpsynth.cli.options import (
     Settings,
     Strict,
     SynthesizerName,
-    TableFile,
+    Table,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 def release(
     context: typer.Context,
-    table: TableFile,
+    table: Table,
     schema: SchemaFile,
     epsilon: Epsilon,
     delta: Delta,
@@ -71,6 +71,20 @@ def release(
             "trial runs.",
         ),
     ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--table", metavar="NAME", help="Table or view, where TABLE is a database."),
+    ] = None,
+    query: Annotated[
+        str | None,
+        typer.Option("--query", metavar="SQL", help="One SELECT, where TABLE is a database."),
+    ] = None,
+    spark: Annotated[
+        str | None,
+        typer.Option(
+            "--spark", metavar="MASTER", help="Count in Spark, where TABLE is one of its tables."
+        ),
+    ] = None,
     strict: Strict = False,
     json: Json = False,
 ) -> None:
@@ -85,10 +99,11 @@ def release(
     console.refuse_existing(out)
 
     import dpsynth
+    from dpsynth.sources.chosen import given
 
     with console.Steps() as step:
         outcome = (context.obj or dpsynth.make_release)(
-            table,
+            given(table, name=name, query=query, spark=spark),
             schema=schema,
             synthesizer=dpsynth.synthesizer(synthesizer, **parse.settings(settings)),
             epsilon=wanted_epsilon,

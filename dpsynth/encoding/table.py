@@ -27,8 +27,8 @@ class EncodedTable:
     Attributes:
         codes: by modeled column, in table order; each of shape ``(rows,)``.
         undeclared: by open column, the values that could be learnt.
-        content: shape ``(rows, words)``, uint64: the cells in canonical form, a word a column and
-            one more for every open column.
+        content: shape ``(rows, words)``, uint64: the cells in canonical form, a word a column,
+            and two an open column.
     """
 
     codes: Mapping[str, NDArray[np.unsignedinteger[Any]]]
@@ -39,19 +39,17 @@ class EncodedTable:
 def encode_table(frame: "pd.DataFrame", schema: "Schema") -> EncodedTable:
     """Encode the modeled columns of ``frame``; never raises on what a cell holds."""
     tools = codecs(schema)
-    content = np.empty((len(frame), len(tools)), dtype=np.uint64)
-    codes, undeclared, rests = {}, {}, []
-    for place, (name, tool) in enumerate(tools.items()):
+    codes, undeclared = {}, {}
+    words: list[NDArray[np.uint64]] = []
+    for name, tool in tools.items():
         encoded = tool.encode(frame[name])
         codes[name] = encoded.codes
-        content[:, place] = encoded.content
+        words.append(encoded.content)
         if encoded.undeclared is not None:
             undeclared[name] = encoded.undeclared
         if encoded.rest is not None:
-            rests.append(encoded.rest)
-    if rests:
-        content = np.column_stack([content, *rests])
-    return EncodedTable(codes=codes, content=content, undeclared=undeclared)
+            words.append(encoded.rest)
+    return EncodedTable(codes=codes, content=np.column_stack(words), undeclared=undeclared)
 
 
 def decode_table(

@@ -108,7 +108,7 @@ class ReleaseOutcome:
 
 
 def make_release(
-    table: Path | str,
+    table: Any,
     *,
     schema: "Schema | Path | str",
     epsilon: Fraction | float | str,
@@ -128,7 +128,8 @@ def make_release(
     """Fit, sample, certify, then audit; write ``out/public`` and ``out/internal``.
 
     Args:
-        table: the private rows, CSV or Parquet.
+        table: the private rows: the path of a CSV or Parquet file; a frame of pandas, polars or
+            Arrow; a Spark DataFrame; or a ``dpsynth.sources.database.DatabaseTable``.
         schema: the declared columns and privacy unit, or where they stand.
         epsilon: of the claim.
         delta: of the claim.
@@ -155,8 +156,7 @@ def make_release(
     """
     from dpsynth.release import bundle, dictionary
     from dpsynth.schema import Schema
-    from dpsynth.sources.files import read_table
-    from dpsynth.sources.frame import prepare
+    from dpsynth.sources.chosen import preparing
     from dpsynth.synthesizers.facade import control_share, identity_warning, synthesizer_of
 
     step: Progress = progress or (lambda _: None)
@@ -171,7 +171,8 @@ def make_release(
     if rows is not None and rows < 0:
         raise UsageError("rows must be at least 0")
     step("checking the table's structure")
-    frame = read_table(Path(table), declared)
+    prepare = preparing(table, declared, control=share)
+    del table
     _check_room(out)
     gate = gate or find_gate()
     rows_declared = declared.expected_rows if plan.trained else None
@@ -188,8 +189,8 @@ def make_release(
         stored = None if conformance is None else Path(conformance)
         checks = gate.conform(plan.to_dict(), declared, stored=stored)
         step("coding the rows and setting controls aside")
-        prepared = prepare(frame, declared, key=book.keyed, control=share)
-        del frame
+        prepared = prepare(key=book.keyed)
+        del prepare  # it holds the rows
         changed = identity_warning(book.identify(prepared.identity))
         if changed:
             warnings.append(changed)

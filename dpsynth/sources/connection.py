@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
+from weakref import finalize
 
 from dpsynth.errors import DataError, DpsynthError, UnfitEnvironmentError, UsageError
 
@@ -61,11 +62,28 @@ class Connection:
             self.__held = engine.connect().execution_options(no_parameters=True)
             for setting in _POSTGRES if self.dialect == "postgres" else ():
                 self.__held.exec_driver_sql(setting)
+        # Where nobody closes the session, it ends with this object, and its temporary rows with it.
+        self.close = finalize(self, _ended, self.__held)
+        if self.dialect == "postgres" and self.rows("SHOW server_encoding") != [("UTF8",)]:
+            raise UnfitEnvironmentError("the database is not stored in UTF-8, so text may be lost")
 
     def run(self, statement: str) -> None:
         """Run one statement that answers nothing."""
         with self._faults():
             self.__held.exec_driver_sql(statement)
+
+    def remember(self, name: str, value: str) -> None:
+        """Keep a setting for this session, which no list of what runs will show."""
+        with self._faults():
+            self.__held.exec_driver_sql("SELECT set_config(%s, %s, false)", (name, value)).close()
+
+    @property
+    def may_not_keep(self) -> bool:
+        """Whether the session has no right to temporary tables, or the server makes none."""
+        ((right, standby),) = self.rows(
+            "SELECT has_database_privilege(current_database(), 'TEMPORARY'), pg_is_in_recovery()"
+        )
+        return bool(standby or not right)
 
     def rows(self, statement: str) -> list[Sequence[Any]]:
         """Run one statement and return all that it answers."""
@@ -116,12 +134,6 @@ class Connection:
         """The driver's own connection, to register functions with."""
         return self.__held.connection.driver_connection
 
-    def close(self) -> None:
-        """End the session, and with it all that it kept."""
-        with contextlib.suppress(Exception):  # it may be gone already
-            self.__held.close()
-            self.__held.engine.dispose()
-
     @contextlib.contextmanager
     def _faults(self, unreachable: str | None = None) -> Iterator[None]:
         import sqlalchemy
@@ -140,6 +152,12 @@ class Connection:
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("Connection reads private rows and cannot be pickled or copied")
+
+
+def _ended(held: Any) -> None:
+    with contextlib.suppress(Exception):  # it may be gone already
+        held.close()
+        held.engine.dispose()
 
 
 def _url(address: str) -> "URL":

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from dpsynth.domain import Domain
 from dpsynth.privacy.source import UnitRows
+from dpsynth.schema.values import learnable
 
 _STATEMENT_SETS = 256  # tables that one statement counts at most
 _STATEMENT_CELLS = 1 << 24  # cells of them together: 128 MiB of counts
@@ -90,7 +91,8 @@ class EngineSource:
         engine: runs the statements, and holds the rows coded and bounded.
         relation: where they stand: what to write after FROM.
         columns: how, by modeled column.
-        unit: an expression that is the same for the rows of one unit, and for no others.
+        unit: an expression that is the same for the rows of one unit, and for no others; None
+            where every row is its own unit.
         domain: the columns and their sizes.
     """
 
@@ -100,7 +102,7 @@ class EngineSource:
         *,
         relation: str,
         columns: Mapping[str, CodedColumn],
-        unit: str,
+        unit: str | None,
         domain: Domain,
     ) -> None:
         if tuple(columns) != domain.columns:
@@ -141,13 +143,16 @@ class EngineSource:
 
     def values(self, column: str) -> tuple[Sequence[str], NDArray[np.int64]]:
         """Return the undeclared values that rows hold, sorted, and how many units hold each."""
+        held = f"SELECT {self.__columns[column].text} AS held"
+        counted = "COUNT(*)"
+        if self.__unit is not None:
+            held, counted = f"{held}, {self.__unit} AS whose", "COUNT(DISTINCT whose)"
         found = self.__engine.rows(
-            f"SELECT held, COUNT(DISTINCT whose) FROM (SELECT {self.__columns[column].text} "
-            f"AS held, {self.__unit} AS whose FROM {self.__relation}) AS each_row "
+            f"SELECT held, {counted} FROM ({held} FROM {self.__relation}) AS each_row "
             "WHERE held IS NOT NULL GROUP BY held"
         )
-        # Sorted here: each engine has an order of its own for text.
-        ordered = sorted((str(text), int(units)) for text, units in found)
+        # Sorted here: each engine has an order of its own for text, and knows less of it.
+        ordered = sorted((str(text), int(units)) for text, units in found if learnable(str(text)))
         return [text for text, _ in ordered], np.array([n for _, n in ordered], dtype=np.int64)
 
     def closed(self, values: Mapping[str, Sequence[str]], domain: Domain) -> "EngineSource":
@@ -172,13 +177,16 @@ class EngineSource:
     def unit_rows(self) -> UnitRows:
         """Return the rows, and the unit of each."""
         written = [column.written(self.__engine) for column in self.__columns.values()]
-        statement = f"SELECT {', '.join([self.__unit, *written])} FROM {self.__relation}"
+        statement = f"SELECT {', '.join([self.__unit or '0', *written])} FROM {self.__relation}"
         numbers: dict[Any, int] = {}
         codes, units = [np.empty((0, len(written)), dtype=np.int64)], [np.empty(0, dtype=np.int64)]
         for batch in self.__engine.batches(statement, size=_FETCHED):
             units.append(np.array([numbers.setdefault(row[0], len(numbers)) for row in batch]))
             codes.append(np.array([tuple(row[1:]) for row in batch], dtype=np.int64))
-        return UnitRows(codes=np.concatenate(codes), units=np.concatenate(units))
+        found = np.concatenate(codes)
+        if self.__unit is None:
+            return UnitRows(codes=found, units=np.arange(len(found)))
+        return UnitRows(codes=found, units=np.concatenate(units))
 
     def __repr__(self) -> str:
         return f"EngineSource({', '.join(self.domain.columns)})"

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -49,7 +49,7 @@ def read_table(path: Path | str, schema: "Schema | None" = None) -> "pd.DataFram
 def _read_csv(path: Path, schema: "Schema | None") -> "pd.DataFrame":
     import pyarrow as pa
 
-    header = _header(path)
+    header = csv_header(path)
     _check(header, schema, path)
     size = path.stat().st_size
     try:
@@ -65,29 +65,84 @@ def _read_csv(path: Path, schema: "Schema | None") -> "pd.DataFrame":
         frame: pd.DataFrame = table.slice(0, max(table.num_rows - 1, 0)).to_pandas()
     except (pa.ArrowException, OSError, ValueError, MemoryError) as problem:
         # The parser's own words quote cells, so they are not passed on.
-        raise _csv_fault(path, str(problem)) from None
+        raise csv_fault(path, str(problem)) from None
     if not ended:
-        raise _csv_fault(path, "")
+        raise csv_fault(path, "")
     return frame
 
 
 def _parse_csv(path: Path, header: Sequence[str], block: int) -> Any:
+    from pyarrow import csv
+
+    with path.open("rb") as file:
+        return csv.read_csv(_followed(file, header), **_csv_options(header, block))
+
+
+def _followed(file: BinaryIO, header: Sequence[str]) -> Any:
+    import pyarrow as pa
+
+    end = "\n" + ",".join([_END] * len(header)) + "\n"
+    return pa.PythonFile(_Followed(file, end.encode("ascii")), mode="r")
+
+
+def _csv_options(header: Sequence[str], block: int) -> dict[str, Any]:
     import pyarrow as pa
     from pyarrow import csv
 
-    end = "\n" + ",".join([_END] * len(header)) + "\n"
+    return {
+        "read_options": csv.ReadOptions(block_size=block, use_threads=False),
+        "parse_options": csv.ParseOptions(newlines_in_values=True),
+        "convert_options": csv.ConvertOptions(
+            column_types=dict.fromkeys(header, pa.large_string()),
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=True,
+        ),
+    }
+
+
+def csv_batches(path: Path) -> Iterator[Any]:
+    """Yield a CSV file's rows as Arrow batches of text, as ``read_table`` reads them.
+
+    Raises:
+        DataError: ragged, cut off, or not UTF-8.
+    """
+    import pyarrow as pa
+
+    header, given = csv_header(path), 0
+    blocks = (_BLOCK, min(path.stat().st_size + _BLOCK, _LARGEST_BLOCK))
+    for block in blocks:
+        seen = 0
+        try:
+            for batch in _whole_batches(path, header, block):
+                fresh = batch.slice(min(max(given - seen, 0), batch.num_rows))
+                seen += batch.num_rows
+                given += fresh.num_rows
+                if fresh.num_rows:
+                    yield fresh
+        except (pa.ArrowException, OSError, ValueError, MemoryError) as problem:
+            # However large the file, one person's long cell may not decide how a release ends.
+            if "straddling" not in str(problem) or block == blocks[-1]:
+                raise csv_fault(path, str(problem)) from None
+        else:
+            return
+
+
+def _whole_batches(path: Path, header: Sequence[str], block: int) -> Iterator[Any]:
+    """Yield batches without the line that was put after the file, which must be the last."""
+    from pyarrow import csv
+
+    held = None
     with path.open("rb") as file:
-        return csv.read_csv(
-            pa.PythonFile(_Followed(file, end.encode("ascii")), mode="r"),
-            read_options=csv.ReadOptions(block_size=block, use_threads=False),
-            parse_options=csv.ParseOptions(newlines_in_values=True),
-            convert_options=csv.ConvertOptions(
-                column_types=dict.fromkeys(header, pa.large_string()),
-                null_values=[""],
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=True,
-            ),
-        )
+        for batch in csv.open_csv(_followed(file, header), **_csv_options(header, block)):
+            if batch.num_rows:
+                if held is not None:
+                    yield held
+                held = batch
+    last = None if held is None else held.slice(held.num_rows - 1).to_pylist()
+    if held is None or last != [dict.fromkeys(header, _END)]:
+        raise ValueError("the file does not end where a line ends")
+    yield held.slice(0, held.num_rows - 1)
 
 
 class _Followed(io.RawIOBase):
@@ -107,7 +162,7 @@ class _Followed(io.RawIOBase):
         return found + self.read(size - len(found) if size >= 0 else -1)
 
 
-def _header(path: Path) -> list[str]:
+def csv_header(path: Path) -> list[str]:
     """Read the first record strictly, and it alone: rows are all read by one parser, one way."""
     import csv
 
@@ -116,9 +171,9 @@ def _header(path: Path) -> list[str]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             header = next(csv.reader(file, strict=True), None)
     except UnicodeDecodeError:
-        raise _csv_fault(path, "invalid UTF8") from None
+        raise csv_fault(path, "invalid UTF8") from None
     except (OSError, csv.Error, MemoryError):
-        raise _csv_fault(path, "") from None
+        raise csv_fault(path, "") from None
     finally:
         csv.field_size_limit(before)
     if not header:
@@ -126,7 +181,8 @@ def _header(path: Path) -> list[str]:
     return header
 
 
-def _csv_fault(path: Path, words: str) -> DataError:
+def csv_fault(path: Path, words: str) -> DataError:
+    """Return what to raise for a parser's words, which are not passed on: they quote cells."""
     if "UTF8" in words:
         return DataError(f"{path.name!r} is not UTF-8 text: save it in that encoding")
     if "Expected" in words and "columns" in words:
@@ -135,6 +191,26 @@ def _csv_fault(path: Path, words: str) -> DataError:
             "the file is damaged or cut off, or text holding commas is not quoted"
         )
     return DataError(f"{path.name!r} cannot be read as a CSV table: it is damaged or cut off")
+
+
+def parquet_names(path: Path) -> list[tuple[str, Any]]:
+    """Return the columns of a Parquet file with their types, from its footer.
+
+    Raises:
+        DataError: it has no footer that can be read.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        held = parquet.read_schema(path)
+    except (pa.ArrowException, OSError, ValueError, TypeError, MemoryError):
+        raise _parquet_fault(path) from None
+    return [(each.name, each.type) for each in held if not _INDEX.fullmatch(each.name)]
+
+
+def _parquet_fault(path: Path) -> DataError:
+    return DataError(f"{path.name!r} cannot be read as a Parquet table: it is damaged or cut off")
 
 
 def _read_parquet(path: Path, schema: "Schema | None") -> "pd.DataFrame":
@@ -151,9 +227,7 @@ def _read_parquet(path: Path, schema: "Schema | None") -> "pd.DataFrame":
     except DataError:
         raise
     except (pa.ArrowException, OSError, ValueError, TypeError, MemoryError):
-        raise DataError(
-            f"{path.name!r} cannot be read as a Parquet table: it is damaged or cut off"
-        ) from None
+        raise _parquet_fault(path) from None
     index = pd.RangeIndex(table.num_rows)
     return pd.DataFrame(dict(zip(names, columns, strict=True)), index=index)
 

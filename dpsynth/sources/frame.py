@@ -13,7 +13,7 @@ from dpsynth.encoding.codec import base_domain, smallest_unsigned
 from dpsynth.encoding.table import encode_table
 from dpsynth.encoding.undeclared import Undeclared
 from dpsynth.privacy.bounding import bound_rows, content_digests, control_coin, person_digests
-from dpsynth.privacy.source import UnitRows
+from dpsynth.privacy.source import TableSource, UnitRows
 from dpsynth.sources.batches import Batches, count_rows
 from dpsynth.sources.identity import DigestSums
 from dpsynth.sources.persons import person_numbers
@@ -135,12 +135,14 @@ class Prepared:
         members: their raw rows, for the custodian's audit only.
         controls: raw rows of the persons set aside, bounded alike, for the audit only.
         identity: keyed digest of the table's content, whatever the order of its rows.
+        note: what was sampled of members and controls, in one sentence; empty for nothing.
     """
 
-    source: FrameSource
+    source: TableSource
     members: "pd.DataFrame" = field(repr=False)
     controls: "pd.DataFrame" = field(repr=False)
     identity: bytes = field(repr=False)
+    note: str = ""
 
 
 def prepare(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from dpsynth._validate import as_fraction
 from dpsynth.domain import Domain, PrivacyUnit
@@ -27,8 +27,6 @@ from dpsynth.synthesizers.costs import FRAME, Read, engine_estimates, one_way_re
 from dpsynth.synthesizers.plan import Estimate, Plan, cost_of
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from dpsynth.schema import Schema
     from dpsynth.sources.frame import Prepared
     from dpsynth.synthesizers.fitted import FittedModel
@@ -288,7 +286,7 @@ class Synthesizer:
 
     def fit(
         self,
-        table: "pd.DataFrame",
+        table: Any,
         *,
         schema: "Schema",
         epsilon: Fraction | float | str,
@@ -300,7 +298,8 @@ class Synthesizer:
         """Learn a private model of ``table``.
 
         Args:
-            table: the private rows, with the columns that ``schema`` names.
+            table: the private rows, with the columns that ``schema`` names: a frame of pandas,
+                polars or Arrow, a Spark DataFrame, or a ``DatabaseTable``.
             schema: the declared columns and privacy unit.
             epsilon: of the claim.
             delta: of the claim; may be 0 where every mechanism is pure.
@@ -321,22 +320,21 @@ class Synthesizer:
             BudgetExceededError: the ledger cannot pay; nothing was spent.
             UnfitEnvironmentError: a package is missing; nothing was spent.
         """
-        import pandas as pd
-
-        from dpsynth.sources.frame import check_columns, prepare
+        from dpsynth.sources.chosen import preparing
 
         plan = self.plan(schema, epsilon=epsilon, delta=delta)
-        if not isinstance(table, pd.DataFrame):
-            raise UsageError("table must be a pandas DataFrame, as dpsynth.read_table returns one")
-        check_columns(table.columns, schema)
+        prepare = preparing(table, schema, control=control_share(control))
         self.require_installed()
         if self.prior is not None:
             self.prior.require_public(table)
         with open_ledger(ledger) as book:
             account = plan.open(book)
-            prepared = prepare(table, schema, key=book.keyed, control=control_share(control))
             return self.fit_prepared(
-                prepared, schema=schema, plan=plan, account=account, progress=progress
+                prepare(key=book.keyed),
+                schema=schema,
+                plan=plan,
+                account=account,
+                progress=progress,
             )
 
     def fit_prepared(

@@ -123,7 +123,7 @@ def test_a_structural_fault_spends_nothing(ledger):
 def test_what_is_no_table_or_no_schema_is_refused_in_words(ledger):
     with pytest.raises(UsageError, match="schema must be a dpsynth"):
         dpsynth.Auto().plan({"columns": []}, epsilon=1, delta=1e-9)
-    with pytest.raises(UsageError, match="table must be a pandas DataFrame"):
+    with pytest.raises(UsageError, match="table must be a path, a frame"):
         dpsynth.Auto().fit([1], schema=schema_of(), epsilon=1, delta=1e-9, ledger=ledger)
 
 

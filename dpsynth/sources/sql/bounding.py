@@ -44,28 +44,28 @@ def bounded_query(coded: CodedQuery, laws: Laws, engine: Engine) -> exp.Select:
     persons = coded.person is not None
     unit = _unit(coded, laws, engine)
     first = exp.select(exp.Star(), exp.alias_(unit, UNIT, quoted=True)).from_(
-        coded.query.subquery("coded")
+        coded.query.subquery("coded", copy=False), copy=False
     )
     words = [exp.column(named.words, quoted=True) for named in coded.columns.values()]
     before = [exp.column(UNIT, quoted=True)] if persons else []
     group = _hashed(engine, laws.key("rows"), "row:", *before, *words, digits=32)
     second = exp.select(exp.Star(), exp.alias_(group, GROUP, quoted=True)).from_(
-        first.subquery("with_units")
+        first.subquery("with_units", copy=False), copy=False
     )
     # The rows of one group are equal, so that any order of them gives the same table.
     third = exp.select(
         exp.Star(), exp.alias_(_number([GROUP], GROUP) - whole(1), COPY, quoted=True)
-    ).from_(second.subquery("with_groups"))
+    ).from_(second.subquery("with_groups", copy=False), copy=False)
     copy = exp.column(COPY, quoted=True)
     held = exp.column(GROUP, quoted=True)
     again = _hashed(engine, laws.key("rows"), "copy:", held, engine.hexadecimal(copy))
     digest = case((copy.eq(whole(0)), engine.first(held, 16)), otherwise=again)
     fourth = exp.select(exp.Star(), exp.alias_(digest, DIGEST, quoted=True)).from_(
-        third.subquery("with_copies")
+        third.subquery("with_copies", copy=False), copy=False
     )
     rank = _number([str(coded.person)], DIGEST) if persons else whole(1)
     fifth = exp.select(exp.Star(), exp.alias_(rank, RANK, quoted=True)).from_(
-        fourth.subquery("with_digests")
+        fourth.subquery("with_digests", copy=False), copy=False
     )
     within: Expression = exp.column(RANK, quoted=True) <= whole(laws.max_rows)
     if persons:
@@ -75,7 +75,7 @@ def bounded_query(coded: CodedQuery, laws: Laws, engine: Engine) -> exp.Select:
         exp.Star(),
         exp.alias_(_flag(within), KEPT, quoted=True),
         exp.alias_(_flag(_aside(laws, UNIT if persons else DIGEST, engine)), ASIDE, quoted=True),
-    ).from_(fifth.subquery("with_ranks"))
+    ).from_(fifth.subquery("with_ranks", copy=False), copy=False)
 
 
 def identity_query(bounded: exp.Select, engine: Engine) -> exp.Select:
@@ -91,7 +91,7 @@ def identity_query(bounded: exp.Select, engine: Engine) -> exp.Select:
         exp.alias_(exp.Count(this=exp.Star()), "held", quoted=True),
         exp.alias_(total(high), "high", quoted=True),
         exp.alias_(total(low), "low", quoted=True),
-    ).from_(bounded.subquery("bounded"))
+    ).from_(bounded.subquery("bounded", copy=False), copy=False)
 
 
 def _unit(coded: CodedQuery, laws: Laws, engine: Engine) -> Expression:

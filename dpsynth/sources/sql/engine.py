@@ -80,7 +80,7 @@ class Engine:
 
     def sql(self, query: Expression, *, pretty: bool = False) -> str:
         """Write a query in the engine's dialect."""
-        return query.sql(dialect=self.dialect, identify=True, pretty=pretty)
+        return query.sql(dialect=self.dialect, identify=True, pretty=pretty, copy=False)
 
     def strip(self, held: Expression) -> Expression:
         """Take ``SPACES`` off both ends."""

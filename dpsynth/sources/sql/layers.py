@@ -39,7 +39,7 @@ class Layers:
         for depth, layer in enumerate(self._layers):
             asked = needed[len(self._layers) - 1 - depth]
             chosen = [_named(name, layer) for name in sorted(asked) if depth or name in layer]
-            found = exp.select(*chosen).from_(_source(found, depth))
+            found = exp.select(*chosen, copy=False).from_(_source(found, depth), copy=False)
         assert isinstance(found, exp.Select)
         order: Mapping[str, int] = {name: place for place, name in enumerate(wanted)}
         found.set("expressions", sorted(found.expressions, key=lambda each: order[each.alias]))
@@ -48,8 +48,8 @@ class Layers:
 
 def _named(name: str, layer: Mapping[str, Expression]) -> Expression:
     expression = layer[name].copy() if name in layer else exp.column(name, quoted=True)
-    return exp.alias_(expression, name, quoted=True)
+    return exp.alias_(expression, name, quoted=True, copy=False)
 
 
 def _source(found: Expression, depth: int) -> Expression:
-    return found.copy() if not depth else found.subquery(f"layer_{depth}")  # type: ignore[attr-defined]  # sqlglot's own way
+    return found.copy() if not depth else found.subquery(f"layer_{depth}", copy=False)  # type: ignore[attr-defined]  # sqlglot's own way

@@ -35,7 +35,12 @@ class CodedQuery:
 
 
 def coded_query(
-    table: Expression, schema: "Schema", *, kinds: Mapping[str, Kind], engine: Engine
+    table: Expression,
+    schema: "Schema",
+    *,
+    kinds: Mapping[str, Kind],
+    engine: Engine,
+    carried: tuple[str, ...] = (),
 ) -> CodedQuery:
     """Write the query that codes a table.
 
@@ -44,6 +49,8 @@ def coded_query(
         schema: closed.
         kinds: what each column holds in the engine.
         engine: whose words to use.
+        carried: cells that are selected as they are: ``r0`` of the first modeled column and so
+            on, and ``r_person``.
 
     Raises:
         UnsupportedCellError: a column of this kind cannot be read as numpy reads it.
@@ -68,6 +75,7 @@ def coded_query(
     wanted = [each for named in columns.values() for each in (named.code, named.words)]
     wanted += [named.undeclared for named in columns.values() if named.undeclared is not None]
     wanted += [PERSON] if whose is not None else []
+    wanted += carried
     return CodedQuery(
         query=layers.query(table, wanted),
         columns=columns,

@@ -1,0 +1,283 @@
+"""Every engine counts nasty tables as numpy does: domains, counts, values, identities, rows."""
+
+import datetime as dt
+import hashlib
+import sqlite3
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+
+from dpsynth.encoding.cells import text_of
+from dpsynth.errors import DataError
+from dpsynth.sources.frame import prepare
+from dpsynth.sources.sql.engine import UnsupportedCellError
+from dpsynth.testing.nasty_tables import nasty_table
+from dpsynth.testing.same_counts import differences
+
+CONTROL = Fraction(1, 10)
+POSTGRES = {
+    "string": "text",
+    "int64": "int8",
+    "double": "float8",
+    "bool": "bool",
+    "decimal128(20, 4)": "numeric",
+    "date32[day]": "date",
+    "timestamp[us]": "timestamp",
+    "timestamp[us, tz=UTC]": "timestamptz",
+}
+
+
+def key(purpose):
+    return hashlib.blake2b(purpose.encode(), digest_size=32).digest()
+
+
+def quoted(name):
+    return '"' + name.replace('"', '""') + '"'
+
+
+def rows_of(table):
+    return zip(*(column.to_pylist() for column in table.columns), strict=True)
+
+
+def into_postgres(cursor, table, name="nasty"):
+    kinds = [POSTGRES[str(field.type)] for field in table.schema]
+    columns = zip(table.column_names, kinds, strict=True)
+    cursor.execute(f"DROP TABLE IF EXISTS {name}")
+    cursor.execute(f"CREATE TABLE {name} ({', '.join(f'{quoted(n)} {k}' for n, k in columns)})")
+    with cursor.copy(f"COPY {name} FROM STDIN") as copy:
+        copy.set_types(kinds)
+        for row in rows_of(table):
+            copy.write_row(row)
+
+
+def into_sqlite(path, table, name="nasty"):
+    """SQLite has no truth, no days and no decimals: their text stands for them."""
+    path.unlink(missing_ok=True)
+    held = sqlite3.connect(path)
+    held.execute(f"CREATE TABLE {name} ({', '.join(map(quoted, table.column_names))})")
+    marks = ", ".join("?" * table.num_columns)
+    held.executemany(
+        f"INSERT INTO {name} VALUES ({marks})",
+        [
+            [text_of(c) if isinstance(c, bool | Decimal | dt.date) else c for c in row]
+            for row in rows_of(table)
+        ],
+    )
+    held.commit()
+    held.close()
+
+
+def told_apart(made, found, *, seed):
+    """What a source and numpy do not agree on."""
+    expected = prepare(made.frame(), made.schema, key=key, control=CONTROL)
+    apart = differences(expected.source, found.source, made.schema, seed=seed)
+    if expected.identity != found.identity:
+        apart.append("the identities differ")
+    for part in ("members", "controls"):
+        if len(getattr(expected, part)) != len(getattr(found, part)):
+            apart.append(f"the numbers of {part} differ")
+    return apart
+
+
+def compared(seeds, source):
+    """Hold ``source`` of every table against numpy; a column that it refuses is no difference."""
+    refused = 0
+    for seed in seeds:
+        made = nasty_table(seed)
+        try:
+            found = source(made)
+        except UnsupportedCellError:
+            refused += 1
+            continue
+        assert told_apart(made, found, seed=seed) == [], (seed, made.schema.to_dict())
+    assert refused <= len(seeds) / 5, f"{refused} tables were refused"
+
+
+@pytest.fixture(scope="module")
+def postgres(cluster):
+    import psycopg
+
+    from dpsynth.sources.database import DatabaseTable, prepare_database
+
+    with psycopg.connect(cluster.url, autocommit=True) as held:
+
+        def source(made, **given):
+            into_postgres(held.cursor(), made.table)
+            where = DatabaseTable(address=cluster.url, **(given or {"table": "nasty"}))
+            return prepare_database(where, made.schema, key=key, control=CONTROL)
+
+        yield source
+
+
+@pytest.fixture
+def sqlite(tmp_path):
+    pytest.importorskip("sqlalchemy")
+    from dpsynth.sources.database import DatabaseTable, prepare_database
+
+    def source(made):
+        into_sqlite(tmp_path / "nasty.db", made.table)
+        where = DatabaseTable(address=f"sqlite:///{tmp_path}/nasty.db", table="nasty")
+        return prepare_database(where, made.schema, key=key, control=CONTROL)
+
+    return source
+
+
+@pytest.fixture
+def in_spark(spark):
+    from dpsynth.sources.spark import prepare_spark
+
+    def source(made):
+        held = spark.createDataFrame(made.table)
+        return prepare_spark(held, made.schema, key=key, control=CONTROL)
+
+    return source
+
+
+# 200 tables in PostgreSQL, 40 of them in SQLite too, and a few in Spark, which takes seconds each.
+@pytest.mark.parametrize("first", range(0, 200, 25))
+def test_postgresql_counts_as_numpy_does(postgres, first):
+    compared(range(first, first + 25), postgres)
+
+
+def test_sqlite_counts_as_numpy_does(sqlite):
+    compared(range(0, 200, 5), sqlite)
+
+
+@pytest.mark.xdist_group("spark")
+def test_spark_counts_as_numpy_does(in_spark):
+    compared(range(3, 43, 10), in_spark)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("first", range(200, 5_200, 250))
+def test_postgresql_on_thousands_of_tables(postgres, first):
+    compared(range(first, first + 250), postgres)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("first", range(200, 5_200, 250))
+def test_sqlite_on_thousands_of_tables(sqlite, first):
+    compared(range(first, first + 250), sqlite)
+
+
+@pytest.mark.nightly
+@pytest.mark.xdist_group("spark")
+@pytest.mark.parametrize("first", range(200, 5_200, 250))
+def test_spark_on_thousands_of_tables(in_spark, first):
+    compared(range(first, first + 250), in_spark)
+
+
+def large(minimum=25):
+    """A table with rows, persons and no column that is refused."""
+    return next(
+        made
+        for made in map(nasty_table, range(300))
+        if made.table.num_rows >= minimum
+        and made.schema.unit.column is not None
+        and all(c.kind in ("integer", "boolean", "continuous") for c in made.schema.modeled)
+    )
+
+
+def test_it_would_notice_another_key(postgres):
+    """Rows chosen by another key are other rows: a planted bug."""
+    made = large()
+    found = postgres(made)
+    other = prepare(made.frame(), made.schema, key=lambda p: key("other" + p), control=CONTROL)
+    assert other.identity != found.identity
+
+
+def test_a_query_is_a_table(postgres):
+    made = large()
+    for query in (
+        "SELECT * FROM nasty",
+        "SELECT * FROM nasty; ",
+        "WITH a AS (SELECT * FROM nasty) SELECT * FROM a -- all of them",
+        "SELECT * FROM nasty WHERE false UNION ALL SELECT * FROM nasty",
+    ):
+        assert told_apart(made, postgres(made, query=query), seed=0) == []
+
+
+@pytest.mark.parametrize(
+    "query", ["DELETE FROM nasty", "SELECT 1; SELECT 2", "not a query", "", "DROP TABLE nasty"]
+)
+def test_anything_but_one_query_is_refused(postgres, query):
+    from dpsynth.errors import UsageError
+
+    with pytest.raises(UsageError, match="one SELECT"):
+        postgres(large(), query=query)
+
+
+def test_keys_are_in_no_list_of_the_server(postgres, cluster):
+    import psycopg
+
+    made = large()
+    held = postgres(made)
+    with psycopg.connect(cluster.url) as other:
+        seen = other.execute("SELECT query FROM pg_stat_activity").fetchall()
+        kept = other.execute("SELECT relname FROM pg_class WHERE relpersistence = 't'").fetchall()
+    shown = repr(seen) + cluster.log
+    assert "dpsynth_rows" in repr(kept)
+    for purpose in ("rows", "persons", "controls", "identity"):
+        assert key(purpose).hex() not in shown
+    del held
+
+
+def test_nothing_stays_when_the_session_ends(postgres, cluster):
+    import gc
+    import time
+
+    import psycopg
+
+    held = postgres(large())
+    del held
+    gc.collect()
+    with psycopg.connect(cluster.url, autocommit=True) as other:
+        for _ in range(100):
+            kept = other.execute(
+                "SELECT count(*) FROM pg_class WHERE relpersistence = 't'"
+            ).fetchone()
+            if kept == (0,):
+                break
+            time.sleep(0.05)
+    assert kept == (0,)
+
+
+def test_a_user_who_may_only_read(cluster):
+    import psycopg
+
+    from dpsynth.errors import UnfitEnvironmentError
+    from dpsynth.sources.database import DatabaseTable, prepare_database
+
+    made = large()
+    with psycopg.connect(cluster.url, autocommit=True) as held:
+        into_postgres(held.cursor(), made.table, "theirs")
+        held.execute("DROP ROLE IF EXISTS only_reads")
+        held.execute("CREATE ROLE only_reads LOGIN")
+        where = DatabaseTable(
+            address=cluster.url.replace("dpsynth@", "only_reads@"), table="public.theirs"
+        )
+        with pytest.raises(DataError, match="may not read"):
+            prepare_database(where, made.schema, key=key)
+        held.execute("GRANT SELECT ON theirs TO only_reads")
+        found = prepare_database(where, made.schema, key=key, control=CONTROL)
+        assert told_apart(made, found, seed=0) == []
+        held.execute("REVOKE TEMPORARY ON DATABASE postgres FROM public")
+        try:
+            with pytest.raises(UnfitEnvironmentError, match="may not keep temporary rows"):
+                prepare_database(where, made.schema, key=key)
+        finally:
+            held.execute("GRANT TEMPORARY ON DATABASE postgres TO public")
+
+
+def test_one_state_of_the_table_is_counted(postgres, cluster):
+    """Rows that come and go between two rounds are not seen."""
+    import psycopg
+
+    made = large()
+    found = postgres(made)
+    name = found.source.domain.columns[0]
+    before = found.source.count((name,)).tolist()
+    with psycopg.connect(cluster.url, autocommit=True) as other:
+        other.execute("DELETE FROM nasty")
+    assert found.source.count((name,)).tolist() == before
