@@ -1,6 +1,6 @@
 """Do synthetic rows help where real ones are few? Two tables, every method, 10 seeds.
 
-    python benchmarks/utility/augmentation.py OUT.jsonl [--study NAME] [--until HH:MM]
+    python benchmarks/utility/augmentation.py OUT.jsonl [--study NAME] [--sizes N,N] [--until HH:MM]
 
 Tables are found under DPSYNTH_DATA. One line of OUT.jsonl is one seed of one study, with every
 method and size; what is there already is not run again, so stop it and start it as you like. Splits
@@ -17,7 +17,7 @@ import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -119,9 +119,10 @@ class Runner:
             "versions": {name: version(name) for name in VERSIONS},
         }
 
-    def run(self, name: str, seed: int) -> dict[str, Any]:
-        """Run one seed of one study, by every method, size and classifier."""
+    def run(self, name: str, seed: int, sizes: tuple[int, ...] = ()) -> dict[str, Any]:
+        """Run one seed of one study, by every method, size (or those given) and classifier."""
         study, begun = STUDIES[name], time.process_time()
+        study = replace(study, sizes=sizes or study.sizes)
         frame, schema, task = _table(study)
         split, holder = _parts(study, frame, seed)
         kept: dict[int, dpsynth.FittedModel] = {}
@@ -260,8 +261,10 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--study", choices=sorted(STUDIES), action="append")
+    parser.add_argument("--sizes", help="only these numbers of real rows, by commas")
     parser.add_argument("--until", help="UTC, such as 18:00: no seed begins after it")
     given = parser.parse_args()
+    sizes = tuple(map(int, given.sizes.split(","))) if given.sizes else ()
     until = None
     if given.until:
         hour, minute = map(int, given.until.split(":"))
@@ -274,7 +277,7 @@ def main() -> None:
             for name in given.study or STUDIES:
                 if (name, seed) in done or (until and datetime.now(UTC) >= until):
                     continue
-                found = runner.run(name, seed)
+                found = runner.run(name, seed, sizes)
                 append(given.out, found)
                 said = {"study": name, "seed": seed, "cpu_seconds": found["cpu_seconds"]}
                 sys.stderr.write(json.dumps(said) + "\n")

@@ -247,7 +247,7 @@ def _figures(model: str, shares: Any, held: Table, learnt: "pd.DataFrame") -> di
 def run(out: Path, *, until: datetime | None = None) -> None:
     """Run what is not recorded yet, in order; a line on standard error for each."""
     records.drop_unfinished_line(out)
-    done = {each["key"] for each in (records.read([out]) if out.exists() else [])}
+    done = _done(out)
     wanted = list(cells())
     with TemporaryDirectory(prefix="dpsynth-classifiers-") as made:
         study = Study(Path(made))
@@ -268,6 +268,12 @@ def run(out: Path, *, until: datetime | None = None) -> None:
             sys.stderr.flush()
 
 
+def _done(out: Path) -> set[str]:
+    """Return the keys of runs that came to an end, or failed for want of no package."""
+    held = records.read([out]) if out.exists() else []
+    return {each["key"] for each in held if "pip install" not in (each["failure"] or "")}
+
+
 def _cpu_seconds() -> float:
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(each.ru_utime + each.ru_stime for each in used)
@@ -275,7 +281,7 @@ def _cpu_seconds() -> float:
 
 def plan(out: Path) -> str:
     """Return what is done and left, by synthesizer, table and budget."""
-    done = {each["key"] for each in (records.read([out]) if out.exists() else [])}
+    done = _done(out)
     counts: dict[tuple[str, str, str], list[int]] = {}
     for cell in cells():
         key = (cell.dataset.name, cell.epsilon or "none", cell.contender.label)

@@ -12,7 +12,8 @@ Table = Annotated[
     str,
     typer.Argument(
         metavar="TABLE",
-        help="The private table: .csv or .parquet, the address of a database, or a Spark table.",
+        help="The private table: .csv, .parquet or .ndjson, a folder of .parquet, the address of a "
+        "database, or a Spark table.",
     ),
 ]
 SchemaFile = Annotated[

@@ -1,7 +1,7 @@
 """``dpsynth release``: from a table to a signed certificate in one command."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -24,6 +24,7 @@ from dpsynth.cli.options import (
 
 if TYPE_CHECKING:
     from dpsynth import ReleaseOutcome
+    from dpsynth.sources.stored import EngineName
 
 
 def register(app: typer.Typer) -> None:
@@ -85,6 +86,15 @@ def release(
             "--spark", metavar="MASTER", help="Count in Spark, where TABLE is one of its tables."
         ),
     ] = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            "--engine",
+            metavar="NAME",
+            help="Where TABLE is a file: frame holds it in memory, duckdb streams it from disk; "
+            "auto decides by its size.",
+        ),
+    ] = "auto",
     strict: Strict = False,
     json: Json = False,
 ) -> None:
@@ -115,6 +125,7 @@ def release(
             key=key,
             policy=policy,
             conformance=conformance,
+            engine=cast("EngineName", engine),
             progress=step,
             training=step.training(parse.exact_text(wanted_epsilon)),
         )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dpsynth.schema import Schema
+    from dpsynth.sources.stored import EngineName
     from dpsynth.synthesizers.facade import Synthesizer
 
 SAMPLE_SEED = 0  # of the released table: drawing from a released model costs nothing
@@ -124,6 +125,7 @@ def make_release(
     progress: Progress | None = None,
     training: Callable[[int, int], object] | None = None,
     gate: Gate | None = None,
+    engine: "EngineName" = "auto",
 ) -> ReleaseOutcome:
     """Fit, sample, certify, then audit; write ``out/public`` and ``out/internal``.
 
@@ -145,6 +147,8 @@ def make_release(
         progress: told the name of each step.
         training: told the steps of a training done, and of how many, where there is one.
         gate: what puts on trial, certifies and audits; the installed one where not given.
+        engine: of a file: "frame" holds it in memory, "duckdb" streams it from disk; by its size
+            where not given.
 
     Privacy:
         (epsilon, delta)-DP for everything in ``out/public``, under adding or removing one unit.
@@ -171,7 +175,7 @@ def make_release(
     if rows is not None and rows < 0:
         raise UsageError("rows must be at least 0")
     step("checking the table's structure")
-    prepare = preparing(table, declared, control=share)
+    prepare = preparing(table, declared, control=share, engine=engine)
     del table
     _check_room(out)
     gate = gate or find_gate()
@@ -191,6 +195,8 @@ def make_release(
         step("coding the rows and setting controls aside")
         prepared = prepare(key=book.keyed)
         del prepare  # it holds the rows
+        if prepared.note:
+            warnings.append(prepared.note)
         changed = identity_warning(book.identify(prepared.identity))
         if changed:
             warnings.append(changed)

@@ -11,6 +11,7 @@ from dpsynth.errors import UsageError
 if TYPE_CHECKING:
     from dpsynth.schema import Schema
     from dpsynth.sources.frame import Prepared
+    from dpsynth.sources.stored import EngineName
 
 Preparing = Callable[..., "Prepared"]
 
@@ -51,13 +52,17 @@ def given(
     return Path(table)
 
 
-def preparing(table: Any, schema: "Schema", *, control: Fraction | int = 0) -> Preparing:
+def preparing(
+    table: Any, schema: "Schema", *, control: Fraction | int = 0, engine: "EngineName" = "auto"
+) -> Preparing:
     """Check the structure of ``table``; return what codes, bounds and splits it, given a ``key``.
 
     Args:
         table: a path; a frame of pandas, polars or Arrow; a Spark DataFrame; a ``DatabaseTable``.
         schema: closed.
         control: share of the units to set aside, exact, in [0, 1).
+        engine: of a file: "frame" holds it in memory, "duckdb" streams it from disk; by its size
+            where not given.
 
     Raises:
         DataError: it has other columns than the declared ones.
@@ -65,13 +70,13 @@ def preparing(table: Any, schema: "Schema", *, control: Fraction | int = 0) -> P
     """
     import pandas as pd
 
-    from dpsynth.sources import files, frame
+    from dpsynth.sources import frame
     from dpsynth.sources.structure import check_columns
 
     if isinstance(table, str | Path):
-        return partial(
-            frame.prepare, files.read_table(Path(table), schema), schema, control=control
-        )
+        from dpsynth.sources.stored import preparing_path
+
+        return partial(preparing_path(Path(table), schema, engine=engine), control=control)
     if isinstance(table, pd.DataFrame):
         check_columns(table.columns, schema)
         return partial(frame.prepare, table, schema, control=control)

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dpsynth.encoding.codec import Codec, base_domain, codecs, smallest_unsigned
+from dpsynth.errors import UsageError
 from dpsynth.privacy.bounding import (
     bound_rows,
     content_groups,
@@ -23,12 +25,14 @@ from dpsynth.sources.frame import Prepared
 from dpsynth.sources.identity import DigestSums
 from dpsynth.sources.persons import person_numbers
 from dpsynth.sources.store import Column, StoredColumn, StoreSource, alike
-from dpsynth.sources.streams import FileTable
+from dpsynth.sources.streams import FileTable, is_large, open_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from dpsynth.schema import Schema
+
+EngineName = Literal["auto", "frame", "duckdb"]
 
 AUDITED_ROWS = 100_000  # about so many members, and so many controls, are held for an audit
 NOTE = (
@@ -215,3 +219,32 @@ def _raw(
         for held in (members, controls)
     ]
     return tables[0], tables[1], NOTE if _audited_share(chosen.size) < 1 else ""
+
+
+def preparing_path(
+    path: Path, schema: "Schema", *, engine: EngineName = "auto"
+) -> Callable[..., Prepared]:
+    """Check a table's structure and return what codes, bounds and splits it.
+
+    A small file is held in memory. A large one (``streams.LARGE_BYTES``), a folder of Parquet
+    files or JSON lines are streamed into a private folder.
+
+    Args:
+        path: a file or a folder.
+        schema: the declared columns.
+        engine: "frame" or "duckdb" where it is not to be chosen.
+
+    Returns:
+        A function of ``key`` and ``control``, as ``dpsynth.sources.frame.prepare`` has them.
+
+    Raises:
+        DataError: it cannot be read, or has other columns.
+        UsageError: there is no such engine.
+    """
+    from dpsynth.sources import files, frame
+
+    if engine not in get_args(EngineName):
+        raise UsageError(f"the engine must be one of: {', '.join(get_args(EngineName))}")
+    if engine == "duckdb" or (engine == "auto" and is_large(path)):
+        return partial(prepare_files, open_table(path, schema), schema)
+    return partial(frame.prepare, files.read_table(path, schema), schema)

@@ -85,6 +85,10 @@ def test_runs_are_recorded_once_and_failures_too(study, tmp_path, monkeypatch):
     study.run(out)
     assert out.stat().st_size == size
     assert "none train: 1 of 1" in study.plan(out)
+    # What failed for want of a package is run again, once it is there.
+    wanting = {**direct, "failure": "UnfitEnvironmentError: it needs more: pip install x"}
+    records.append(out, wanting)
+    assert "1 direct: 0 of 1" in study.plan(out)
 
 
 EMPTY = ("trestbps", "chol", "fbs", "restecg", "thalach", "exang", "oldpeak", "slope", "ca", "thal")

@@ -177,6 +177,8 @@ def test_each_model_learns_what_is_there(model):
     found = measure(shares, Task.of(SCHEMA).labels(asked, SCHEMA))
     assert set(found) == set(MEASURES)
     assert found["auroc"] > 0.9
+    # What is asked for tells nothing: it is no feature.
+    assert np.array_equal(learnt.shares(asked.assign(rich="no")), shares)
     again = train(model, table(2_000), SCHEMA, Task.of(SCHEMA), seed=0)
     assert np.array_equal(again.shares(asked), shares)
 

@@ -204,6 +204,15 @@ def test_the_real_table_itself_holds_no_pair_never_seen():
     assert found[UNSEEN].ceiling > 0
 
 
+def test_a_value_that_no_real_row_holds_makes_no_pair():
+    real = people(1)
+    assert not (real["site"] == "s39").any()
+    synthetic = real.copy()
+    synthetic.loc[:29, "site"] = "s39"
+    found = scores(rule_violations(tables_of(synthetic), seed=0))
+    assert found[UNSEEN].value == found[SUSPECT].value == 0
+
+
 def test_real_rows_that_break_a_rule_are_told():
     real = people(1)
     real.loc[np.flatnonzero(real["sex"] == "m")[:3], "pregnant"] = True
