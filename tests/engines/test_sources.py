@@ -138,7 +138,7 @@ def in_spark(spark):
     return source
 
 
-# 200 tables in PostgreSQL, 40 of them in SQLite too, and a few in Spark, which takes seconds each.
+# SQLite runs our functions cell by cell, and Spark takes seconds a table: fewer tables for them.
 @pytest.mark.parametrize("first", range(0, 200, 25))
 def test_postgresql_counts_as_numpy_does(postgres, first):
     compared(range(first, first + 25), postgres)
@@ -148,6 +148,7 @@ def test_sqlite_counts_as_numpy_does(sqlite):
     compared(range(0, 60, 10), sqlite)
 
 
+@pytest.mark.nightly
 @OF_PANDAS
 @pytest.mark.xdist_group("spark")
 def test_spark_counts_as_numpy_does(in_spark):
