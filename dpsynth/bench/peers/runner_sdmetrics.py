@@ -72,11 +72,7 @@ def _marginals(codes: Parts, columns: list[str]) -> Iterator[tuple[str, float]]:
 def _associations(
     both: Parts, columns: list[str], numbers: list[str]
 ) -> Iterator[tuple[str, float]]:
-    from functools import partial
-    from unittest.mock import patch
-
-    from dython.nominal import correlation_ratio, cramers_v
-    from scipy.stats import chi2_contingency
+    from dython.nominal import correlation_ratio
     from sdmetrics.column_pairs import CorrelationSimilarity
 
     real, synthetic = both
@@ -87,12 +83,10 @@ def _associations(
         ]
         yield kind, float(np.mean(apart))
     categories = [f"c:{name}" for name in columns if name not in numbers]
-    plain = partial(chi2_contingency, correction=False)  # dython leaves Yates' correction on
-    with patch("dython.nominal.ss.chi2_contingency", plain):
-        apart = [
-            abs(cramers_v(real[a], real[b]) - cramers_v(synthetic[a], synthetic[b]))
-            for a, b in combinations(categories, 2)
-        ]
+    apart = [
+        abs(_cramer(real[a], real[b]) - _cramer(synthetic[a], synthetic[b]))
+        for a, b in combinations(categories, 2)
+    ]
     yield "Cramer", float(np.mean(apart))
     apart = [
         abs(
@@ -102,6 +96,22 @@ def _associations(
         for a, b in product(categories, [f"v:{name}" for name in numbers])
     ]
     yield "ratio", float(np.mean(apart))
+
+
+def _cramer(first: "pd.Series[Any]", second: "pd.Series[Any]") -> float:
+    """Return the corrected V of two columns by dython, and by scipy where both have two codes.
+
+    There dython leaves Yates' correction on, which ours does not have.
+    """
+    from dython.nominal import cramers_v
+    from scipy.stats.contingency import association
+
+    table = pd.crosstab(first, second).to_numpy()
+    if table.shape != (2, 2):
+        return float(cramers_v(first, second))
+    bias = 1 / (table.sum() - 1)
+    squared = float(association(table, correction=False)) ** 2
+    return float(np.sqrt(max(0.0, squared - bias) / (1 - bias)))
 
 
 def _points(settings: Mapping[str, Any], both: Parts) -> tuple[Any, Any]:
