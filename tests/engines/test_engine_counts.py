@@ -14,7 +14,7 @@ from dpsynth.sources.engine import CodedColumn, EngineSource, counting, stepped
 from dpsynth.sources.frame import FrameSource
 from dpsynth.testing.same_counts import _counted
 
-OPEN = ("", "it's", 'b"', "\\", "\\'", "🙂", "é", "e\u0301", "%s", ":x", "--")
+OPEN = ("it's", 'b"', "\\", "\\'", "🙂", "é", "e\u0301", "%s", ":x", "--")
 
 
 class Sqlite:
