@@ -20,9 +20,9 @@ def _whole_seen(original: Any) -> Any:
     def encode(self: Any, series: Any) -> Any:
         from dpsynth.encoding import cells
 
-        values, states = cells.numbers(series, codes=self._column.missing_codes)
+        values, states = cells.numbers(series, codes=self.column.missing_codes)
         known = values[states == cells.NUMBER]
-        _SEEN[self._column.name] = bool(np.all(known == np.rint(np.clip(known, -1e15, 1e15))))
+        _SEEN[self.column.name] = bool(np.all(known == np.rint(np.clip(known, -1e15, 1e15))))
         return original(self, series)
 
     return encode
@@ -31,7 +31,7 @@ def _whole_seen(original: Any) -> Any:
 def _whole_written(original: Any) -> Any:
     def decode(self: Any, codes: Any, rng: Any, *, values: Any = None) -> Any:
         found = original(self, codes, rng, values=values)
-        return found.round() if _SEEN.get(self._column.name) else found
+        return replace(found, values=found.values.round()) if _SEEN.get(self.column.name) else found
 
     return decode
 
@@ -39,7 +39,7 @@ def _whole_written(original: Any) -> Any:
 def _null_seen(original: Any) -> Any:
     def encode(self: Any, series: Any) -> Any:
         found = original(self, series)
-        _SEEN[self._column.name, "null"] = bool((found.codes == self.size - 1).any())
+        _SEEN[self.column.name, "null"] = bool((found.codes == self.size - 1).any())
         return found
 
     return encode
@@ -48,9 +48,10 @@ def _null_seen(original: Any) -> Any:
 def _null_written(original: Any) -> Any:
     def decode(self: Any, codes: Any, rng: Any, *, values: Any = None) -> Any:
         found = original(self, codes, rng, values=values)
-        name = self._column.name
+        name = self.column.name
         if self.has_missing and not _SEEN.get((name, "null"), True):
-            found = found.fillna(str(self._column.levels[0]))
+            first = self.column.levels[0]
+            found = replace(found, values=[first if v is None else v for v in found.values])
         return found
 
     return decode
@@ -69,7 +70,7 @@ def _mean_imputed(original: Any) -> Any:
 def _mode_imputed(original: Any) -> Any:
     def encode(self: Any, series: Any) -> Any:
         found = original(self, series)
-        known = {self._codes.get(str(cell)) for cell in series}
+        known = {self.by_text.get(str(cell)) for cell in series}
         unknown = ~np.isin(found.codes, [code for code in known if code is not None])
         if found.codes.size:
             codes = found.codes.copy()
@@ -116,8 +117,8 @@ def _refuses_unknown(original: Any) -> Any:
     def encode(self: Any, series: Any) -> Any:
         found = original(self, series)
         for cell in series.dropna().unique():
-            if str(cell) not in self._codes and not self._open:
-                raise DataError(f"the column {self._column.name!r} holds an undeclared value")
+            if str(cell) not in self.by_text and not self.is_open:
+                raise DataError(f"the column {self.column.name!r} holds an undeclared value")
         return found
 
     return encode
@@ -150,7 +151,7 @@ CELLS = (
         "post-processing",
         "rows",
         "mst",
-        (f"{_NUMERIC}.encode", _whole_seen),
+        (f"{_NUMERIC}._read", _whole_seen),
         (f"{_NUMERIC}.decode", _whole_written),
     ),
     planted(

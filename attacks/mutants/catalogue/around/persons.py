@@ -102,12 +102,12 @@ def _greatest_id(original: Any) -> Any:
 
 
 def _after_greatest(original: Any) -> Any:
-    def generate(column: Any, rows: int) -> Any:
-        found = original(column, rows)
+    def series(self: Any) -> Any:
+        found = original(self)
         start = _SEEN.get("greatest", 0) + 1
-        return found.map(dict(zip(found, map(str, range(start, start + rows)), strict=True)))
+        return found.map(dict(zip(found, map(str, range(start, start + self.rows)), strict=True)))
 
-    return generate
+    return series
 
 
 PERSONS = (
@@ -174,6 +174,6 @@ PERSONS = (
         "rows",
         "mst",
         (_PERSONS, _greatest_id),
-        ("dpsynth.encoding.table:generate", _after_greatest),
+        ("dpsynth.encoding.identifiers:IdentifierCells.series", _after_greatest),
     ),
 )

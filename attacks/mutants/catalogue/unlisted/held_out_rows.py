@@ -193,7 +193,7 @@ HELD_OUT_ROWS: tuple[Mutant, ...] = (
         _SENSITIVE,
         _SEE,
         "mst",
-        (f"{_CODEC}:NumericCodec.encode", _percent),
+        (f"{_CODEC}:NumericCodec._read", _percent),
     ),
     planted(
         "laplace-for-one-row-less",

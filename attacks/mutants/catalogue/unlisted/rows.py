@@ -204,7 +204,7 @@ UNLISTED_ROWS: tuple[Mutant, ...] = (
         _SENSITIVE,
         _SEE,
         "mst",
-        ("dpsynth.encoding.codec:NumericCodec.encode", _winsorized),
+        ("dpsynth.encoding.codec:NumericCodec._read", _winsorized),
     ),
     planted(
         "levels-of-one-row-recoded",
