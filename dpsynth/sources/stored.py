@@ -118,7 +118,6 @@ class _Store:
     def append(self, frame: "pd.DataFrame") -> None:
         """Code some rows and write them."""
         content: list[NDArray[np.uint64]] = []
-        rests: list[NDArray[np.uint64]] = []
         whose = self._schema.unit.column
         if self.persons is not None and whose is not None:
             numbers, ids = person_numbers(frame[whose])
@@ -131,12 +130,12 @@ class _Store:
             self._codes[name].append(encoded.codes)
             content.append(encoded.content)
             if encoded.rest is not None:
-                rests.append(encoded.rest)
+                content.append(encoded.rest)
             if encoded.undeclared is not None:
                 held = encoded.undeclared
                 self._first[name] = held.first
                 self._texts[name].append(self._opened[name].numbered(held.texts, held.index))
-        words = np.column_stack([*content, *rests])
+        words = np.column_stack(content)
         self.groups.append(content_groups(words, key=self._key("rows")))
 
     def source(self, chosen: NDArray[np.bool_]) -> StoreSource:

@@ -124,13 +124,12 @@ def test_every_cell_has_the_code_and_the_content_that_numpy_gives_it(kind):
     kinds = dict.fromkeys(table.column_names, kind)
     coded = coded_query(exp.to_table("t"), schema, kinds=kinds, engine=ENGINE)
     found = answer(table, coded.query)
-    rest = len(columns)
-    for place, (name, named) in enumerate(coded.columns.items()):
-        words = [f"{word:016x}" for word in expected.content[:, place].tolist()]
+    columns_of_content = iter(expected.content.T.tolist())
+    for name, named in coded.columns.items():
+        words = [f"{word:016x}" for word in next(columns_of_content)]
         if name in expected.undeclared:
-            more = expected.content[:, rest].tolist()
+            more = next(columns_of_content)
             words = [first + f"{second:016x}" for first, second in zip(words, more, strict=True)]
-            rest += 1
             held = expected.undeclared[name]
             texts = [None if at < 0 else held.texts[at] for at in held.index.tolist()]
             given = [
