@@ -25,11 +25,13 @@ def test_every_audit_is_explained():
     assert [name for name in AUDITS if f"\n| `{name}` |" not in PAGE] == []
 
 
-def test_the_kept_result_is_of_this_zoo_and_passed():
+def test_the_kept_result_is_of_this_zoo_and_no_miss_is_passed_over():
     assert {row["mutant"] for row in KEPT["rows"]} <= {each.name for each in MUTANTS}
     assert set(KEPT["controls"]) <= {each.name for each in CONTROLS}
     assert KEPT["killed"] == sum(row["killed"] for row in KEPT["rows"])
-    assert KEPT["kill_rate"] >= LEAST_KILLED
+    assert KEPT["kill_rate"] == KEPT["killed"] / len(KEPT["rows"])
+    # Whether the goal was reached is for the run to say; that it was not, for the page.
+    assert (KEPT["kill_rate"] < LEAST_KILLED) == ("Below the goal of 95 %" in PAGE)
     assert KEPT["false_alarms"] <= KEPT["false_alarms_allowed"]
     assert KEPT["made"]["command"].startswith("dpsynth mutants --tier ")
 
