@@ -19,6 +19,8 @@ from attacks.conformance.trial import Trial
 if TYPE_CHECKING:
     import pandas as pd
 
+    from dpsynth.schema import Schema
+    from dpsynth.sources.frame import Prepared
     from dpsynth.testing.crowds import Coded
 
 SENSITIVITY, FLOW, PAST, SIDE = (
@@ -41,6 +43,7 @@ def audit(trial: Trial) -> list[Check]:
     for kind in range(len(crowds.KINDS)):
         for share in _SHARES:
             trials += _one_by_one(trial, found, kind=kind, share=share)
+    trials += _far_apart(trial, found)
     drawn = _remembered(trial)
     looked = {
         "rows/units": (SENSITIVITY, "whoever is taken out takes one unit along, and moves nobody"),
@@ -72,15 +75,42 @@ def audit(trial: Trial) -> list[Check]:
 def _one_by_one(trial: Trial, found: dict[str, list[str]], *, kind: int, share: Fraction) -> int:
     """Note in ``found`` what is wrong; return how many tables were prepared."""
     from dpsynth.testing import crowds
-    from dpsynth.testing.outcome import outcome_of
 
-    schema, unit = trial.schema, trial.schema.privacy_unit
-    table, whose = crowds.crowd(schema, kind=kind, seed=trial.seed)
-    shuffled = table.sample(frac=1, random_state=trial.seed).reset_index(drop=True)
-    worlds = [table, shuffled, *crowds.without_each(table, whose)]
+    table, whose = crowds.crowd(trial.schema, kind=kind, seed=trial.seed)
     # Whether a table is taken, and what is said of it, may not follow its size either.
     sizes = [table.iloc[:rows] for rows in range(0, len(table), _STEP)]
-    seen = [outcome_of(partial(_coded, world, trial, share)) for world in (*worlds, *sizes)]
+    without = list(crowds.without_each(table, whose))
+    return _compared(trial, found, table, without=without, others=sizes, share=share)
+
+
+def _far_apart(trial: Trial, found: dict[str, list[str]]) -> int:
+    """Look at a table longer than what code may look at in one go, as ``_one_by_one`` does."""
+    from dpsynth.testing import crowds
+
+    table, whose = crowds.long_crowd(trial.schema, seed=trial.seed)
+    without = list(crowds.without_each(table, whose, persons=[0]))
+    return _compared(trial, found, table, without=without, others=[], share=Fraction(0))
+
+
+def _compared(
+    trial: Trial,
+    found: dict[str, list[str]],
+    table: "pd.DataFrame",
+    *,
+    without: "list[pd.DataFrame]",
+    others: "list[pd.DataFrame]",
+    share: Fraction,
+) -> int:
+    """Hold ``table`` against itself shuffled, and ``without`` one person.
+
+    Of ``others`` only whether they are taken, and what is said, must be the same.
+    """
+    from dpsynth.testing.outcome import outcome_of
+
+    unit = trial.schema.privacy_unit
+    shuffled = table.sample(frac=1, random_state=trial.seed).reset_index(drop=True)
+    worlds = [table, shuffled, *without]
+    seen = [outcome_of(partial(_coded, world, trial, share)) for world in (*worlds, *others)]
     if any(str(each.fault) != str(seen[0].fault) for each in seen):
         sentence = "whether a table is taken depends on one person's cells"
         found.setdefault("rows/taken", []).append(sentence)
@@ -149,21 +179,32 @@ def _remembered(trial: Trial) -> bool:
         plain,
         odd_rows(schema, plain, missing=True),
         odd_rows(schema, plain, missing=False),
-        _rounded(plain),
+        _whole(plain, apart=0.0),
+        _whole(plain, apart=0.5),
         crowds.crowd(schema, seed=trial.seed)[0],
     ]
     for other in others:
-        outcome_of(partial(_coded, other, trial, Fraction(0)))
+        # Once and not with an empty table of controls, which would be the last to be remembered.
+        outcome_of(partial(_prepared, other, schema))
         again = model.sample(_SAMPLED, seed=trial.seed)
         if list(again.dtypes) != list(first.dtypes) or not again.equals(first):
             return True
     return False
 
 
-def _rounded(table: "pd.DataFrame") -> "pd.DataFrame":
-    """Return the table with whole numbers alone."""
+def _prepared(table: "pd.DataFrame", schema: "Schema") -> "tuple[Prepared, tuple[()]]":
+    from dpsynth.testing.rerun import prepared_rows
+
+    return prepared_rows(table, schema), ()
+
+
+def _whole(table: "pd.DataFrame", *, apart: float) -> "pd.DataFrame":
+    """Return the table with whole numbers alone, or with numbers that far above whole ones.
+
+    Made-up numbers are drawn by the decoder that is on trial: they may be whole throughout.
+    """
     held: dict[str, Any] = {
-        str(name): np.rint(cells) if cells.dtype.kind == "f" else cells
+        str(name): np.floor(cells) + apart if cells.dtype.kind == "f" else cells
         for name, cells in table.items()
     }
     return table.assign(**held)

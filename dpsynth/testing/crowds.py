@@ -6,7 +6,7 @@ moves somebody where cells are missing, odd or far apart beside others that are 
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # what is taken of all; odd cells bring what is not expected, and hide what plain ones would show.
 KINDS = ((24, 0.15, 0.15), (12, 0.0, 0.15), (8, 0.15, 0.0), (8, 0.0, 0.0), (5, 0.0, 0.3))
 _BEYOND = 3  # rows that a person may have more than are counted
+_LONG = 5_000  # rows of a long table, more than code may look at in one go
 _CODES = 4  # of a column that the rows hold, so that some are rare
 # The same person in other words, as another program writes a number.
 _SPELLINGS: tuple[object, ...] = ("{0}", "{0}.0", " {0}", "{0}.00")
@@ -82,6 +83,27 @@ def crowd(
     return table, whose
 
 
+def long_crowd(schema: "Schema", *, seed: int) -> "tuple[pd.DataFrame, np.ndarray[Any, Any]]":
+    """Return a long table whose persons' rows stand far apart, and the person of each row.
+
+    Person 0 has more rows than are counted, from the first row to the last at even distances;
+    the rows of all others stand anywhere. Whoever looks at rows batch by batch meets each of them
+    several times. Where a row is a unit, each row has a number of its own.
+
+    Args:
+        schema: the declared columns and unit.
+        seed: of all draws.
+    """
+    rng = np.random.default_rng((seed, _LONG))
+    named, most = schema.unit.column, schema.privacy_unit.max_rows + _BEYOND
+    table = random_rows(schema, rng, rows=_LONG)
+    if named is None:
+        return table, np.arange(_LONG)
+    whose = 1 + rng.permutation(_LONG) // most
+    whose[np.linspace(0, _LONG - 1, most).astype(np.int64)] = 0
+    return table.assign(**{named: [f"p{person}" for person in whose.tolist()]}), whose
+
+
 def coded(table: "pd.DataFrame", schema: "Schema", *, control: Fraction) -> Coded:
     """Prepare ``table`` as a release does, with a key that everybody knows."""
     from dpsynth.sources.frame import prepare
@@ -106,9 +128,11 @@ def _units(rows: "UnitRows") -> list[tuple[tuple[int, ...], ...]]:
     return [tuple(sorted(each)) for each in held.values()]
 
 
-def without_each(table: "pd.DataFrame", whose: "np.ndarray[Any, Any]") -> "Iterator[pd.DataFrame]":
-    """Yield ``table`` without each of its persons in turn."""
-    for person in np.unique(whose):
+def without_each(
+    table: "pd.DataFrame", whose: "np.ndarray[Any, Any]", *, persons: "Sequence[int] | None" = None
+) -> "Iterator[pd.DataFrame]":
+    """Yield ``table`` without each of its persons in turn, or without each of ``persons``."""
+    for person in np.unique(whose) if persons is None else persons:
         yield table.loc[whose != person].reset_index(drop=True)
 
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 CROWD = 10  # rows that all say the same, so that one more stands out
 BEYOND = 3  # rows that a person has more than are allowed
 NARROW = 2  # columns of a narrow table
+# Of tables of ordinary rows: odd and even, and on both sides of where a number is rounded to fives,
+# tens and hundreds.
+SIZES = (1_000, 99, 15, 4)
 _MOST_CROWD = 10_000
 _PERSONS_A_TABLE = 3  # that are drawn to be added to the same drawn table, one at a time
 _STORES: "dict[str, Callable[[pd.DataFrame], pd.DataFrame]]" = {
@@ -190,6 +193,22 @@ def drawn_pairs(schema: "Schema", plan: "Plan", *, count: int, seed: int) -> lis
         for person in persons:
             found[f"one person of drawn table {len(found) + 1}"] = table, person
     return _named(schema, found)[:count]
+
+
+def grown_tables(schema: "Schema", *, seed: int) -> "list[pd.DataFrame]":
+    """Return tables of ordinary rows, the largest first: each other one is its beginning.
+
+    Between any two lie tables of one person more at a time, all of them neighbors. What tells the
+    two apart tells two neighbors apart somewhere, and nobody has to know at which size.
+
+    Args:
+        schema: as for ``far_pairs``.
+        seed: of the draws.
+    """
+    rng = np.random.default_rng((seed, max(SIZES)))
+    drawn = random_rows(schema, rng, rows=max(SIZES), skewed=True)
+    table = named_rows(drawn, schema, every=True)
+    return [table.iloc[:rows].reset_index(drop=True) for rows in SIZES]
 
 
 def narrowed(schema: "Schema") -> "Schema":

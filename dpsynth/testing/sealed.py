@@ -4,6 +4,9 @@ The replay of ``recording`` tells the mechanisms of the second world the counts 
 they keep of them beside their noisy answers is then the same as well. Here each world's mechanisms
 get the counts of its own rows, and what they released is overwritten, where it stands, by what the
 first world released. Whatever still differs came past the noise.
+
+What is told once may be told to a table of any size: from one to the next it is one person more at
+a time, so that two tables told the same and told apart stand for two neighbors in between.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,13 +32,15 @@ from dpsynth.privacy.queries import (
     Measurement,
     ValuesQuery,
 )
-from dpsynth.testing.kit import Pair, drawn_pairs, far_pairs
+from dpsynth.testing.kit import drawn_pairs, far_pairs, grown_tables
 from dpsynth.testing.outcome import Outcome, outcome_of
 from dpsynth.testing.recording import same_model
 from dpsynth.testing.rerun import fit_held, prepared_rows
 from dpsynth.testing.tape import DivergedError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from dpsynth.schema import Schema
     from dpsynth.synthesizers.facade import Synthesizer
     from dpsynth.synthesizers.plan import Plan
@@ -63,6 +68,8 @@ def sealed(
 ) -> tuple[Sealed, ...]:
     """Fit ``synthesizer`` on pairs of neighboring made-up tables, with one set of answers a pair.
 
+    And on tables of many sizes, all with the answers about the largest.
+
     Args:
         synthesizer: what is on trial; one that trains is told its own steps, and not compared.
         schema: public facts.
@@ -72,9 +79,9 @@ def sealed(
     """
     pairs = far_pairs(schema, plan) + drawn_pairs(schema, plan, count=drawn, seed=seed)
 
-    def fit(pair: Pair, told: list[Any], *, again: bool) -> Outcome:
+    def fit(table: "pd.DataFrame", told: list[Any], *, again: bool) -> Outcome:
         made = _curator_of(told, again=again)
-        prepared = prepared_rows(pair.neighbor if again else pair.table, schema)
+        prepared = prepared_rows(table, schema)
         return outcome_of(
             lambda: fit_held(
                 synthesizer,
@@ -88,16 +95,21 @@ def sealed(
             written=False,
         )
 
+    largest, *smaller = grown_tables(schema, seed=seed)
+    worlds = [(pair.world, pair.table, pair.neighbor) for pair in pairs]
+    worlds += [
+        (f"{len(each)} ordinary rows, not {len(largest)}", largest, each) for each in smaller
+    ]
     known: dict[int, tuple[list[Any], Outcome]] = {}
     found = []
-    for pair in pairs:
-        told, first = known.get(id(pair.table)) or ([], None)
+    for world, table, other in worlds:
+        told, first = known.get(id(table)) or ([], None)
         if first is None:
-            first = fit(pair, told, again=False)
-            known[id(pair.table)] = told, first
+            first = fit(table, told, again=False)
+            known[id(table)] = told, first
         if first.fault is not None:
             continue  # the replay of ``recording`` tells whether its neighbor ends so as well
-        found.append(_compared(pair.world, first, fit(pair, told, again=True)))
+        found.append(_compared(world, first, fit(other, told, again=True)))
     return tuple(found)
 
 

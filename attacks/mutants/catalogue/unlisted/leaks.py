@@ -159,7 +159,7 @@ UNLISTED_LEAKS: tuple[Mutant, ...] = (
     planted(
         "rare-codes-by-exact-counts",
         "Which codes are merged is decided by exact counts.",
-        _FLOW,
+        _POST,
         _SEE,
         "mst",
         *KEPT,
@@ -168,7 +168,7 @@ UNLISTED_LEAKS: tuple[Mutant, ...] = (
     planted(
         "rare-codes-by-exact-counts-where-ruled",
         "The same where rules keep codes apart.",
-        _FLOW,
+        _POST,
         _SEE,
         "mst with rules",
         *KEPT,

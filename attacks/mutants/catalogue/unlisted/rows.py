@@ -88,7 +88,7 @@ def _winsorized(original: Any) -> Any:
         numbers = pd.to_numeric(series, errors="coerce")
         if numbers.notna().sum() > 3:
             low, high = numbers.quantile([0.1, 0.9])
-            series = series.where(numbers.isna(), numbers.clip(low, high))
+            series = series.astype(object).where(numbers.isna(), numbers.clip(low, high))
         return original(self, series)
 
     return encode
@@ -194,7 +194,7 @@ UNLISTED_ROWS: tuple[Mutant, ...] = (
         "odd-cell-spoils-its-column",
         "One cell that is no number makes all others missing.",
         _SENSITIVE,
-        _SEE,
+        "rows",
         "mst",
         ("dpsynth.encoding.cells:numbers", _spoiled),
     ),
