@@ -79,8 +79,10 @@ def sealed(
     """
     pairs = far_pairs(schema, plan) + drawn_pairs(schema, plan, count=drawn, seed=seed)
 
-    def fit(table: "pd.DataFrame", told: list[Any], *, again: bool) -> Outcome:
-        made = _curator_of(told, again=again)
+    def fit(
+        table: "pd.DataFrame", told: list[Any], recalled: Iterator[Any] | None = None
+    ) -> Outcome:
+        made = _curator_of(told, recalled=recalled)
         prepared = prepared_rows(table, schema)
         return outcome_of(
             lambda: fit_held(
@@ -105,16 +107,20 @@ def sealed(
     for world, table, other in worlds:
         told, first = known.get(id(table)) or ([], None)
         if first is None:
-            first = fit(table, told, again=False)
+            first = fit(table, told)
             known[id(table)] = told, first
         if first.fault is not None:
             continue  # the replay of ``recording`` tells whether its neighbor ends so as well
-        found.append(_compared(world, first, fit(other, told, again=True)))
+        recalled = iter(tuple(told))
+        second = fit(other, told, recalled)
+        found.append(_compared(world, first, second, unasked=any(True for _ in recalled)))
     return tuple(found)
 
 
-def _compared(world: str, first: Outcome, second: Outcome) -> Sealed:
+def _compared(world: str, first: Outcome, second: Outcome, *, unasked: bool) -> Sealed:
     diverged = str(second.fault) if isinstance(second.fault, DivergedError) else None
+    if second.fault is None and unasked:
+        diverged = "told the same, the neighbor was asked fewer questions"
     return Sealed(
         world=world,
         diverged=diverged,
@@ -123,8 +129,7 @@ def _compared(world: str, first: Outcome, second: Outcome) -> Sealed:
     )
 
 
-def _curator_of(told: list[Any], *, again: bool) -> Callable[..., Curator]:
-    recalled = iter(tuple(told)) if again else None
+def _curator_of(told: list[Any], *, recalled: Iterator[Any] | None) -> Callable[..., Curator]:
 
     def made(source: Any, **given: Any) -> Curator:
         return SealedCurator.in_place_of(Curator(source, **given), told=told, recalled=recalled)

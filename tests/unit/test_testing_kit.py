@@ -225,3 +225,14 @@ def test_files_of_a_model_that_differ_are_seen(monkeypatch, what):
     monkeypatch.setattr(FittedModel, "save", saved)
     words = "names of the model's files differ" if what == "name" else "bytes of the model's files"
     assert any(words in each for each in faults(ROWS))
+
+
+@both
+def test_tables_of_many_sizes_grow_by_one_person_at_a_time(schema):
+    largest, *smaller = kit.grown_tables(schema, seed=0)
+    for each in smaller:
+        assert each.equals(largest.head(len(each)))
+    sizes = [len(each) for each in (largest, *smaller)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert all(len({rows // unit for rows in sizes}) > 1 for unit in (2, 5, 10, 100, 1_000))
+    assert {rows % 2 for rows in sizes} == {0, 1}

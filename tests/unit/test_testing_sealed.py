@@ -5,8 +5,10 @@ import dataclasses
 import pytest
 
 import dpsynth
+from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.mechanisms import DiscreteGaussian
 from dpsynth.synthesizers import mst
+from dpsynth.synthesizers.facade import Synthesizer
 from dpsynth.testing.sealed import sealed
 
 SCHEMA = dpsynth.Schema.from_dict(
@@ -62,3 +64,28 @@ def test_questions_that_follow_the_rows_are_seen(monkeypatch):
 
     monkeypatch.setattr(mst, "_choose", choose)
     assert any(each.diverged for each in told_apart())
+
+
+@pytest.mark.parametrize("places", [0, -1, -2], ids=["ones", "tens", "hundreds"])
+def test_a_number_of_rows_is_seen_however_it_is_rounded(places, monkeypatch):
+    right = Synthesizer.fit_prepared
+
+    def fit_prepared(self, prepared, **options):
+        model = right(self, prepared, **options)
+        rows = float(max(round(len(prepared.members), places), 100))
+        return dataclasses.replace(model, model=dataclasses.replace(model.model, total=rows))
+
+    monkeypatch.setattr(Synthesizer, "fit_prepared", fit_prepared)
+    assert any("ordinary rows" in each.world for each in told_apart())
+
+
+def test_a_thin_table_that_is_asked_less_is_seen(monkeypatch):
+    right = Curator.measure
+
+    def measure(self, queries, mechanism, *, labels=None):
+        source = self._Curator__source
+        asked = [q for q in queries if len(q.clique) == 1 or source.count(q.clique).max() > 4]
+        return right(self, asked, mechanism) if asked else ()
+
+    monkeypatch.setattr(Curator, "measure", measure)
+    assert any(each.diverged and "4 ordinary rows" in each.world for each in told_apart())
