@@ -85,10 +85,13 @@ def _winsorized(original: Any) -> Any:
     def encode(self: Any, series: Any) -> Any:
         import pandas as pd
 
-        numbers = pd.to_numeric(series, errors="coerce")
-        if numbers.notna().sum() > 3:
-            low, high = numbers.quantile([0.1, 0.9])
-            series = series.astype(object).where(numbers.isna(), numbers.clip(low, high))
+        # As objects: a category takes no other number, and a nullable type no fraction.
+        plain = series.astype(object)
+        numbers = pd.to_numeric(plain, errors="coerce").astype(float)
+        held = numbers[np.isfinite(numbers)]
+        if held.size > 3:
+            low, high = held.quantile([0.1, 0.9])
+            series = plain.where(numbers.isna(), numbers.clip(low, high))
         return original(self, series)
 
     return encode
