@@ -55,7 +55,7 @@ def _write_history(new: Path, path: Path) -> Fraction:
         part = ledger.cap.rho / 64
         ledger.identify(_DIGEST)
         ledger.record_look(subject="made up", reason="made up")
-        # No two sums of some of the charges are equal: whichever is forgotten, it is seen.
+        # Equal ones in one release and in two: each of them counts.
         releases: list[list[Event]] = [
             [noise(part), noise(2 * part)],
             [choice, noise(4 * part), noise(4 * part)],
@@ -74,11 +74,8 @@ def _day_is_nothing(history: Path, first: date, step: int, *, spent: Fraction) -
     try:
         with _opened(path) as ledger:
             rho = ledger.cap.rho
-            counted = (ledger.spent, ledger.left, ledger.spent_delta) == (
-                spent,
-                rho - spent,
-                Fraction(0),
-            )
+            counted = ledger.spent == spent and ledger.left == rho - spent
+            counted &= ledger.spent_delta == 0
             kept = ledger.identify(_DIGEST) is Identity.SAME and len(ledger.looks()) == 1
             shown = [entry.to_dict() for entry in ledger.entries()] == bodies
             past = ledger.reopen_release(bodies[-1]["release"])
@@ -87,7 +84,7 @@ def _day_is_nothing(history: Path, first: date, step: int, *, spent: Fraction) -
             one_unit = not _lets(ledger, (rho - spent) / 2, unit=_OTHER_UNIT)
             bounded = not _lets(ledger, (rho - spent) * (1 + HAIR))
             all_of_it = _lets(ledger, rho - spent) and ledger.left == 0
-    except DpsynthError:
+    except (sqlite3.Error, DpsynthError):
         return False
     return counted and kept and shown and one_unit and bounded and all_of_it
 
@@ -129,13 +126,16 @@ def _in_turn(new: Path) -> bool:
         rho = one.cap.rho
         accounts = [each.open_release(rho=rho * 3 / 4, seeded=True) for each in (one, other)]
         seen = True
-        for turn in range(6):
-            pay(accounts[turn % 2], noise(rho / 8))
-            spent = (turn + 1) * rho / 8
-            seen &= one.spent == other.spent == spent and one.left == other.left == rho - spent
-        beyond = [_pays(account, rho / 4 + rho * HAIR) for account in accounts]
-        shown = all(each.extract() == extract_on_disk(path, each.release) for each in accounts)
-        return seen and shown and not any(beyond) and _pays(accounts[0], rho / 4)
+        try:
+            for turn in range(6):
+                pay(accounts[turn % 2], noise(rho / 8))
+                spent = (turn + 1) * rho / 8
+                seen &= one.spent == other.spent == spent and one.left == other.left == rho - spent
+            beyond = [_pays(account, rho / 4 + rho * HAIR) for account in accounts]
+            shown = [each.extract() == extract_on_disk(path, each.release) for each in accounts]
+            return seen and all(shown) and not any(beyond) and _pays(accounts[0], rho / 4)
+        except (sqlite3.Error, DpsynthError):
+            return False
 
 
 def _pays(account: Account, rho: Fraction) -> bool:
