@@ -57,12 +57,29 @@ def audit(trial: Trial) -> list[Check]:
             violations=books.seeded_marks.count(False),
             trials=len(books.seeded_marks),
         ),
+        witness(
+            "ledger/extracts of the file",
+            LEDGER,
+            "what extracts show is what the file holds: the release, what was before it, and after"
+            + "".join(f"; not so: {', '.join(each)}" for each in books.untrue_fields if each),
+            violations=sum(bool(each) for each in books.untrue_fields),
+            trials=len(books.untrue_fields),
+        ),
+        witness(
+            "ledger/not written",
+            LEDGER,
+            "a release that cannot be charged is refused, and nothing is read for it"
+            + "".join(f"; not so: {what}" for what, right in books.shut_out.items() if not right),
+            violations=sum(not right for right in books.shut_out.values()),
+            trials=len(books.shut_out),
+        ),
         *_limits(),
         _extracts(trial),
     ]
 
 
 def _limits() -> list[Check]:
+    from dpsynth.testing.ledger_files import tried_days, tried_programs, tried_shut
     from dpsynth.testing.limits import keys_apart, tried_limits
 
     return [
@@ -75,6 +92,9 @@ def _limits() -> list[Check]:
         )
         for name, component, tried, sound in (
             ("limits", LEDGER, tried_limits(), "spent up to the cap in many ways, never beyond"),
+            ("days", LEDGER, tried_days(), "what was charged on any day counts for ever"),
+            ("programs", LEDGER, tried_programs(), "two programs never charge beside each other"),
+            ("shut", LEDGER, tried_shut(), "a charge that cannot be written is refused"),
             ("keys", RANDOMNESS, keys_apart(), "keys of two tables and of all purposes differ"),
         )
     ]

@@ -28,11 +28,13 @@ NOISE, INDEPENDENCE = "noise", "independence"
 SCALES = 6  # different scales tried; of more, these are spread evenly
 _SHARE = FALSE_ALARM / 32  # of each of the two checks, all scales together
 _COUNTS = (0, 1, 2, 5, 10, 1_000, 10**6, 2**40, -7)
-_SIZES = {64: 15, 1: 150, 2: 60, 3: 40, 7: 30, 16: 30, 333: 4}  # how often each
+# How often each; of 5 so often that sums which are cut off are missed.
+_SIZES = {64: 15, 1: 150, 2: 60, 3: 40, 5: 500, 7: 30, 16: 30, 333: 4}
 _LARGE = 70_000  # cells: beyond what samplers make at a time
 _MANY = 800  # cells of one count
 _HIGH = 2**20  # so far above zero that nobody need ever cut an answer off
-_MEASURED = (1, 2, 7, 64, 400, 1_500)
+_MEASURED = (1, 2, 400, 7, 64, 1_500)
+_FIRST = 3  # of these, that a curator is asked for in its first call
 _SCORES = 300  # that a curator releases together
 _END = 8  # calls that count as first or last
 _LEAST = 40  # draws, below which a group is not held by itself
@@ -97,7 +99,7 @@ def draw(event: Mapping[str, str], *, seed: int) -> list[Drawn]:
     high = [np.full(size, _HIGH * (1 + at), dtype=np.int64) for at, size in enumerate(_MEASURED)]
     wide = 64 * (1 + int(_law(event).moments()[0]))
     tables = [each + wide for each in high]
-    asked = noise.measured(event, tables, seed=seed + 1)
+    asked = noise.measured(event, tables, first=_FIRST, seed=seed + 1)
     if "sigma_squared" in event:
         scores = wide + _HIGH + np.random.default_rng(seed).permutation(_SCORES)
         tables.insert(0, scores)
@@ -160,6 +162,7 @@ def _by_group(drawn: Sequence[Drawn]) -> dict[str, Draws]:
     alone = [each for each in drawn if not each.measured]
     small = [each for each in alone if each.noise.size in _SIZES]
     large = max(alone, key=lambda each: each.noise.size)
+    later = len(_MEASURED) - _FIRST
     groups = {
         f"{size} cells": [each.noise for each in small if each.noise.size == size]
         for size in _SIZES
@@ -178,6 +181,7 @@ def _by_group(drawn: Sequence[Drawn]) -> dict[str, Draws]:
         "what a curator answers": [each.noise for each in drawn if each.measured],
         "the first of that": [each.noise for each in drawn if each.measured][:1],
         "the last of that": [drawn[-1].noise],
+        "later calls of a curator": [each.noise for each in drawn if each.measured][-later:],
     }
     return {what: np.concatenate(held).astype(np.int64) for what, held in groups.items() if held}
 
@@ -186,8 +190,10 @@ def _independent(law: Law, drawn: Sequence[Drawn], share: float) -> Check:
     name = f"noise/independence of {_named(law)}"
     vectors = [each.noise.astype(np.int64) for each in drawn]
     alike = {size: [each for each in vectors if each.size == size] for size in (*_SIZES, _MANY)}
-    level = share / (2 + len(alike))
+    level = share / (3 + len(alike))
     faults = []
+    if law.moments()[0] >= _SPACED and single.narrowest_sums(law, vectors) < level:
+        faults.append("noise of one call that cancels out")
     if law.moments()[0] >= _SPACED:
         if single.echo(np.concatenate(vectors)) < level:
             faults.append("noise that comes back later, or mirrored")
@@ -198,7 +204,7 @@ def _independent(law: Law, drawn: Sequence[Drawn], share: float) -> Check:
         if single.repeated(vectors, law=law):
             faults.append("the same noise twice")
     size = sum(each.size for each in vectors)
-    return _judged(name, INDEPENDENCE, faults, trials=size, level=share, tests=2 + len(alike))
+    return _judged(name, INDEPENDENCE, faults, trials=size, level=share, tests=3 + len(alike))
 
 
 def _judged(

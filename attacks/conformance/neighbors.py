@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attacks.conformance.checks import Check, judged, witness
-from attacks.conformance.scores import furthest
+from attacks.conformance.scores import as_documented, furthest
 from attacks.conformance.trial import Trial
 
 if TYPE_CHECKING:
@@ -157,6 +157,8 @@ def _scores(found: "Replay") -> list[tuple[str, str]]:
     """Hold scores against their declared sensitivity, as far as both worlds scored the same."""
     faults = []
     for here, there in found.scored:
+        if not as_documented(here):
+            faults.append((SENSITIVITY, "scores are not what their sensitivity was derived for"))
         if here.query.cliques != there.query.cliques:
             break
         moved, allowed = furthest(here, there)

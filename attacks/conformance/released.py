@@ -46,7 +46,27 @@ def audit(trial: Trial) -> list[Check]:
     fits = trial.fitted
     steps = [step for heard in fits.heard for step in heard.trained if step.charged]
     batches = training.taken(steps, units=ROWS, level=_LEVEL)
-    return [*_noise(fits), *_steps(fits), *batches, *_choices(fits)]
+    return [*_noise(fits), *_steps(fits), *batches, *_choices(fits), *_as_charged(fits)]
+
+
+def _as_charged(fits: Fits) -> list[Check]:
+    """Hold the scale of every draw against the entries that paid for it."""
+    dearer = [kind for heard in fits.heard for kind in heard.dearer]
+    chosen = dearer.count("exponential_selection/v1")
+    draws = sum(len(heard.answered) + len(heard.scored) for heard in fits.heard)
+    found = {NOISE: len(dearer) - chosen, SELECTION: chosen}
+    return [
+        witness(
+            f"released/{component} as charged",
+            component,
+            "a draw hid less than the charge that paid for it"
+            if violations
+            else "no draw hid less than the charge that paid for it",
+            violations=violations,
+            trials=draws,
+        )
+        for component, violations in found.items()
+    ]
 
 
 def _tested(

@@ -50,6 +50,16 @@ def _dependence(query: Any, clique: tuple[str, ...], child: str, counts: NDArray
     return int(np.abs(query.resolution * table - spread).sum())
 
 
+def as_documented(scored: "Scored") -> bool:
+    """Whether the mechanism got these very scores, wherever it is known what it got."""
+    scores = exact_scores(scored)
+    asked = [list(allowed) for allowed, _ in scored.picks] or [list(range(scores.size))]
+    return all(
+        given is None or np.array_equal(given, scores[allowed])
+        for allowed, given in zip(asked, scored.given, strict=False)
+    )
+
+
 def furthest(first: "Scored", second: "Scored") -> tuple[Fraction, Fraction]:
     """Return how far scores of the same questions moved between two worlds, and how far they may.
 

@@ -3,7 +3,7 @@
 Each bound holds at every sample size; none is an approximation.
 """
 
-from math import exp, log
+from math import ceil, exp, log, log2
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from attacks.stats.laws import GaussianLaw, Law, Values
 
 Draws = NDArray[np.int64]
 _REACHES = (2.0, 2.5, 3.0, 3.5)  # root mean squares from zero
+_SUM_REACHES = (0.5, 1.0, 2.0, 2.5)  # likewise, of sums
+_MOST_SUMMED = 64  # cells
+_FINE = 30.0  # units to a width of noise
 
 
 def tail_bound(hits: int, trials: int, chance: float, *, above: bool) -> float:
@@ -65,6 +68,54 @@ def rarest_tail(law: Law, draws: Draws) -> float:
         hits = int((np.abs(draws) > most[0]).sum())
         found.append(tail_bound(hits, draws.size, outside, above=False))
     return min(1.0, len(_REACHES) * min(found))
+
+
+def narrowest_sums(law: Law, vectors: list[Draws]) -> float:
+    """Return a p-value of too few vectors whose sum is large, of those of two cells and more.
+
+    Cells that are drawn until their sum looks well, or whose noise is taken from one another,
+    pass every test of single cells.
+
+    Source:
+        Hoeffding (1956), "On the Distribution of the Number of Successes in Independent Trials":
+        Chernoff's bound holds with the mean of different chances.
+    """
+    sizes: dict[int, list[int]] = {}
+    for each in vectors:
+        if 1 < each.size <= _MOST_SUMMED:
+            sizes.setdefault(each.size, []).append(abs(int(each.sum())))
+    trials = sum(len(held) for held in sizes.values())
+    hits, chances = np.zeros(len(_SUM_REACHES)), np.zeros(len(_SUM_REACHES))
+    for size, held in sizes.items():
+        most = np.array([int(reach * _width(law) * size**0.5) for reach in _SUM_REACHES])
+        hits += (np.array(held)[:, None] > most).sum(axis=0)
+        chances += len(held) / trials * sums_beyond(law, cells=size, most=most)
+    found = [
+        tail_bound(int(seen), trials, float(chance), above=False)
+        for seen, chance in zip(hits, chances, strict=True)
+        if trials
+    ]
+    return min(1.0, len(_SUM_REACHES) * min(found, default=1.0))
+
+
+def sums_beyond(law: Law, *, cells: int, most: Draws) -> Values:
+    """Return ``P(|Z_1 + ... + Z_cells| > each of most)`` of independent draws, or a hair less.
+
+    By powers of the characteristic function on a grid so long that nothing wraps around; of wide
+    noise by that of the same noise in coarser units.
+    """
+    shrink = max(1.0, _width(law) / _FINE)
+    held = law.scaled(1 / shrink)
+    far = 12 if isinstance(held, GaussianLaw) else 40  # widths, beyond which there is nothing
+    reach = 1 << ceil(log2(_width(held) * far * cells**0.5 + far))
+    places = np.arange(-reach, reach, dtype=np.int64)
+    weights = np.exp(-held.rate * held.energy(places))
+    spectrum = np.fft.rfft(np.fft.ifftshift(weights / weights.sum()))
+    sums = np.fft.irfft(spectrum**cells, places.size)
+    # What lies on an edge counts as inside, so that the chance is rather too small.
+    within = sums[0] + 2 * np.cumsum(sums[1:reach])
+    edges = np.minimum((most / shrink).astype(np.int64), within.size - 1)
+    return np.asarray(np.maximum(1 - within[edges], 0.0))
 
 
 def _most_chance(law: Law, value: int, wider: bool) -> float:

@@ -1,11 +1,12 @@
 """Releases of made-up rows charged to a ledger file, and what stood on the disk meanwhile.
 
-The file is read here by SQLite alone, not through the ledger's own code: what a debit is worth is
-what another program would find after a power cut.
+The file is read by SQLite alone, not through the ledger's own code: what a debit is worth is what
+another program would find after a power cut.
 """
 
 import sqlite3
-from contextlib import closing, suppress
+from collections.abc import Mapping
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +18,8 @@ from dpsynth.privacy.accounting import epsilon_from_rho
 from dpsynth.privacy.events import DiscreteGaussianEvent, event_to_dict
 from dpsynth.privacy.ledger import Cap, Charge, Ledger, LedgerEntry
 from dpsynth.privacy.randomness import SeededRandom
+from dpsynth.testing.ledger_files import SHUT, Shut
+from dpsynth.testing.ledger_rows import entries_on_disk, extract_on_disk
 from dpsynth.testing.recording import Reading, RecordingSource
 
 if TYPE_CHECKING:
@@ -64,6 +67,10 @@ class Books:
         refused_over_cap: it was refused.
         seeded_marks: of all entries, made with a known seed: whether they say so.
         unseen_tampering: changes of a copy of the file that were not found, by name.
+        untrue_fields: of the extracts of the first release and the second: what they say otherwise
+            than the file does.
+        shut_out: whether a release was refused, and read nothing that was not charged, by what
+            kept it from writing to the file, and when.
     """
 
     known: tuple[int, ...]
@@ -77,6 +84,8 @@ class Books:
     refused_over_cap: bool
     seeded_marks: tuple[bool, ...]
     unseen_tampering: tuple[str, ...]
+    untrue_fields: tuple[tuple[str, ...], ...]
+    shut_out: Mapping[str, bool]
 
 
 def keep_books(
@@ -94,16 +103,23 @@ def keep_books(
     with TemporaryDirectory() as folder:
         path, small = Path(folder) / "made-up.ledger", Path(folder) / "small.ledger"
         run = _Runs(synthesizer, schema, plan, table, path=path, room=_ROOM, seed=seed)
-        run.release()
+        extracts = [run.release()]
         known, on_disk = tuple(run.known), tuple(run.on_disk)
         after_first = entries_on_disk(path)
-        run.release()
+        extracts.append(run.release())
         after_second = entries_on_disk(path)
         marks = tuple(entry.seeded for entry in _entries(path))
         unseen = tuple(name for name in TAMPERING if not _tampering_found(path, name))
         with suppress(_UnpluggedError):
             run.release(readings=len(known) - 1)
+        when_unplugged = run.on_disk[-1] if run.on_disk else after_second
         after_unplugged = entries_on_disk(path)
+        untrue = tuple(_untrue_fields(path, each) for each in extracts)
+        shut_out = {
+            f"{what}, {when}": run.is_refused(shut, readings=readings, planned=len(plan.steps))
+            for what, shut in SHUT.items()
+            for readings, when in enumerate(("from the start", "from the first reading on"))
+        }
         tight = _TIGHT if plan.needs_cap is None else _TIGHT_TRAINING
         again = _Runs(synthesizer, schema, plan, table, path=small, room=tight, seed=seed)
         again.release()
@@ -118,12 +134,14 @@ def keep_books(
         planned=len(plan.steps),
         after_first=after_first,
         after_second=after_second,
-        when_unplugged=run.on_disk[-1] if run.on_disk else after_second,
+        when_unplugged=when_unplugged,
         after_unplugged=after_unplugged,
         read_over_cap=len(again.known),
         refused_over_cap=refused,
         seeded_marks=marks,
         unseen_tampering=unseen,
+        untrue_fields=untrue,
+        shut_out=shut_out,
     )
 
 
@@ -176,16 +194,53 @@ class _Runs:
             epsilon = epsilon_from_rho(plan.rho * room, delta / 2 if reserved else delta)
         Ledger.create(path, cap_epsilon=epsilon, cap_delta=delta).close()
 
-    def release(self, *, readings: int | None = None) -> None:
-        """Release the table; where ``readings`` is given, the source fails after so many."""
+    def is_refused(self, shut: Shut, *, readings: int, planned: int) -> bool:
+        """Release the table from a file that cannot be written from some reading on.
+
+        Args:
+            shut: keeps the ledger from writing.
+            readings: 0 for from the start.
+            planned: charges of the plan; where all are made by then, the release may go on.
+
+        Returns:
+            Whether it was refused where it had more to pay, and read nothing that was not charged.
+        """
+        before = entries_on_disk(self._path)
+        try:
+            self.release(shut=shut, shut_at=readings)
+            refused = False
+        except BudgetExceededError:
+            refused = True
+        except sqlite3.Error:  # nobody could tell what became of the charge
+            return False
+        charged = entries_on_disk(self._path) - before
+        paid = all(
+            known <= there - before for known, there in zip(self.known, self.on_disk, strict=True)
+        )
+        return paid and (refused or charged == planned) and (readings > 0 or not self.known)
+
+    def release(
+        self, *, readings: int | None = None, shut: Shut | None = None, shut_at: int = 0
+    ) -> Mapping[str, object]:
+        """Release the table and return what its extract of the ledger says.
+
+        Args:
+            readings: after so many the source fails; never where not given.
+            shut: keeps the ledger from writing,
+            shut_at: from this reading on; 0 for from the start.
+        """
         from dpsynth.sources.frame import prepare
 
         synthesizer, schema, plan = self._made
         self.known.clear()
         self.on_disk.clear()
-        with Ledger.open(self._path) as ledger:
+        with Ledger.open(self._path) as ledger, ExitStack() as held:
             account = plan.open(ledger, seeded=True)
             prepared = prepare(self._table, schema, key=ledger.keyed)
+
+            def keep_out(reading: int) -> None:
+                if shut is not None and reading == shut_at:
+                    held.enter_context(shut(ledger, self._path))
 
             def reading() -> int:
                 known = len(account.entries)
@@ -193,24 +248,28 @@ class _Runs:
                 self.on_disk.append(entries_on_disk(self._path))
                 if readings is not None and len(self.known) > readings:
                     raise _UnpluggedError
+                keep_out(len(self.known))
                 return known
 
             tape: list[Reading] = []
             source = RecordingSource(prepared.source, paid=reading, tape=tape)
-            synthesizer.fit_prepared(
+            keep_out(0)
+            model = synthesizer.fit_prepared(
                 replace(prepared, source=cast("FrameSource", source)),
                 schema=schema,
                 plan=plan,
                 account=account,
                 rng=SeededRandom(self._seed),
             )
+        return model.ledger_extract
 
 
-def entries_on_disk(path: Path) -> int:
-    """Return how many entries another program finds in a ledger file."""
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as held:
-        found: int = held.execute("SELECT count(*) FROM entries").fetchone()[0]
-    return found
+def _untrue_fields(path: Path, extract: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the fields in which an extract is not what the file says of its release."""
+    there = extract_on_disk(path, str(extract.get("release")))
+    return tuple(
+        name for name in sorted({*there, *extract}) if extract.get(name) != there.get(name)
+    )
 
 
 def _entries(path: Path) -> tuple[LedgerEntry, ...]:

@@ -14,8 +14,8 @@ from dpsynth.privacy.events import (
 )
 from dpsynth.privacy.ledger import Account, Charge, Ledger
 
-_EPSILON, _DELTA = Fraction(1), Fraction(1, 10**9)
-_HAIR = Fraction(1, 10**12)  # of a cap, by which it must not be passed
+EPSILON, DELTA = Fraction(1), Fraction(1, 10**9)
+HAIR = Fraction(1, 10**12)  # of a cap, by which it must not be passed
 _EQUAL = 64  # equal charges made at once
 _PURPOSES = ("persons", "rows", "controls", "identity")
 
@@ -39,10 +39,10 @@ def tried_limits() -> tuple[Attempt, ...]:
         rho = ledger.cap.rho
     return (
         Attempt(what="all of a cap can be spent", right=_let(rho)),
-        Attempt(what="a hair more than a cap was spent at once", right=not _let(rho + rho * _HAIR)),
+        Attempt(what="a hair more than a cap was spent at once", right=not _let(rho + rho * HAIR)),
         Attempt(
             what="a hair more than a cap was spent in two releases",
-            right=not _let(rho / 2, rho / 2 + rho * _HAIR),
+            right=not _let(rho / 2, rho / 2 + rho * HAIR),
         ),
         Attempt(
             what="equal charges of one release counted for less than their sum",
@@ -68,14 +68,16 @@ def keys_apart() -> tuple[Attempt, ...]:
 
 
 def _ledger() -> Ledger:
-    return Ledger.in_memory(cap_epsilon=_EPSILON, cap_delta=_DELTA)
+    return Ledger.in_memory(cap_epsilon=EPSILON, cap_delta=DELTA)
 
 
-def _noise(rho: Fraction) -> Event:
+def noise(rho: Fraction) -> Event:
+    """Return noise that costs ``rho``, exact."""
     return DiscreteGaussianEvent(sigma_squared=1 / (2 * rho), l2_sensitivity_squared=Fraction(1))
 
 
-def _charge(account: Account, *events: Event) -> None:
+def pay(account: Account, *events: Event) -> None:
+    """Charge ``events`` at once."""
     account.charge([Charge(event=event, label="marginal(made up)") for event in events])
 
 
@@ -85,12 +87,13 @@ def _let(*releases: Fraction, parts: int = 1) -> bool:
 
         def spend() -> None:
             for rho in releases:
-                _charge(ledger.open_release(rho=rho, seeded=True), *[_noise(rho / parts)] * parts)
+                pay(ledger.open_release(rho=rho, seeded=True), *[noise(rho / parts)] * parts)
 
-        return _went_through(spend)
+        return went_through(spend)
 
 
-def _went_through(spend: Callable[[], object]) -> bool:
+def went_through(spend: Callable[[], object]) -> bool:
+    """Do something that spends, and return whether no budget forbade it."""
     try:
         spend()
     except BudgetExceededError:
@@ -101,16 +104,16 @@ def _went_through(spend: Callable[[], object]) -> bool:
 def _overspent_is_refused(rho: Fraction) -> bool:
     with _ledger() as ledger:
         account = ledger.open_release(rho=rho / 4, seeded=True)
-        _charge(account, _noise(rho / 8))
-        return not _went_through(lambda: _charge(account, _noise(rho / 4)))
+        pay(account, noise(rho / 8))
+        return not went_through(lambda: pay(account, noise(rho / 4)))
 
 
 def _race_is_refused(rho: Fraction) -> bool:
     """Two releases are opened while there is room for each, and not for both."""
     with _ledger() as ledger:
         first, second = (ledger.open_release(rho=rho * 2 / 3, seeded=True) for _ in range(2))
-        _charge(first, _noise(rho * 2 / 3))
-        return not _went_through(lambda: _charge(second, _noise(rho * 2 / 3)))
+        pay(first, noise(rho * 2 / 3))
+        return not went_through(lambda: pay(second, noise(rho * 2 / 3)))
 
 
 def _choices_count(rho: Fraction) -> bool:
@@ -118,13 +121,13 @@ def _choices_count(rho: Fraction) -> bool:
     with _ledger() as ledger:
         account = ledger.open_release(rho=rho / 2, seeded=True)
         number = int(rho / 2 / zcdp_rho(choice))
-        _charge(account, *[choice] * number)
+        pay(account, *[choice] * number)
         return ledger.spent == number * zcdp_rho(choice) == account.spent
 
 
 def _late_is_refused() -> bool:
     square = Fraction(10**6)
-    delta = _DELTA / 8
+    delta = DELTA / 8
     event = PartitionSelectionEvent(
         sigma_squared=square,
         threshold=Fraction(selection_threshold(square, max_new=Fraction(1), delta=delta)),
@@ -135,11 +138,11 @@ def _late_is_refused() -> bool:
 
     def select(ledger: Ledger) -> None:
         account = ledger.open_release(rho=zcdp_rho(event), reserved=delta, seeded=True)
-        _charge(account, event)
+        pay(account, event)
 
     with _ledger() as early:
         select(early)
     with _ledger() as late:
         small = late.cap.rho / 8
-        _charge(late.open_release(rho=small, seeded=True), _noise(small))
-        return not _went_through(lambda: select(late))
+        pay(late.open_release(rho=small, seeded=True), noise(small))
+        return not went_through(lambda: select(late))

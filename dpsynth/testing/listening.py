@@ -7,6 +7,7 @@ Exact answers are counted apart, from rows that nobody stands before.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -31,6 +32,7 @@ from dpsynth.privacy.queries import (
     ValuesQuery,
 )
 from dpsynth.privacy.source import TableSource
+from dpsynth.testing.drawn import Drawn, drawing
 from dpsynth.testing.notes import Answered, Asked, Query, Scored, Trained
 
 if TYPE_CHECKING:
@@ -47,11 +49,13 @@ class Heard:
         answered: count vectors.
         scored: selections and releases of scores.
         trained: steps of trainings.
+        dearer: draws that hide less than what was charged for them, as kinds of events.
     """
 
     answered: list[Answered] = field(default_factory=list)
     scored: list[Scored] = field(default_factory=list)
     trained: list[Trained] = field(default_factory=list)
+    dearer: list[str] = field(default_factory=list)
 
     def curator_of(
         self, rows: TableSource, *, beside: TableSource | None = None
@@ -118,7 +122,9 @@ class ListeningCurator(Curator):
     ) -> tuple[Measurement, ...]:
         """Answer as ``Curator.measure``, and note it."""
         before = len(self.account.entries)
-        answers = super().measure(queries, mechanism, labels=labels)
+        with drawing() as draws:
+            answers = super().measure(queries, mechanism, labels=labels)
+        self._compare(draws, before)
         together = tuple(queries)
         for at, answer in enumerate(answers):
             asked = self._asked(answer.query, mechanism, answer.query.event(mechanism, self.unit))
@@ -145,12 +151,16 @@ class ListeningCurator(Curator):
         """Select as ``Curator.select``, and note every choice."""
         before = len(self.account.entries)
         inner = super().select(query, mechanism, rounds=rounds, label=label)
+        paid = len(self.account.entries)
         noted = self._scored(query, before, self._asked(query, mechanism, mechanism.event()))
         self._heard.scored.append(noted)
 
         def pick(allowed: NDArray[np.int64]) -> int:
-            chosen = inner.pick(allowed.tolist())
+            with drawing() as draws:
+                chosen = inner.pick(allowed.tolist())
+            self._compare(draws, before, paid, sensitivity=noted.sensitivity)
             noted.picks.append((tuple(allowed.tolist()), chosen))
+            noted.given.append(_whole(draws, allowed.size))
             return chosen
 
         return Selection(pick, rounds=rounds, candidates=len(query.cliques))
@@ -160,10 +170,14 @@ class ListeningCurator(Curator):
     ) -> NDArray[np.int64]:
         """Release scores as ``Curator.score``, and note them."""
         before = len(self.account.entries)
-        released = super().score(query, mechanism, label=label)
+        with drawing() as draws:
+            released = super().score(query, mechanism, label=label)
+        self._compare(draws, before)
         event = mechanism.event(l2_sensitivity_squared=query.l2_sensitivity_squared(self.unit))
         asked = self._asked(query, mechanism, event)
-        self._heard.scored.append(self._scored(query, before, asked, released=released.copy()))
+        noted = self._scored(query, before, asked, released=released.copy())
+        noted.given.append(_whole(draws, released.size))
+        self._heard.scored.append(noted)
         return released
 
     def discover(
@@ -171,7 +185,9 @@ class ListeningCurator(Curator):
     ) -> tuple[Discovery, ...]:
         """Discover values as ``Curator.discover``, and note their noisy counts."""
         before = len(self.account.entries)
-        found = super().discover(queries, mechanism)
+        with drawing() as draws:
+            found = super().discover(queries, mechanism)
+        self._compare(draws, before)
         for at, each in enumerate(found):
             here = self._units(self._rows, each.query.column)
             there = self._units(self._beside, each.query.column)
@@ -235,6 +251,23 @@ class ListeningCurator(Curator):
             heard=self._heard,
         )
 
+    def _compare(
+        self,
+        draws: Sequence[Drawn],
+        before: int,
+        after: int | None = None,
+        *,
+        sensitivity: Fraction | None = None,
+    ) -> None:
+        """Note draws that hide less than every one of the entries that paid for them."""
+        charged = [event_to_dict(entry.event) for entry in self.account.entries[before:after]]
+        self._heard.dearer.extend(
+            each.kind
+            for each in draws
+            if all(each.hides_less(event) for event in charged)
+            or (sensitivity is not None and (each.sensitivity or 0) < sensitivity)
+        )
+
     def _charged(self, at: int) -> Mapping[str, str] | None:
         entries = self.account.entries[at : at + 1]
         return event_to_dict(entries[0].event) if entries else None
@@ -261,3 +294,8 @@ class ListeningCurator(Curator):
             beside=None if beside is None else tuple(map(beside.count, query.cliques)),
             asked=asked,
         )
+
+
+def _whole(draws: Sequence[Drawn], size: int) -> NDArray[np.int64] | None:
+    """Return what one draw was given, where it was all that there is."""
+    return draws[0].given if len(draws) == 1 and draws[0].given.size == size else None

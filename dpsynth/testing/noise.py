@@ -61,13 +61,14 @@ def calls(
 
 
 def measured(
-    event: Mapping[str, str], counts: Sequence[NDArray[np.int64]], *, seed: int
+    event: Mapping[str, str], counts: Sequence[NDArray[np.int64]], *, first: int, seed: int
 ) -> list[NDArray[Any]]:
-    """Return what a curator adds to each of several tables that it is asked for together.
+    """Return what a curator adds to each of several tables, that it is asked for in two calls.
 
     Args:
         event: as for ``calls``.
         counts: frozen tables.
+        first: how many of them it is asked for in the first call.
         seed: of the noise.
     """
     mechanism, domain = (
@@ -80,7 +81,10 @@ def measured(
     curator = curator_over(
         frozen, domain, rho, source=lambda held, known: _Frozen(held, known), seed=seed
     )
-    answers = curator.measure(queries, mechanism)
+    answers = [
+        *curator.measure(queries[:first], mechanism),
+        *curator.measure(queries[first:], mechanism),
+    ]
     return [answer.values - each for answer, each in zip(answers, counts, strict=True)]
 
 

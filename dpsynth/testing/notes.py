@@ -69,6 +69,8 @@ class Scored:
         sensitivity: how far one score moves, as the query says.
         charged: the event of each round, or of the release of all scores; None where not charged.
         picks: for each round that was used, the candidates allowed and the one chosen.
+        given: for each of these rounds, or for the release of all scores, the scores of the allowed
+            candidates as the mechanism got them; None where it did not get them at once.
         released: the noisy scores where all were released, else None.
         beside: the exact counts of another table, where there is one.
         asked: how it was asked.
@@ -79,6 +81,7 @@ class Scored:
     sensitivity: Fraction
     charged: Mapping[str, str] | None
     picks: list[tuple[tuple[int, ...], int]] = field(default_factory=list)
+    given: list[NDArray[np.int64] | None] = field(default_factory=list)
     released: NDArray[Any] | None = None
     beside: tuple[NDArray[np.int64], ...] | None = None
     asked: Asked | None = None

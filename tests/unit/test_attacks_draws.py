@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom, norm
 
 from attacks.stats import draws
 from attacks.stats.laws import GaussianLaw, LaplaceLaw
@@ -100,3 +100,45 @@ def test_vectors_that_come_twice_are_counted_where_chance_would_not_do_it():
     assert draws.repeated([long, long.copy(), short, short], law=GAUSSIAN) == 1
     tiny = GaussianLaw(sigma_squared=Fraction(1, 1000))
     assert draws.repeated([np.zeros(40, dtype=np.int64)] * 2, law=tiny) == 0
+
+
+@pytest.mark.parametrize("law", [*LAWS, GaussianLaw(sigma_squared=Fraction(9, 4))])
+@pytest.mark.parametrize("cells", [1, 2, 9])
+def test_the_chance_of_large_sums_is_that_of_the_convolved_law_or_a_hair_less(law, cells):
+    reach = 400
+    single = np.array([draws.chance_of(law, value) for value in range(-reach, reach + 1)])
+    whole = np.ones(1)
+    for _ in range(cells):
+        whole = np.convolve(whole, single)
+    distance = np.abs(np.arange(whole.size) - whole.size // 2)
+    most = np.array([0, 3, 17, 40, 90])
+    found = draws.sums_beyond(law, cells=cells, most=most)
+    exact = np.array([whole[distance > each].sum() for each in most])
+    nearly = np.array([whole[distance > each + 1].sum() for each in most])
+    assert (found <= exact + 1e-12).all()
+    assert (found >= nearly - 1e-12).all()
+
+
+@pytest.mark.parametrize("scale", [150, 40_000])
+def test_the_chance_of_large_sums_of_wide_noise_is_that_of_the_normal_law(scale):
+    law = GaussianLaw(sigma_squared=Fraction(scale**2))
+    most = (np.array([0.5, 1.0, 2.0, 2.5]) * scale * 2).astype(np.int64)
+    found = draws.sums_beyond(law, cells=4, most=most)
+    exact = 2 * norm.sf(most / (2 * scale))
+    assert (found <= exact).all()
+    np.testing.assert_allclose(found, exact, rtol=0.08)
+
+
+@pytest.mark.parametrize("law", LAWS, ids=["gaussian", "laplace"])
+def test_sums_of_independent_noise_pass_and_sums_that_are_kept_small_do_not(law):
+    for seed in range(20):
+        assert draws.narrowest_sums(law, list(drawn(law, seed).reshape(-1, 5))) > 1e-3
+    vectors = drawn(law).reshape(-1, 5)
+    width = (np.abs(vectors.sum(axis=1)).astype(float) ** 2).mean() ** 0.5
+    kept = vectors[np.abs(vectors.sum(axis=1)) < 2 * width]
+    assert draws.narrowest_sums(law, list(kept)) < 1e-20
+    turned = vectors.copy()
+    turned[:, 3:] = -vectors[:, :2]
+    assert draws.narrowest_sums(law, list(turned)) < 1e-20
+    assert draws.narrowest_sums(law, list(3 * vectors)) == 1
+    assert draws.narrowest_sums(law, []) == 1

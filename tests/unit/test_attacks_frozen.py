@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from attacks.conformance import frozen
+from attacks.mutants.catalogue import find
 from dpsynth.privacy.curator import Curator
 from dpsynth.privacy.mechanisms import DiscreteGaussian, DiscreteLaplace
 
@@ -191,3 +192,18 @@ def test_many_scales_are_thinned_out_and_none_give_nothing():
     checks = frozen.check({"steps": many}, seed=0, wider=True)
     assert len(checks) == 2 * frozen.SCALES
     assert not frozen.check({"steps": []}, seed=0, wider=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "component", "words"),
+    [
+        ("later-calls-quieter", "noise", "later calls of a curator"),
+        ("last-table-bare", "noise", "what a curator answers"),
+        ("noise-redrawn-until-plausible", "independence", "cancels out"),
+        ("noise-antithetic", "independence", "cancels out"),
+        ("noise-sums-to-zero", "independence", "cancels out"),
+    ],
+)
+def test_noise_that_hangs_on_its_call_or_on_its_sum_is_found(name, component, words):
+    with find(name).patch():
+        assert words in found()[component]

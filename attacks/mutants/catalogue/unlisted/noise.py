@@ -166,7 +166,7 @@ UNLISTED_NOISE: tuple[Mutant, ...] = (
         "noise-antithetic",
         "The second half of the cells gets minus the first half's noise.",
         "independence",
-        _SEEN,
+        _LAW,
         _MST,
         *noise_changed(_antithetic),
     ),

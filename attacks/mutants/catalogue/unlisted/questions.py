@@ -101,7 +101,7 @@ UNLISTED_QUESTIONS: tuple[Mutant, ...] = (
         "In tables of 30 cells a person's rows are taken to fall into different cells.",
         "sensitivity",
         "neighbors",
-        "mst",
+        "direct",
         (f"{_QUERIES}:MarginalQuery.l2_sensitivity_squared", _wide_tables),
     ),
     planted(
