@@ -1,5 +1,6 @@
 """The command ``dpsynth conform``: installed synthesizers on trial, on made-up rows alone."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -53,7 +54,8 @@ def conform(
         typer.Option(
             "--schema",
             metavar="FILE",
-            help="Declared public facts, of which rows are made up; else four built-in schemas.",
+            help="Declared public facts, of which rows are made up; else built-in schemas: one "
+            "in the smoke tier, two in the standard one, all four in the full one.",
         ),
     ] = None,
     epsilon: Annotated[str, typer.Option("--epsilon", metavar="E", help="Above 0; exact.")] = "1",
@@ -102,7 +104,7 @@ def conform(
         made = [each.synthesizer for each in enrolled()]
     else:
         made = [dpsynth.synthesizer(name, **parse.settings(settings)) for name in named]
-    among: Mapping[str, Schema] = trials.schemas()
+    among: Mapping[str, Schema] = trials.schemas(tier)
     if schema is not None:
         declared = dpsynth.Schema.read(schema)
         declared.require_closed()
@@ -115,6 +117,7 @@ def conform(
             epsilon=canonical.exact_text(wanted[0]),
             delta=canonical.exact_text(wanted[1]),
             tier=tier,
+            jobs=os.cpu_count() or 1,
             progress=step,
         ):
             if isinstance(found, str):

@@ -1,8 +1,10 @@
 """Many trials: installed synthesizers, on made-up schemas that reach all of their parts."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
+from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 from attacks import policy
@@ -12,6 +14,7 @@ from attacks.conformance.tiers import Tier
 if TYPE_CHECKING:
     from dpsynth.schema import Schema
 
+_Planned = tuple[Mapping[str, Any], "Schema", str, Tier]
 EPSILON, DELTA = "1", "1/1000000000"
 _COLUMNS: list[dict[str, Any]] = [
     {"name": "age", "kind": "integer", "bounds": [0, 99], "bins": 10},
@@ -31,6 +34,11 @@ SCHEMAS: Mapping[str, Mapping[str, Any]] = {
         "expected_rows": 1000,
     },
     "narrow": {"columns": _COLUMNS[1:2], "expected_rows": 1000},
+}
+# Which of them a tier has time for, where that is not all: those that reach most come first.
+_TRIED: Mapping[Tier, Sequence[str]] = {
+    Tier.smoke: ("persons of 3 rows",),
+    Tier.standard: ("persons of 3 rows", "open columns"),
 }
 
 
@@ -63,11 +71,11 @@ class Tried:
         }
 
 
-def schemas() -> "dict[str, Schema]":
-    """Return the made-up schemas that are tried where none is given."""
+def schemas(tier: Tier = Tier.full) -> "dict[str, Schema]":
+    """Return the made-up schemas that ``tier`` tries where none is given."""
     from dpsynth.schema import Schema
 
-    return {name: Schema.from_dict(dict(document)) for name, document in SCHEMAS.items()}
+    return {name: Schema.from_dict(dict(SCHEMAS[name])) for name in _TRIED.get(tier, SCHEMAS)}
 
 
 def try_all(
@@ -77,9 +85,20 @@ def try_all(
     epsilon: str = EPSILON,
     delta: str = DELTA,
     tier: Tier = Tier.smoke,
+    jobs: int = 1,
     progress: Callable[[str], object] = lambda _: None,
 ) -> Iterator[Tried | str]:
-    """Put each synthesizer on trial with each schema, one after the other.
+    """Put each synthesizer on trial with each schema.
+
+    Args:
+        synthesizers: who is tried.
+        among: made-up schemas by name.
+        epsilon: exact text.
+        delta: exact text.
+        tier: how much is tried.
+        jobs: trials at a time; with more than one each runs in a process of its own, which knows
+            the synthesizers that are installed and no others.
+        progress: told what is being tried, or where there are several at a time what was.
 
     Yields:
         A trial, or a sentence on why there is none: torch is missing, or the synthesizer has no
@@ -87,6 +106,7 @@ def try_all(
     """
     from dpsynth.errors import DpsynthError
 
+    planned: list[_Planned] = []
     for each in synthesizers:
         for name, schema in among.items():
             try:
@@ -97,13 +117,28 @@ def try_all(
             if trains(plan) and find_spec("torch") is None:
                 yield f"{each.name}, {name}: torch is not installed (pip install 'dpsynth[deep]')"
                 continue
+            planned.append((plan, schema, name, tier))
+    if jobs == 1:
+        yield from (_tried(each, progress) for each in planned)
+        return
+    # Trainings take longest: were they begun last, one process would wait for the other.
+    order = sorted(range(len(planned)), key=lambda at: not trains(planned[at][0]))
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        running = {at: pool.submit(_tried, planned[at]) for at in order}
+        for at, (plan, _, name, _) in enumerate(planned):
+            progress(f"{plan['synthesizer']['name']}, {name}")
+            yield running[at].result()
 
-            def told(audit: str, what: str = f"{each.name}, {name}") -> None:
-                progress(f"{what}: {audit}")
 
-            found = evidence.gather(plan, schema, tier=tier, progress=told)
-            verdict = policy.trial_verdict(found, policy.DEFAULT, versions=found["versions"])
-            yield Tried(plan=plan, schema=name, verdict=verdict, evidence=found)
+def _tried(planned: _Planned, progress: Callable[[str], object] = lambda _: None) -> Tried:
+    plan, schema, name, tier = planned
+
+    def told(audit: str) -> None:
+        progress(f"{plan['synthesizer']['name']}, {name}: {audit}")
+
+    found = evidence.gather(plan, schema, tier=tier, progress=told)
+    verdict = policy.trial_verdict(found, policy.DEFAULT, versions=found["versions"])
+    return Tried(plan=plan, schema=name, verdict=verdict, evidence=found)
 
 
 def trains(plan: Mapping[str, Any]) -> bool:

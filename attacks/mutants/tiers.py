@@ -9,8 +9,8 @@ from attacks.mutants.catalogue import CONTROLS, LISTED, MUTANTS
 
 _STANDARD_SEEDS, _FULL_SEEDS, _DEAR_SEEDS = 2, 200, 5
 _DEAR_AUDIT_SEEDS = 20
-# Half of the time of all together; and randomness, which hangs on no seed.
-_DEAR_AUDITS = frozenset({"game", "randomness", "release", "rows"})
+# Half of the time of all together; randomness and the ledger hang on no seed.
+_DEAR_AUDITS = frozenset({"game", "ledger", "randomness", "release", "rows"})
 _SMOKE_CONTROLS = frozenset(
     {
         "pure-independent-with-wider-noise",

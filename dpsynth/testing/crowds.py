@@ -109,7 +109,8 @@ def coded(table: "pd.DataFrame", schema: "Schema", *, control: Fraction) -> Code
     from dpsynth.sources.frame import prepare
 
     prepared = prepare(table, schema, key=_key, control=control)
-    aside = prepare(prepared.controls, schema, key=_key)
+    controls = prepared.controls
+    aside = _units(prepare(controls, schema, key=_key).source.unit_rows()) if len(controls) else []
     return Coded(
         units=Counter(_units(prepared.source.unit_rows())),
         values={
@@ -117,7 +118,7 @@ def coded(table: "pd.DataFrame", schema: "Schema", *, control: Fraction) -> Code
             for column in schema.modeled
             if column.learns_values
         },
-        aside=Counter(_units(aside.source.unit_rows())),
+        aside=Counter(aside),
     )
 
 
