@@ -117,7 +117,7 @@ def _scope(tier: Tier, *, only: list[str], planted: Path | None) -> "Scope":
         mutants=tuple(each for each in chosen if isinstance(each, Mutant)),
         controls=tuple(each for each in chosen if isinstance(each, Control)),
     )
-    return replace(named, alone=frozenset(), briefly=frozenset())
+    return replace(named, alone=frozenset())
 
 
 def _list(*, as_json: bool) -> None:

@@ -63,7 +63,6 @@ class Scope:
         spared: the first seed at which controls are spared dear audits, odd cells and loud budgets;
             None where there is none.
         alone: names of mutants of which the audit that must find them is run, and no other.
-        briefly: names of mutants that are spared dear audits, but for those that must find them.
         controls: which, each with the seeds that it is run with.
     """
 
@@ -71,14 +70,10 @@ class Scope:
     controls: tuple[tuple[Control, range], ...]
     spared: int | None = None
     alone: frozenset[str] = frozenset()
-    briefly: frozenset[str] = frozenset()
 
     def audits_of(self, mutant: Mutant) -> list[str]:
         """Return the names of the audits that ``mutant`` is put before."""
-        spared = _DEAR_AUDITS if mutant.name in self.briefly else frozenset()
-        if mutant.name in self.alone:
-            spared = frozenset(AUDITS)
-        return [name for name in AUDITS if name == mutant.audit or name not in spared]
+        return [mutant.audit] if mutant.name in self.alone else list(AUDITS)
 
     def audits_at(self, seed: int) -> list[str]:
         """Return the names of the audits that controls are put before with ``seed``."""
@@ -107,10 +102,9 @@ def scope_of(
         spared=1 + _DEAR_AUDIT_SEEDS,
     )
     names = frozenset(each.name for each in mutants)
-    unlisted = names - {each.name for each in LISTED}
-    if tier is Tier.full:
-        return replace(scope, alone=unlisted)
-    return replace(scope, alone=unlisted, briefly=names)
+    if tier is Tier.standard:
+        return replace(scope, alone=names)
+    return replace(scope, alone=names - {each.name for each in LISTED})
 
 
 def _seeds(tier: Tier, control: Control) -> int:
