@@ -38,7 +38,7 @@ def audit(trial: Trial) -> list[Check]:
     asked = {
         "as planned": trial,
         "with next to no noise": trial.loud if trial.louder and not trial.trains else None,
-        "on a narrow table": trial.narrow,
+        "on a narrow table": trial.narrow if trial.odd or not trial.trains else None,
     }
     found = [
         check
@@ -50,7 +50,9 @@ def audit(trial: Trial) -> list[Check]:
             budget=budget,
         )
     ]
-    return found if trial.trains else [*found, *_sealed(trial), *_sealed(trial.loud)]
+    if trial.trains:
+        return found
+    return [*found, *_sealed(trial), *(_sealed(trial.loud) if trial.louder else ())]
 
 
 def _sealed(trial: Trial) -> list[Check]:

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from math import sqrt
 
@@ -33,7 +34,8 @@ def audit(trial: Trial) -> list[Check]:
     from dpsynth.testing import noise
 
     first, second = noise.fresh_words(WORDS), noise.fresh_words(WORDS)
-    others = [_words_of(trial.child) for _ in range(2)]
+    with ThreadPoolExecutor() as pool:
+        others = list(pool.map(_words_of, [trial.child] * 2))
     words = [tuple(int(word) for word in each[:SHOWN]) for each in (first, second)]
     own = [{"words": held, **noise.fresh_noise()} for held in words]
     ones = float(np.unpackbits(first.view(np.uint8)).mean())
