@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dpsynth.schema import Schema
-    from dpsynth.sources.frame import Prepared
     from dpsynth.testing.crowds import Coded
 
 SENSITIVITY, FLOW, PAST, SIDE = (
@@ -198,7 +197,7 @@ def _remembered(trial: Trial) -> bool:
     return False
 
 
-def _prepared(table: "pd.DataFrame", schema: "Schema") -> "tuple[Prepared, tuple[()]]":
+def _prepared(table: "pd.DataFrame", schema: "Schema") -> tuple[Any, tuple[()]]:
     from dpsynth.testing.rerun import prepared_rows
 
     return prepared_rows(table, schema), ()
