@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import record
+from fit import fit
 
 HERE = str(Path(__file__))
 NAME = "rows"
@@ -69,37 +70,13 @@ def step(given: argparse.Namespace) -> dict[str, float]:
     if given.step == "sample":
         model.write_sample(given.table, given.rows[0], seed=1)
     else:
-        fit(given, model.schema)
+        files = given.step == "files"
+        fit(given.table, model.schema, synthesizer=given.synthesizer, files=files)
     return {
         "columns": len(model.schema.modeled),
         "cpu_seconds": round(time.process_time() - start, 3),
         "peak_mebibytes": record.peak_mebibytes(),
     }
-
-
-def fit(given: argparse.Namespace, schema: object) -> None:
-    """Fit the table, in memory or from the file."""
-    import dpsynth
-    from dpsynth.sources.frame import prepare
-
-    method = dpsynth.synthesizer(given.synthesizer)
-    plan = method.plan(schema, epsilon=1, delta="1e-9")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        ledger = dpsynth.Ledger.create(folder / "ledger", cap_epsilon=2, cap_delta="1e-8")
-        with ledger as book:
-            account = plan.open(book)
-            if given.step == "frame":
-                prepared = prepare(dpsynth.read_table(given.table), schema, key=book.keyed)
-            else:
-                from dpsynth.sources.folder import PrivateFolder
-                from dpsynth.sources.stored import prepare_files
-                from dpsynth.sources.streams import open_table
-
-                table = open_table(given.table, schema)
-                own = PrivateFolder(folder)
-                prepared = prepare_files(table, schema, key=book.keyed, folder=own)
-            method.fit_prepared(prepared, schema=schema, plan=plan, account=account)
 
 
 def plot(path: Path) -> None:

@@ -33,7 +33,6 @@ _UNTIL_LARGEST = 10  # steps
 _DRAWN = (4_000, 100_000)  # rows of the marginal model that the network learns, least and most
 _DRAWN_TIMES = 4  # as many as there are expected to be
 _WARM_STEPS = 250
-_WARM_TIMES = 4  # as many steps as the training, at most
 _WARM_BATCH = (128, 2_048)
 _WARM_PART = 16  # of the expected rows in a batch, one in so many
 _WARM_STEP_SIZE = 0.01
@@ -133,8 +132,7 @@ class Hybrid(Deep):
 
         module = Made(start.shares, hidden=self.hidden, generator=generator())
         if start.rows is not None:
-            steps = min(_WARM_STEPS, _WARM_TIMES * training.steps)
-            warm = Schedule(steps=steps, rate=_WARM_STEP_SIZE)
+            warm = Schedule(steps=_WARM_STEPS, rate=_WARM_STEP_SIZE)
             batch = _between(start.facts.rows // _WARM_PART, *_WARM_BATCH)
             learn_rows(module, module.loss, start.rows, warm, batch=batch)
         schedule = Schedule(
