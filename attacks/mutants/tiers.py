@@ -99,7 +99,7 @@ def scope_of(
     scope = Scope(
         mutants=mutants,
         controls=tuple((each, range(1, 1 + _seeds(tier, each))) for each in controls),
-        spared=1 + _DEAR_AUDIT_SEEDS,
+        spared=1 if tier is Tier.standard else 1 + _DEAR_AUDIT_SEEDS,
     )
     names = frozenset(each.name for each in mutants)
     if tier is Tier.standard:
