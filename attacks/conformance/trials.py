@@ -98,7 +98,7 @@ def try_all(
         tier: how much is tried.
         jobs: trials at a time; with more than one each runs in a process of its own, which knows
             the synthesizers that are installed and no others.
-        progress: told what is being tried, or where there are several at a time what was.
+        progress: told what is being tried, or waited for where there are several at a time.
 
     Yields:
         A trial, or a sentence on why there is none: torch is missing, or the synthesizer has no
