@@ -93,7 +93,7 @@ def gather(
         part = replace(whole, schema=narrowed(schema, most=most, settings=settings))
     steps = EFFORTS[tier].steps
     if steps is not None and whole.trains:
-        part = replace(part, synthesizer=replace(part.synthesizer, training_steps=steps))
+        part = replace(part, synthesizer=part.synthesizer.shortened(steps))
     found = []
     usual = [name for name in audits.AUDITS if name not in EFFORTS[tier].without]
     for name in usual if names is None else names:

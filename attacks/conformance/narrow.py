@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def narrowed(schema: "Schema", *, most: int, settings: Mapping[str, Any]) -> "Schema":
     """Return ``schema`` with at most ``most`` columns to learn, of as many kinds as there are.
 
-    Columns that a setting or a rule of the schema names are kept first. A schema that cannot be
+    Columns that a setting names, those of the schema's rules and its target are kept first. A schema that cannot be
     narrowed is returned as it is.
 
     Args:
@@ -29,7 +29,7 @@ def narrowed(schema: "Schema", *, most: int, settings: Mapping[str, Any]) -> "Sc
         return schema
     document = schema.to_dict()
     named = {text for value in settings.values() for text in _texts(value)}
-    named |= set(_texts(document.get("rules", [])))
+    named |= {*_texts(document.get("rules", [])), *_texts(document.get("target"))}
     kept = {schema.unit.column, *_chosen(schema, most=most, first=named)}
     modeled = {column.name for column in schema.modeled}
     columns = [

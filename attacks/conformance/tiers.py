@@ -46,7 +46,7 @@ EFFORTS: Mapping[Tier, Effort] = {
         games=4,
         odd=False,
         loud=False,
-        columns=8,
+        columns=6,
         steps=12,
         # Smoke runs within a release, and has seconds.
         without=("release",),

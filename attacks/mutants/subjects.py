@@ -135,7 +135,7 @@ SUBJECTS: Mapping[str, Subject] = {
     "vae": _trained("vae"),
     "gan": _trained("gan"),
     "gan conditional": _trained("gan", first="sex"),
-    "hybrid": _trained("hybrid"),
+    "hybrid": _trained("hybrid", warm_steps=12),
     "transformer": _trained("transformer"),
     "mst of a large budget": _subject("mst", _PERSONS, epsilon="60"),
     "mst of one row a person": _subject("mst", _ONE_ROW),

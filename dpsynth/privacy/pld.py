@@ -7,6 +7,7 @@ slack: docs/proofs/accounting.md has the derivation. Valid where every scale was
 first answer, and for that alone (DESIGN, law 3).
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -225,13 +226,13 @@ def _composed(parts: Sequence[_Losses], *, step: float, delta: float) -> float:
         weights = part.masses * np.exp(np.minimum(exponents - top, 0.0))
         return weights, top + log(weights.sum())
 
-    def generated(tilt: float) -> float:
-        return sum(part.times * tilted(part, tilt)[1] for part in parts)
-
     def chernoff(tilt: float) -> float:
-        return (generated(tilt) - log(delta)) / tilt
+        return (sum(part.times * tilted(part, tilt)[1] for part in parts) - log(delta)) / tilt
 
-    tilt = min((2.0 ** (power / 4) for power in range(-16, 53)), key=chernoff)
+    tilts = [2.0 ** (power / 4) for power in range(-16, 53)]
+    # Cumulants are convex: the bound falls, and once it rises, it rises for ever.
+    least = bisect_left(range(68), 1, key=lambda at: chernoff(tilts[at]) <= chernoff(tilts[at + 1]))
+    tilt = tilts[least]
     middle = chernoff(tilt)  # more than the answer
     top = ceil((middle - log(_CUT) / tilt) / step)  # beyond it lies at most _CUT * delta
     moments = [_moments(tilted(part, tilt)[0], part, step=step) for part in parts]

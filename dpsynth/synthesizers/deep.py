@@ -7,11 +7,10 @@ whole samples follow them, too. Then one training, paid for as a whole before it
 
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import lru_cache
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,6 +127,10 @@ class Deep(Synthesizer):
             step_size=found.step_size,
             average=found.average,
         )
+
+    def shortened(self, steps: int) -> Self:
+        """Return the same generator with a training of ``steps``, which is soon tried."""
+        return replace(self, training_steps=steps)
 
     def asked(self, domain: Domain, *, unit: PrivacyUnit, budget: Budget) -> tuple[Step, ...]:
         """List the charges of ``begin``, from public facts alone."""
@@ -262,13 +265,9 @@ class Deep(Synthesizer):
         return TargetPairs.of(domain, budget.target, unit=unit, rho=rho)
 
 
-# Found by bisection over sums of privacy losses: half a second, and a fit asks as its plan did.
-_multiplier = lru_cache(maxsize=64)(noise_multiplier_for)
-
-
 def _event(training: Training, budget: Budget, others: list[Event]) -> SampledGaussianEvent:
     """Return the training with the least noise that keeps the claim beside ``others``."""
-    multiplier = _multiplier(
+    multiplier = noise_multiplier_for(
         epsilon=budget.epsilon,
         delta=budget.delta,
         rate=training.rate,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
@@ -32,7 +32,6 @@ _STEP_SIZE = 0.016
 _UNTIL_LARGEST = 10  # steps
 _DRAWN = (4_000, 100_000)  # rows of the marginal model that the network learns, least and most
 _DRAWN_TIMES = 4  # as many as there are expected to be
-_WARM_STEPS = 250
 _WARM_BATCH = (128, 2_048)
 _WARM_PART = 16  # of the expected rows in a batch, one in so many
 _WARM_STEP_SIZE = 0.01
@@ -54,6 +53,8 @@ class Hybrid(Deep):
             count four times.
         hidden: units of the hidden layer.
         marginal_share: part of the claim's zCDP for the marginal model, in (0, 1).
+        warm_steps: steps in which the network learns what was drawn from the marginal model, before
+            the first noisy gradient; they cost no privacy.
         prior: what was known before, from public data: the marginal model starts from it, and so
             does the network.
 
@@ -66,15 +67,17 @@ class Hybrid(Deep):
     target_share: Fraction = Fraction(0)
     hidden: int = 64
     marginal_share: Fraction = Fraction(4, 5)
+    warm_steps: int = 250
     prior: PublicPrior | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.target_share != 0:
             raise ValueError("target_share must be 0: the marginal model chooses the tables")
-        _validate.exact(hidden=self.hidden, marginal_share=self.marginal_share)
-        _validate.integral(hidden=self.hidden)
-        _validate.positive(hidden=self.hidden)
+        counts = {"hidden": self.hidden, "warm_steps": self.warm_steps}
+        _validate.exact(**counts, marginal_share=self.marginal_share)
+        _validate.integral(**counts)
+        _validate.positive(**counts)
         _validate.in_open_unit(marginal_share=self.marginal_share)
         require_prior(self.prior)
 
@@ -82,6 +85,10 @@ class Hybrid(Deep):
         """Return the numbers of a training, by public facts alone."""
         rate = Fraction(1, max(1, facts.units // _BATCH))
         return Training(rate=rate, steps=_STEPS, step_size=_STEP_SIZE)
+
+    def shortened(self, steps: int) -> Self:
+        """Return the same generator with a training and a warm start of at most that length."""
+        return replace(super().shortened(steps), warm_steps=min(self.warm_steps, steps))
 
     def weights(self, facts: Facts) -> int:
         """Return how many weights the network has."""
@@ -97,7 +104,7 @@ class Hybrid(Deep):
             return found
         facts = self._facts(domain, unit, expected_rows, epsilon)
         batch = _between(facts.rows // _WARM_PART, *_WARM_BATCH)
-        warm = _WARM_STEPS * (batch * self.weights(facts) * self.seconds_per_weight + 1e-3)
+        warm = self.warm_steps * (batch * self.weights(facts) * self.seconds_per_weight + 1e-3)
         return replace(found, minutes=round(found.minutes + before.minutes + warm / 60, 3))
 
     def asked(self, domain: Domain, *, unit: PrivacyUnit, budget: Budget) -> tuple[Step, ...]:
@@ -132,7 +139,7 @@ class Hybrid(Deep):
 
         module = Made(start.shares, hidden=self.hidden, generator=generator())
         if start.rows is not None:
-            warm = Schedule(steps=_WARM_STEPS, rate=_WARM_STEP_SIZE)
+            warm = Schedule(steps=self.warm_steps, rate=_WARM_STEP_SIZE)
             batch = _between(start.facts.rows // _WARM_PART, *_WARM_BATCH)
             learn_rows(module, module.loss, start.rows, warm, batch=batch)
         schedule = Schedule(

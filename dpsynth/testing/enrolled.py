@@ -62,7 +62,7 @@ def enrolled() -> tuple[Enrolled, ...]:
         found.append(
             Enrolled(
                 name=name,
-                synthesizer=kind(training_steps=_STEPS) if trains else kind(),
+                synthesizer=kind().shortened(_STEPS) if issubclass(kind, Deep) else kind(),
                 schema=schema,
                 epsilon="4" if trains else "1",
                 delta="1/1000000" if trains else "1/1000000000",

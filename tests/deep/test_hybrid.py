@@ -94,6 +94,18 @@ def test_learning_rows_is_the_same_every_time_and_leaves_no_gradient():
     assert learned() == learned()
 
 
+def test_shortened_for_a_trial_it_pays_as_before_and_warms_no_longer_than_it_trains():
+    unit = PrivacyUnit()
+    short = Hybrid(marginal_share=Fraction(1, 2)).shortened(12)
+    assert short == Hybrid(marginal_share=Fraction(1, 2), training_steps=12, warm_steps=12)
+    assert Hybrid(warm_steps=5).shortened(12).warm_steps == 5
+    plain = Hybrid(marginal_share=Fraction(1, 2), training_steps=12)
+    bill = short.bill(DOMAIN, unit=unit, budget=BUDGET)
+    assert bill == plain.bill(DOMAIN, unit=unit, budget=BUDGET)
+    with pytest.raises(ValueError, match="warm_steps"):
+        Hybrid(warm_steps=0)
+
+
 def test_the_bill_is_that_of_auto_with_its_share_and_a_training():
     unit = PrivacyUnit()
     chosen = Hybrid(marginal_share=Fraction(1, 2), training_steps=20)
