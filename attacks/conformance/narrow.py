@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def narrowed(schema: "Schema", *, most: int, settings: Mapping[str, Any]) -> "Schema":
     """Return ``schema`` with at most ``most`` columns to learn, of as many kinds as there are.
 
-    Columns that a setting names, those of the schema's rules and its target are kept first. A schema that cannot be
-    narrowed is returned as it is.
+    Columns that a setting names, those of the schema's rules and its target are kept first. A
+    schema that cannot be narrowed is returned as it is.
 
     Args:
         schema: as it was declared.
