@@ -1,7 +1,7 @@
 """Many trials: installed synthesizers, on made-up schemas that reach all of their parts."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from importlib.util import find_spec
 from multiprocessing import get_context
@@ -98,7 +98,7 @@ def try_all(
         tier: how much is tried.
         jobs: trials at a time; with more than one each runs in a process of its own, which knows
             the synthesizers that are installed and no others.
-        progress: told what is being tried, or waited for where there are several at a time.
+        progress: told what is being tried, or what was where there are several at a time.
 
     Yields:
         A trial, or a sentence on why there is none: torch is missing, or the synthesizer has no
@@ -124,10 +124,12 @@ def try_all(
     # Trainings take longest: were they begun last, one process would wait for the other.
     order = sorted(range(len(planned)), key=lambda at: not trains(planned[at][0]))
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        running = {at: pool.submit(_tried, planned[at]) for at in order}
-        for at, (plan, _, name, _) in enumerate(planned):
-            progress(f"{plan['synthesizer']['name']}, {name}")
-            yield running[at].result()
+        running = {pool.submit(_tried, planned[at]): at for at in order}
+        found = {}
+        for number, done in enumerate(as_completed(running), 1):
+            found[running[done]] = tried = done.result()
+            progress(f"{number} of {len(planned)}: {tried.plan['synthesizer']['name']}")
+    yield from (found[at] for at in range(len(planned)))
 
 
 def _tried(planned: _Planned, progress: Callable[[str], object] = lambda _: None) -> Tried:

@@ -1,5 +1,7 @@
 """``dpsynth fit``: a model of a table, for pipelines; no control split, no audit."""
 
+from typing import TYPE_CHECKING, cast
+
 import typer
 
 from dpsynth.cli import console, parse
@@ -7,14 +9,21 @@ from dpsynth.cli.options import (
     DEFAULT_SYNTHESIZER,
     Delta,
     Epsilon,
+    FileEngine,
     Json,
     LedgerFile,
     NewFolder,
     SchemaFile,
     Settings,
+    SourceQuery,
+    SourceTable,
+    SparkMaster,
     SynthesizerName,
-    TableFile,
+    Table,
 )
+
+if TYPE_CHECKING:
+    from dpsynth.sources.stored import EngineName
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +32,7 @@ def register(app: typer.Typer) -> None:
 
 
 def fit(
-    table: TableFile,
+    table: Table,
     schema: SchemaFile,
     epsilon: Epsilon,
     delta: Delta,
@@ -31,6 +40,10 @@ def fit(
     out: NewFolder,
     synthesizer: SynthesizerName = DEFAULT_SYNTHESIZER,
     settings: Settings = None,
+    name: SourceTable = None,
+    query: SourceQuery = None,
+    spark: SparkMaster = None,
+    engine: FileEngine = "auto",
     json: Json = False,
 ) -> None:
     """Fit a private model to TABLE, charge the ledger, and write the model to a new folder."""
@@ -40,6 +53,7 @@ def fit(
 
     import dpsynth
     from dpsynth.release import atomic
+    from dpsynth.sources.chosen import given
 
     with console.Steps() as step:
         step("reading the schema")
@@ -47,19 +61,18 @@ def fit(
         declared.require_closed()
         chosen = dpsynth.synthesizer(synthesizer, **parse.settings(settings))
         chosen.require_installed()
-        step("checking the table's structure")
-        frame = dpsynth.read_table(table, declared)
         step("planning")
         planned = chosen.plan(declared, epsilon=wanted_epsilon, delta=wanted_delta)
         step("opening the ledger")
         with dpsynth.Ledger.open(ledger) as account:
-            step("charging the ledger, then measuring and modeling")
+            step("coding the rows, charging the ledger, measuring and modeling")
             model = chosen.fit(
-                frame,
+                given(table, name=name, query=query, spark=spark),
                 schema=declared,
                 epsilon=wanted_epsilon,
                 delta=wanted_delta,
                 ledger=account,
+                engine=cast("EngineName", engine),
                 progress=step.training(parse.exact_text(wanted_epsilon)),
             )
         step("writing the model")

@@ -16,6 +16,29 @@ Table = Annotated[
         "database, or a Spark table.",
     ),
 ]
+SourceTable = Annotated[
+    str | None,
+    typer.Option("--table", metavar="NAME", help="Table or view, where TABLE is a database."),
+]
+SourceQuery = Annotated[
+    str | None,
+    typer.Option("--query", metavar="SQL", help="One SELECT, where TABLE is a database."),
+]
+SparkMaster = Annotated[
+    str | None,
+    typer.Option(
+        "--spark", metavar="MASTER", help="Count in Spark, where TABLE is one of its tables."
+    ),
+]
+FileEngine = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="NAME",
+        help="Where TABLE is a file: frame holds it in memory, duckdb streams it from disk; "
+        "auto decides by its size.",
+    ),
+]
 SchemaFile = Annotated[
     Path, typer.Option("--schema", metavar="FILE", help="Declared public facts: .toml or .json.")
 ]

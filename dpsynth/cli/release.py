@@ -11,12 +11,16 @@ from dpsynth.cli.options import (
     DEFAULT_SYNTHESIZER,
     Delta,
     Epsilon,
+    FileEngine,
     Json,
     KeyFile,
     LedgerFile,
     NewFolder,
     SchemaFile,
     Settings,
+    SourceQuery,
+    SourceTable,
+    SparkMaster,
     Strict,
     SynthesizerName,
     Table,
@@ -72,29 +76,10 @@ def release(
             "trial runs.",
         ),
     ] = None,
-    name: Annotated[
-        str | None,
-        typer.Option("--table", metavar="NAME", help="Table or view, where TABLE is a database."),
-    ] = None,
-    query: Annotated[
-        str | None,
-        typer.Option("--query", metavar="SQL", help="One SELECT, where TABLE is a database."),
-    ] = None,
-    spark: Annotated[
-        str | None,
-        typer.Option(
-            "--spark", metavar="MASTER", help="Count in Spark, where TABLE is one of its tables."
-        ),
-    ] = None,
-    engine: Annotated[
-        str,
-        typer.Option(
-            "--engine",
-            metavar="NAME",
-            help="Where TABLE is a file: frame holds it in memory, duckdb streams it from disk; "
-            "auto decides by its size.",
-        ),
-    ] = "auto",
+    name: SourceTable = None,
+    query: SourceQuery = None,
+    spark: SparkMaster = None,
+    engine: FileEngine = "auto",
     strict: Strict = False,
     json: Json = False,
 ) -> None:

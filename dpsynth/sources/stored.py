@@ -25,7 +25,7 @@ from dpsynth.sources.frame import Prepared
 from dpsynth.sources.identity import DigestSums
 from dpsynth.sources.persons import person_numbers
 from dpsynth.sources.store import Column, StoredColumn, StoreSource, alike
-from dpsynth.sources.streams import FileTable, is_large, open_table
+from dpsynth.sources.streams import FileTable, frame_of, is_large, open_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -189,8 +189,14 @@ def _decided(
             numbers = np.where(units == _NOBODY, -1, np.unique(units, return_inverse=True)[1])
         kept[places] = bound_rows(digests, numbers, max_rows=schema.privacy_unit.max_rows)
         aside[places] = control_coin(units, share=control, key=key("controls"))
-        audited[places] = control_coin(units, share=share, key=key("audit sample"))
+        audited[places] = _sampled(units, share)
     return kept, aside, audited, sums
+
+
+def _sampled(units: NDArray[np.uint64], share: Fraction) -> _Mask:
+    """Choose a share of the units by their digests, which are even and keyed as they are."""
+    below = int(share * 2**64)
+    return units < np.uint64(below) if share < 1 else np.ones(units.shape, dtype=np.bool_)
 
 
 def _audited_share(rows: int) -> Fraction:
@@ -202,17 +208,18 @@ def _raw(
 ) -> tuple["pd.DataFrame", "pd.DataFrame", str]:
     """Read the raw rows of the audit's persons: members, controls, and what was sampled."""
     import pandas as pd
+    import pyarrow as pa
 
     members: list[pd.DataFrame] = []
     controls: list[pd.DataFrame] = []
     start = 0
-    for frame in table.frames(folder, limits):
-        part = slice(start, start + len(frame))
+    for batch in table.batches(folder, limits):
+        part = slice(start, start + batch.num_rows)
         start = part.stop
         if start > chosen.size:
-            break
+            continue  # the file has grown, as the check at its end will say
         for held, mask in ((members, ~aside[part]), (controls, aside[part])):
-            held.append(frame.loc[chosen[part] & mask])
+            held.append(frame_of(batch.filter(pa.array(chosen[part] & mask))))
     tables = [
         pd.concat(held, ignore_index=True) if held else pd.DataFrame(columns=list(table.names))
         for held in (members, controls)

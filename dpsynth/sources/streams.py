@@ -27,6 +27,7 @@ _CELLS_AT_ONCE = 1 << 22
 _JSON = (".ndjson", ".jsonl")
 
 Frames = Iterator["pd.DataFrame"]
+Batches = Iterator["pa.RecordBatch"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +66,10 @@ class FileTable:
         Raises:
             DataError: a file changed, or cannot be read.
         """
+        return map(frame_of, self.batches(folder, limits))
+
+    def batches(self, folder: Path, limits: Limits) -> Batches:
+        """Yield the rows as they stand in the files, for ``frame_of``; see ``frames``."""
         self.check_unchanged()
         suffix = self.paths[0].suffix.lower()
         read = _csv if suffix == ".csv" else _ndjson if suffix in _JSON else _parquet
@@ -153,7 +158,8 @@ def _is_plain(kind: Any) -> bool:
     )
 
 
-def _frame(batch: "pa.RecordBatch") -> "pd.DataFrame":
+def frame_of(batch: "pa.RecordBatch") -> "pd.DataFrame":
+    """Return rows as ``dpsynth.sources.files`` would have read them."""
     import pandas as pd
     import pyarrow as pa
 
@@ -164,7 +170,7 @@ def _frame(batch: "pa.RecordBatch") -> "pd.DataFrame":
     return pd.DataFrame(held, index=pd.RangeIndex(batch.num_rows), copy=False)
 
 
-def _parquet(table: FileTable, folder: Path, limits: Limits) -> Frames:
+def _parquet(table: FileTable, folder: Path, limits: Limits) -> Batches:
     if not table.plain:
         yield from _parquet_by_arrow(table, 0)
         return
@@ -175,13 +181,13 @@ def _parquet(table: FileTable, folder: Path, limits: Limits) -> Frames:
                 connection, table.paths, table.names, rows=table.rows_at_once
             ):
                 done += batch.num_rows
-                yield _frame(batch)
+                yield batch
     except DataError:
         # Text that is not UTF-8 stops DuckDB. Arrow reads the rest, and every cell the same way.
         yield from _parquet_by_arrow(table, done)
 
 
-def _parquet_by_arrow(table: FileTable, done: int) -> Frames:
+def _parquet_by_arrow(table: FileTable, done: int) -> Batches:
     """Yield the rows after the first ``done``."""
     import pyarrow as pa
     from pyarrow import parquet
@@ -193,23 +199,22 @@ def _parquet_by_arrow(table: FileTable, done: int) -> Frames:
                     left = batch.slice(min(done, batch.num_rows))
                     done -= batch.num_rows - left.num_rows
                     if left.num_rows:
-                        yield _frame(left)
+                        yield left
     except (pa.ArrowException, OSError, ValueError, TypeError, MemoryError):
         raise DataError(
             f"{table.name} cannot be read as a Parquet table: it is damaged or cut off"
         ) from None
 
 
-def _csv(table: FileTable, folder: Path, limits: Limits) -> Frames:
+def _csv(table: FileTable, folder: Path, limits: Limits) -> Batches:
     del folder, limits  # the parser of the tables in memory reads these, a block at a time
     for batch in csv_batches(table.paths[0]):
-        yield _frame(batch.select(list(table.names)))
+        yield batch.select(list(table.names))
 
 
-def _ndjson(table: FileTable, folder: Path, limits: Limits) -> Frames:
+def _ndjson(table: FileTable, folder: Path, limits: Limits) -> Batches:
     with locked(table.paths, folder=folder, limits=limits) as connection:
-        for batch in json_batches(connection, table.paths, table.names, rows=table.rows_at_once):
-            yield _frame(batch)
+        yield from json_batches(connection, table.paths, table.names, rows=table.rows_at_once)
 
 
 def _json_names(path: Path) -> list[str]:

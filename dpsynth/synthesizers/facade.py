@@ -29,6 +29,7 @@ from dpsynth.synthesizers.plan import Estimate, Plan, cost_of
 if TYPE_CHECKING:
     from dpsynth.schema import Schema
     from dpsynth.sources.frame import Prepared
+    from dpsynth.sources.stored import EngineName
     from dpsynth.synthesizers.fitted import FittedModel
     from dpsynth.synthesizers.prior import PublicPrior
 
@@ -293,18 +294,22 @@ class Synthesizer:
         delta: Fraction | float | str,
         ledger: Ledger | Path | str,
         control: Fraction | float | str = 0,
+        engine: "EngineName" = "auto",
         progress: Progress | None = None,
     ) -> "FittedModel":
         """Learn a private model of ``table``.
 
         Args:
-            table: the private rows, with the columns that ``schema`` names: a frame of pandas,
-                polars or Arrow, a Spark DataFrame, or a ``DatabaseTable``.
+            table: the private rows, with the columns that ``schema`` names: a path of a file or of
+                a folder of Parquet files, a frame of pandas, polars or Arrow, a Spark DataFrame, or
+                a ``DatabaseTable``.
             schema: the declared columns and privacy unit.
             epsilon: of the claim.
             delta: of the claim; may be 0 where every mechanism is pure.
             ledger: the ledger of these persons, open or as a path; see ``Ledger.create``.
             control: share of persons set aside and never used, in [0, 1).
+            engine: of a file: "frame" holds it in memory, "duckdb" streams it from disk; by its
+                size where not given.
             progress: told the steps of a training done, and of how many, after each of them.
 
         Privacy:
@@ -323,7 +328,7 @@ class Synthesizer:
         from dpsynth.sources.chosen import preparing
 
         plan = self.plan(schema, epsilon=epsilon, delta=delta)
-        prepare = preparing(table, schema, control=control_share(control))
+        prepare = preparing(table, schema, control=control_share(control), engine=engine)
         self.require_installed()
         if self.prior is not None:
             self.prior.require_public(table)

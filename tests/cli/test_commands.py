@@ -496,3 +496,25 @@ def test_a_ledger_may_be_made_for_open_columns(world):
     cap = ["--cap-epsilon", "2", "--cap-delta", "1e-9"]
     assert world.run("ledger", "init", path, *cap, "--open-categories").code == 0
     assert "delta 0 spent of the 5e-10" in world.run("ledger", "show", path).out
+
+
+def test_fit_takes_what_release_takes(world):
+    import pandas as pd
+
+    table = pd.read_csv(world.table)
+    folder = world.folder / "parts"
+    folder.mkdir()
+    table.iloc[:200].to_parquet(folder / "a.parquet")
+    table.iloc[200:].to_parquet(folder / "b.parquet")
+    lines = world.folder / "rows.ndjson"
+    table.to_json(lines, orient="records", lines=True)
+    for number, given in enumerate((folder, lines)):
+        done = world.fit(table=given, out=f"model{number}")
+        assert done.code == 0, done.err
+        drawn = world.run("sample", world.folder / f"model{number}", "--out", f"{given}.csv")
+        assert drawn.code == 0, drawn.err
+        assert abs(len(pd.read_csv(f"{given}.csv")) - len(table)) < 60
+    refused = world.fit("--engine", "abacus", out="none")
+    assert (refused.code, "engine" in refused.err) == (2, True)
+    assert world.fit("--query", "SELECT 1", out="none").code == 2
+    assert not (world.folder / "none").exists()
