@@ -24,7 +24,7 @@ from dpsynth.sources.folder import PrivateFolder
 from dpsynth.sources.frame import prepare
 from dpsynth.sources.stored import prepare_files
 from dpsynth.sources.streams import is_large, open_table
-from dpsynth.testing.nasty_tables import nasty_table
+from dpsynth.testing.nasty_tables import CROWD, CROWDED, nasty_table
 from dpsynth.testing.same_counts import differences
 
 
@@ -60,6 +60,27 @@ def same(frame, path, schema, folder, control=Fraction(1, 4)):
 def test_parquet_counts_as_it_does_in_memory(first, tmp_path, folder, small_parts):
     path = tmp_path / "t.parquet"
     for seed in range(first, first + 25):
+        if seed % CROWDED != CROWDED - 1:
+            table = nasty_table(seed)
+            parquet.write_table(table.table, path, row_group_size=13)
+            same(table.frame(), path, table.schema, folder)
+
+
+@pytest.mark.parametrize("seed", [CROWDED - 1, 2 * CROWDED - 1])
+def test_a_person_of_ten_thousand_rows_is_counted_as_in_memory(seed, tmp_path, folder, monkeypatch):
+    monkeypatch.setattr(store, "ROWS_AT_ONCE", 700)
+    monkeypatch.setattr(streams.FileTable, "rows_at_once", 1_100)
+    table = nasty_table(seed)
+    assert table.table.num_rows >= CROWD
+    parquet.write_table(table.table, tmp_path / "t.parquet", row_group_size=1_300)
+    same(table.frame(), tmp_path / "t.parquet", table.schema, folder)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("first", range(200, 5_200, 250))
+def test_parquet_on_thousands_of_tables(first, tmp_path, folder):
+    path = tmp_path / "t.parquet"
+    for seed in range(first, first + 250):
         table = nasty_table(seed)
         parquet.write_table(table.table, path, row_group_size=13)
         same(table.frame(), path, table.schema, folder)
