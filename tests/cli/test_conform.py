@@ -48,6 +48,22 @@ def test_the_worst_trial_decides(monkeypatch, more, status, code):
     assert status in conform._text(result)
 
 
+def test_trials_beside_each_other_find_what_trials_in_turn_find():
+    import dpsynth
+
+    made = [dpsynth.Independent(), dpsynth.synthesizer("mst")]
+    among = dict(list(trials.schemas().items())[-1:])
+    said: list[str] = []
+    in_turn = list(trials.try_all(made, among))
+    beside = list(trials.try_all(made, among, jobs=2, progress=said.append))
+    assert [each[:6] for each in said] == ["1 of 2", "2 of 2"]
+    for one, two in zip(in_turn, beside, strict=True):
+        assert (two.plan, two.schema) == (one.plan, one.schema)
+        assert two.verdict.outcome == one.verdict.outcome == "PASS"
+        names = [[check["name"] for check in each.evidence["checks"]] for each in (one, two)]
+        assert names[0] == names[1]
+
+
 def test_what_cannot_be_planned_is_said_and_not_passed_over():
     import dpsynth
 

@@ -1,14 +1,18 @@
 """Figures with axes: ROC and calibration curves, learning curves, survival curves."""
 
 import itertools
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from attacks.report.lines import is_number
 from attacks.report.utility import curves, shapes
 from attacks.report.utility.parts import ORDER, Figure, figure, numbers
 from attacks.report.utility.series import Look, legend, looks
 from attacks.report.wording import clean, mapping, measured, sequence, share
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 _AT = (0.01, 0.05, 0.1, 0.2, 0.5)  # false alarms at which a ROC curve is read
 
@@ -22,87 +26,92 @@ def _lined(found: dict[str, Any]) -> tuple[dict[str, Look], list[curves.Line]]:
     return known, lines
 
 
-def roc(held: Any, ident: str) -> Iterator[Figure]:
-    """Draw a panel a model, and say how many are found at some shares of false alarms."""
+@dataclass(frozen=True, kw_only=True)
+class _Panels:
+    """A panel a model, in the unit square.
+
+    Attributes:
+        drawn: name and chart of each.
+        marks: the legend of all.
+        lines: every line, with its model.
+    """
+
+    drawn: list[tuple[str, "Markup"]]
+    marks: list[tuple[str, str]]
+    lines: list[tuple[str, curves.Line]]
+
+
+def _panels(
+    held: Any, ident: str, *, title: str, x: str, y: str, said: Callable[[list[curves.Line]], str]
+) -> _Panels:
     told = [(name, found) for name, found in shapes.panels(held) if _all_points(found)]
-    axes = curves.Axes(
-        x="false alarms", y="found of those who have it", percent=True, diagonal=True
-    )
-    panels, rows = [], []
+    axes = curves.Axes(x=x, y=y, percent=True, diagonal=True)
+    panels = _Panels(drawn=[], marks=[], lines=[])
     marks: dict[str, str] = {}
     for place, (name, found) in enumerate(told):
         known, lines = _lined(found)
         marks.update(legend(list(known.values())))
-        areas = {line.look.name: _area(line.points) for line in lines}
-        said = ", ".join(f"{source} {measured(area)}" for source, area in areas.items())
-        title = f"ROC curve: {name}" if name else "ROC curve"
-        panels.append(
-            (
-                name or "ROC curve",
-                curves.chart(
-                    lines,
-                    axes=axes,
-                    width=curves.SMALL,
-                    ident=f"{ident}-{place}",
-                    title=title,
-                    description=f"Area under the curve: {said}.",
-                ),
-            )
+        chart = curves.chart(
+            lines,
+            axes=axes,
+            width=curves.SMALL,
+            ident=f"{ident}-{place}",
+            title=f"{title}: {name}" if name else title,
+            description=said(lines),
         )
-        rows += [
-            [
-                name or "model",
-                line.look.name,
-                measured(areas[line.look.name]),
-                *(share(_height(line.points, at)) for at in _AT),
-            ]
-            for line in lines
+        panels.drawn.append((name or title, chart))
+        panels.lines.extend((name or "model", line) for line in lines)
+    panels.marks.extend(marks.items())
+    return panels
+
+
+def roc(held: Any, ident: str) -> Iterator[Figure]:
+    """Draw a panel a model, and say how many are found at some shares of false alarms."""
+
+    def said(lines: list[curves.Line]) -> str:
+        areas = (f"{line.look.name} {measured(_area(line.points))}" for line in lines)
+        return f"Area under the curve: {', '.join(areas)}."
+
+    x, y = "false alarms", "found of those who have it"
+    panels = _panels(held, ident, title="ROC curve", x=x, y=y, said=said)
+    rows = [
+        [
+            model,
+            line.look.name,
+            measured(_area(line.points)),
+            *(share(_height(line.points, at)) for at in _AT),
         ]
-    if panels:
+        for model, line in panels.lines
+    ]
+    if panels.drawn:
         columns = ["model", "source", "area", *(f"found at {share(at)}" for at in _AT)]
         yield figure(
             "ROC curves",
-            legend=list(marks.items()),
-            panels=panels,
+            legend=panels.marks,
+            panels=panels.drawn,
             numbers=numbers("ROC curves, read at shares of false alarms", columns, rows),
         )
 
 
 def calibration(held: Any, ident: str) -> Iterator[Figure]:
     """Draw a panel a model: predicted against seen shares."""
-    told = [(name, found) for name, found in shapes.panels(held) if _all_points(found)]
-    axes = curves.Axes(x="predicted", y="seen", percent=True, diagonal=True)
-    panels, rows = [], []
-    marks: dict[str, str] = {}
-    for place, (name, found) in enumerate(told):
-        known, lines = _lined(found)
-        marks.update(legend(list(known.values())))
-        gaps = ", ".join(f"{line.look.name} {measured(_gap(line.points))}" for line in lines)
-        title = f"Calibration: {name}" if name else "Calibration"
-        panels.append(
-            (
-                name or "Calibration",
-                curves.chart(
-                    lines,
-                    axes=axes,
-                    width=curves.SMALL,
-                    ident=f"{ident}-{place}",
-                    title=title,
-                    description=f"Mean distance from the diagonal: {gaps}.",
-                ),
-            )
-        )
-        rows += [
-            [name or "model", line.look.name, share(x), share(y)]
-            for line in lines
-            for x, y in line.points
-        ]
-    if panels:
+
+    def said(lines: list[curves.Line]) -> str:
+        gaps = (f"{line.look.name} {measured(_gap(line.points))}" for line in lines)
+        return f"Mean distance from the diagonal: {', '.join(gaps)}."
+
+    panels = _panels(held, ident, title="Calibration", x="predicted", y="seen", said=said)
+    rows = [
+        [model, line.look.name, share(x), share(y)]
+        for model, line in panels.lines
+        for x, y in line.points
+    ]
+    if panels.drawn:
         columns = ["model", "source", "predicted", "seen"]
         yield figure(
             "Calibration",
-            legend=list(marks.items()),
-            panels=panels,
+            legend=panels.marks,
+            panels=panels.drawn,
             numbers=numbers("Calibration, bin by bin", columns, rows),
         )
 
