@@ -91,7 +91,7 @@ def reserved_delta(event: object) -> Fraction:
 
 def total_reserved_delta(events: Iterable[object]) -> Fraction:
     """Sum what ``events`` spend of delta beside their rho."""
-    return sum((reserved_delta(event) for event in events), Fraction(0))
+    return sum((reserved_delta(event) * times for event, times in _counted(events)), Fraction(0))
 
 
 def _check_reserve(event: PartitionSelectionEvent) -> None:
@@ -158,10 +158,12 @@ def selection_threshold(sigma_squared: Fraction, *, max_new: Fraction, delta: Fr
 
 def total_rho(events: Iterable[object]) -> Fraction:
     """Sum the zCDP costs of ``events``: composition holds for adaptively chosen ones as well."""
-    # Equal charges stand together, and there may be thousands: exact either way.
-    return sum(
-        (zcdp_rho(event) * sum(1 for _ in same) for event, same in groupby(events)), Fraction(0)
-    )
+    return sum((zcdp_rho(event) * times for event, times in _counted(events)), Fraction(0))
+
+
+def _counted(events: Iterable[object]) -> Iterable[tuple[object, int]]:
+    """Yield each event and how often it stands there in a row: there may be thousands."""
+    return ((event, sum(1 for _ in same)) for event, same in groupby(events))
 
 
 @singledispatch
