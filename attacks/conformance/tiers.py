@@ -45,7 +45,7 @@ EFFORTS: Mapping[Tier, Effort] = {
         pairs=0,
         games=4,
         odd=False,
-        loud=False,
+        loud=True,
         columns=6,
         steps=12,
         # Smoke runs within a release, and has seconds.
