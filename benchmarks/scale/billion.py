@@ -33,9 +33,7 @@ def table() -> list[str]:
         "| step | records, most rows | CPU s a million rows | a billion: CPU hours | MiB |",
         "| --- | --- | --- | --- | --- |",
     ]
-    held = record.read("rows")
-    for step in dict.fromkeys(each["step"] for each in held):
-        mine = [each for each in held if each["step"] == step]
+    for step, mine in record.by_step("rows").items():
         if len({each["rows"] for each in mine}) < 2:
             continue
         start, slope = line([(each["rows"], each["cpu_seconds"]) for each in mine])

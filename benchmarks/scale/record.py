@@ -18,6 +18,14 @@ def read(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+def by_step(name: str) -> dict[str, list[dict[str, Any]]]:
+    """Return the records of each step and synthesizer, by what to call them."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for each in read(name):
+        found.setdefault(f"{each['step']}, {each['synthesizer']}", []).append(each)
+    return found
+
+
 def append(name: str, record: dict[str, Any]) -> None:
     """Write one more record down."""
     RESULTS.mkdir(parents=True, exist_ok=True)

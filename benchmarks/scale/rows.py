@@ -3,7 +3,7 @@
     python benchmarks/scale/rows.py MODEL --rows 200000 400000 800000
     python benchmarks/scale/rows.py MODEL --plot docs/benchmarks/scale_rows.svg
 
-MODEL is a folder made by ``dpsynth fit``; the rows are synthetic. Every step runs in a process of
+MODEL is a folder made by ``dpsynth fit``; the rows are drawn from it. Every step runs in a process of
 its own, on one thread. Records that are there already are not measured again.
 """
 
@@ -47,7 +47,9 @@ def main() -> None:
 
 def run(given: argparse.Namespace, name: str, rows: int, table: Path) -> None:
     """Measure one step, unless it is on record and nothing else needs what it writes."""
-    key = {"step": name, "rows": rows, "synthesizer": given.synthesizer}
+    drawn = json.loads((given.model / "model.json").read_text(encoding="utf-8"))["synthesizer"]
+    synthesizer = drawn["name"] if name == "sample" else given.synthesizer
+    key = {"step": name, "rows": rows, "synthesizer": synthesizer}
     told = record.known(NAME, **key)
     if told and (name != "sample" or given.steps == ["sample"]):
         return
@@ -87,16 +89,11 @@ def plot(path: Path) -> None:
     from matplotlib import pyplot as plt
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))
-    for name in ("sample", "frame", "files"):
-        held = sorted(
-            (each["rows"], each["cpu_seconds"], each["peak_mebibytes"])
-            for each in record.read(NAME)
-            if each["step"] == name
-        )
-        if held:
-            rows, seconds, mebibytes = zip(*held, strict=True)
-            left.plot(rows, seconds, marker="o", label=name)
-            right.plot(rows, mebibytes, marker="o", label=name)
+    for name, held in record.by_step(NAME).items():
+        points = [(each["rows"], each["cpu_seconds"], each["peak_mebibytes"]) for each in held]
+        rows, seconds, mebibytes = zip(*sorted(points), strict=True)
+        left.plot(rows, seconds, marker="o", label=name)
+        right.plot(rows, mebibytes, marker="o", label=name)
     left.set(xlabel="rows", ylabel="CPU s", xscale="log", yscale="log")
     right.set(xlabel="rows", ylabel="peak MiB", xscale="log")
     left.legend()
