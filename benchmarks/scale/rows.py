@@ -1,10 +1,10 @@
 """Time and peak memory by rows: a sample to Parquet, and a fit of the file that it wrote.
 
     python benchmarks/scale/rows.py MODEL --rows 200000 400000 800000
-    python benchmarks/scale/rows.py MODEL --plot docs/benchmarks/scale_rows.svg
+    python benchmarks/scale/rows.py MODEL --plot docs/explanation/scale_rows.svg
 
-MODEL is a folder made by ``dpsynth fit``; the rows are drawn from it. Every step runs in a process of
-its own, on one thread. Records that are there already are not measured again.
+MODEL is a folder made by ``dpsynth fit``; the rows are drawn from it. Every step runs in a process
+of its own, on one thread. Records that are there already are not measured again.
 """
 
 import argparse
