@@ -25,7 +25,7 @@ class Effort:
         loud: whether neighbors are also replayed with a budget so large that noise hides nothing.
         columns: to learn at most, where models are fitted; the bill and the laws are those of the
             whole plan all the same. None for all.
-        steps: of a training at most, where models are fitted; likewise.
+        steps: of a training, and of a warm start, at most, where models are fitted; likewise.
         without: audits that are left out.
     """
 
@@ -72,5 +72,5 @@ def left_out(tier: Tier) -> tuple[str, ...]:
     if effort.columns is not None:
         found.append(f"fits of more than {effort.columns} columns")
     if effort.steps is not None:
-        found.append(f"trainings of more than {effort.steps} steps")
+        found.append(f"trainings and warm starts of more than {effort.steps} steps")
     return tuple(found)
