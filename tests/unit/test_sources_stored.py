@@ -253,3 +253,23 @@ def test_size_alone_decides_who_counts(tmp_path, monkeypatch):
     assert is_large(tmp_path / "t.ndjson")
     monkeypatch.setattr(streams, "LARGE_BYTES", 10)
     assert is_large(path)
+
+
+def test_a_file_that_grows_while_the_persons_of_the_audit_are_read_is_refused(
+    tmp_path, folder, monkeypatch
+):
+    path = tmp_path / "t.csv"
+    table_of(60).to_csv(path, index=False)
+    read, begun = streams.csv_batches, []
+
+    def growing(given):
+        begun.append(given)
+        if len(begun) == 2:
+            with path.open("a") as file:
+                file.write("1,50,Bern\n" * 30)
+        yield from read(given)
+
+    monkeypatch.setattr(streams, "csv_batches", growing)
+    with pytest.raises(DataError, match="changed while it was read"):
+        prepare_files(open_table(path, SCHEMA), SCHEMA, key=key, folder=folder)
+    assert len(begun) == 2
