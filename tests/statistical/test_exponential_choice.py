@@ -7,7 +7,7 @@ fixed, so red means that something changed.
 
 from decimal import Decimal, localcontext
 from fractions import Fraction
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import pytest
@@ -169,10 +169,10 @@ def test_a_refused_coin_starts_over():
 def test_thousands_of_candidates_take_no_time(spread):
     rng = SeededRandom(56)
     scores = np.random.default_rng(57).integers(-spread, spread, 5000)
-    started = perf_counter()
+    started = process_time()
     for _ in range(10):
         exponential_choice(scores, rate=Fraction(1, 7), rng=rng)
-    assert perf_counter() - started < 2.0  # 0.05 s where the machine is quiet
+    assert process_time() - started < 2.0  # 0.05 s where the machine is quiet
 
 
 def test_the_best_of_a_hopeless_crowd_is_found():
