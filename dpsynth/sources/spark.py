@@ -42,7 +42,12 @@ def open_session(master: str) -> Any:
     with faults("Spark cannot be started, or the cluster does not answer"):
         builder = SparkSession.builder.appName("dpsynth")
         wanted = builder.remote(master) if master.startswith("sc://") else builder.master(master)
-        return wanted.getOrCreate()
+        session = wanted.getOrCreate()
+        # On the terminal of this process: what a failing task says there quotes cells.
+        here = getattr(session, "sparkContext", None)  # Connect has none
+        if here is not None:
+            here.setLogLevel("OFF")
+        return session
 
 
 class SparkEngine:
@@ -68,7 +73,8 @@ class SparkEngine:
                 if len(held) == size:
                     yield held
                     held = []
-        yield held
+        if held:
+            yield held
 
     def text(self, value: str) -> str:
         """Write a text as SQL."""

@@ -1,7 +1,8 @@
-"""A full disk under what is read from files: one sentence, exit 6, and nothing left behind."""
+"""Files on a full disk, or in a process that is killed: nothing of the rows is left behind."""
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ import pytest
 import dpsynth
 from dpsynth.errors import DataError, UnfitEnvironmentError
 from dpsynth.sources.duckdb import parquet_batches
+from dpsynth.sources.folder import PrivateFolder
 
 SECRET = "s3cret-cell"
 SCHEMA = """
@@ -134,3 +136,39 @@ def test_a_spill_folder_that_is_full(tmp_path, mode, said):
     )  # fmt: skip
     assert run.stdout.startswith(said), run.stdout + run.stderr
     assert run.returncode == 0
+
+
+KILLED = """
+import sys, time
+from dpsynth.cli.app import main
+from dpsynth.sources.store import StoreSource
+def waiting(self, cliques):
+    print("counting", flush=True)
+    time.sleep(600)
+StoreSource.count = StoreSource.count_many = waiting
+main(sys.argv[1:])
+"""
+
+
+def test_a_fit_that_is_killed_keeps_its_charge_and_leaves_no_rows(people):
+    """The folder that stays is empty, and the next run takes it away."""
+    arguments = [
+        "fit", f"{people}/people.parquet", "--schema", f"{people}/people.toml", "--engine",
+        "duckdb", "--synthesizer", "independent", "--epsilon", "1", "--delta", "1e-9", "--ledger",
+        f"{people}/people.ledger", "--out", f"{people}/model",
+    ]  # fmt: skip
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, *arguments], stdout=subprocess.PIPE, text=True,
+        stderr=subprocess.DEVNULL, env={**os.environ, "TMPDIR": f"{people}/temporary",
+                                        "DPSYNTH_HOME": f"{people}/home"},
+    ) as child:  # fmt: skip
+        assert child.stdout is not None
+        assert child.stdout.readline() == "counting\n"
+        child.send_signal(signal.SIGKILL)
+    assert not (people / "model").exists()
+    with dpsynth.Ledger.open(people / "people.ledger") as book:
+        assert list(book)
+    (left,) = (people / "temporary").glob("dpsynth-rows-*")
+    assert list(left.iterdir()) == []
+    PrivateFolder(people / "temporary")
+    assert not left.exists()
