@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dpsynth.schema import Schema
     from dpsynth.sources.frame import Prepared
 
+_LOGGED = ("SQL", "DataFrame")  # what PySpark logs the context of
 _CHARGED = "what the ledger was charged stays charged"
 
 
@@ -192,7 +193,8 @@ def faults(unreachable: str | None = None) -> Iterator[None]:
     from pyspark.errors import AnalysisException, ParseException, PySparkException
 
     try:
-        yield
+        with _unlogged():
+            yield
     except (AnalysisException, ParseException):
         raise DataError("Spark has no such table, or cannot run the query") from None
     except (PySparkException, Py4JError, OSError, EOFError, RuntimeError, AttributeError):
@@ -200,3 +202,19 @@ def faults(unreachable: str | None = None) -> Iterator[None]:
         raise UnfitEnvironmentError(
             unreachable or f"the Spark session failed or has ended; {_CHARGED}"
         ) from None
+
+
+@contextlib.contextmanager
+def _unlogged() -> Iterator[None]:
+    """PySpark writes the cell that a statement failed on to the terminal, by loggers of its own."""
+    from pyspark.logger import PySparkLogger
+
+    loggers = [PySparkLogger.getLogger(f"{which}QueryContextLogger") for which in _LOGGED]
+    before = [logger.disabled for logger in loggers]
+    for logger in loggers:
+        logger.disabled = True
+    try:
+        yield
+    finally:
+        for logger, was in zip(loggers, before, strict=True):
+            logger.disabled = was

@@ -88,6 +88,15 @@ def test_a_file_under_the_table_is_cut_off_before_it_is_read(people, capfd):
     failed_well(people, before, capfd.readouterr(), after=False)
 
 
+def test_a_query_that_fails_on_a_cell(people, spark, capfd):
+    """PySpark logs the cell by itself, at the level of errors, on the terminal."""
+    bad = f"SELECT CAST(IF(id = 77, '{SECRET}', '5') AS INT) AS age, 'f' AS sex FROM range(200)"
+    spark.sql(bad).createOrReplaceTempView("people")
+    before = charged(people)
+    assert main(calling("fit", people)) == UnfitEnvironmentError.exit_code
+    failed_well(people, before, capfd.readouterr(), after=False)
+
+
 @pytest.mark.parametrize("command", ["fit", "release"])
 def test_a_task_fails_after_the_charge(people, spark, monkeypatch, capfd, command):
     """Spark has lost the coded rows, reads the table again, and a file of it is cut off."""
