@@ -86,7 +86,7 @@ class Bill:
 
 
 def default_one_way_share(rho: Fraction) -> Fraction:
-    """Return the histograms' share of the budget: least where rho is about 1/14, more on both sides.
+    """Return the histograms' share of the budget: least where rho is about a tenth.
 
     Two thirds where rho is about 1e-4: what the columns look like is hardly known, and no table of
     pairs repairs it. Nine twentieths from rho = 1 on: pairs are known so well that their errors

@@ -56,7 +56,7 @@ def test_all_scales_are_fixed_before_any_answer():
 
 
 def test_columns_get_most_of_a_small_budget_and_half_of_a_large_one():
-    share = {e: default_one_way_share(Fraction(1, 2**e)) for e in range(-3, 20)}
+    share = {e: default_one_way_share(Fraction(2) ** -e) for e in range(-3, 20)}
     assert share[14] == share[19] == Fraction(2, 3)
     assert share[0] == share[-3] == Fraction(9, 20)
     assert min(share, key=lambda e: share[e]) == 3
