@@ -63,7 +63,9 @@ def _section(found: dict[str, Any], *, ident: str) -> dict[str, Any]:
         for place, column in enumerate(sequence(tables.get("columns")))
         if (tile := multiples.tile(mapping(column), ident=f"{ident}-column-{place}")) is not None
     ]
-    panels = groups.panels(tables.get("groups"), parts, ident=f"{ident}-group")
+    panels = groups.panels(
+        tables.get("groups"), parts, metrics=tables.get("metrics"), ident=f"{ident}-group"
+    )
     drawn = figures.figures(tables, ident=f"{ident}-figure")
     notes = [clean(note) for note in sequence(found.get("notes"))]
     return {
