@@ -379,7 +379,9 @@ def test_the_associations_of_a_group_are_those_of_its_rows():
 def test_the_area_of_a_group_is_that_of_its_rows_among_those_told_apart():
     from sklearn.metrics import roc_auc_score
 
-    tables = tables_of(people(5).assign(seen=7))
+    synthetic = people(5)
+    synthetic["seen"] = np.random.default_rng(0).permutation(synthetic["seen"])
+    tables = tables_of(synthetic)
     section = subgroups(tables, seed=0)
     chance, label = propensity.told_apart(tables, seed=0)["synthetic"]
     rows = propensity.rows_told_apart(tables)
@@ -388,7 +390,7 @@ def test_the_area_of_a_group_is_that_of_its_rows_among_those_told_apart():
     )
     ours = scores(section, group="sex = f")[AREA]
     assert ours.value == pytest.approx(roc_auc_score(label[which], chance[which]))
-    assert ours.low > 0.9
+    assert 0.65 < ours.low < ours.high < 0.99
     assert ours.ceiling < 0.6
 
 

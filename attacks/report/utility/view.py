@@ -12,6 +12,11 @@ from attacks.report.wording import clean, humanize, mapping, measured, plural, s
 MOST_BARS = 30  # scores that are drawn; all are in the table
 MOST_ROWS = 200  # of a table of scores of columns or pairs
 OPEN_ROWS = 12  # that are shown without being asked for
+_STUDY = "dpsynth-augmentation-study/1"
+_HEADINGS = {
+    False: "What the synthetic table is good for",
+    True: "Do synthetic rows help where real ones are few?",
+}
 _TABLES = (("real", "real"), ("synthetic", "synthetic"), ("holdout", "real holdout"))
 
 
@@ -22,7 +27,10 @@ def view_of(evaluation: Mapping[str, Any]) -> dict[str, Any]:
         _section(mapping(found), ident=f"utility-{place}")
         for place, found in enumerate(sequence(evaluation.get("sections")))
     ]
+    study = evaluation.get("format") == _STUDY
     return {
+        "heading": _HEADINGS[study],
+        "study": study,
         "rows": [
             (words, f"{rows[name]:,}") for name, words in _TABLES if is_number(rows.get(name))
         ],
@@ -77,6 +85,9 @@ def _section(found: dict[str, Any], *, ident: str) -> dict[str, Any]:
         "parts": [] if panels else [_row(score) for score in parts[:MOST_ROWS]],
         "parts_rest": 0 if panels else max(0, len(parts) - MOST_ROWS),
         "open": len(parts) <= OPEN_ROWS,
+        "parts_of": "methods"
+        if found.get("key") == "augmentation"
+        else "columns, pairs and groups",
         "tiles": tiles,
         "holdout": any("holdout" in tile["tables"] for tile in tiles),
         "panels": panels,
