@@ -243,11 +243,9 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _takes_target(name: str) -> bool:
-    from dataclasses import fields
-
     import dpsynth
 
-    return "target" in {each.name for each in fields(dpsynth.synthesizer(name))}
+    return hasattr(dpsynth.synthesizer(name), "target")
 
 
 def _drawn_from(models: "list[FittedModel]") -> "Callable[..., FittedModel]":

@@ -52,7 +52,11 @@ def of_fidelity(fidelity: Mapping[str, Any]) -> dict[str, Any]:
         "tables": {"columns": sequence(fidelity.get("columns"))},
         "notes": [
             "Each figure stands between a floor (columns drawn independently of one another) and a "
-            "ceiling (one random half of the real rows against the other)."
+            "ceiling (one random half of the real rows against the other).",
+            "Single columns and pairs are all that a release compares by itself. dpsynth release "
+            "--evaluate measures the rest against the persons who were set aside, and dpsynth "
+            "evaluate does so later: associations, ROC and calibration curves of classifiers, "
+            "subgroups. Learning curves are drawn by dpsynth augment-study.",
         ]
         if scores
         else [],

@@ -173,7 +173,7 @@ def require_smote() -> None:
         UnfitEnvironmentError: imbalanced-learn is not installed.
     """
     try:
-        import imblearn  # noqa: F401  # asked for, not used
+        import imblearn.over_sampling  # noqa: F401  # asked for, not used
     except ImportError as error:
         raise UnfitEnvironmentError(_NO_SMOTE) from error
 
@@ -193,7 +193,7 @@ def smote(features: Features, rows: Rows, labels: Labels, *, seed: int) -> tuple
         UnfitEnvironmentError: imbalanced-learn is not installed.
     """
     try:
-        from imblearn import over_sampling
+        from imblearn.over_sampling import SMOTE, SMOTEN, SMOTENC
     except ImportError as error:
         raise UnfitEnvironmentError(_NO_SMOTE) from error
     counts = np.bincount(labels)
@@ -203,11 +203,11 @@ def smote(features: Features, rows: Rows, labels: Labels, *, seed: int) -> tuple
     levels = [name in features.sizes for name in features.columns]
     settings = {"k_neighbors": min(NEIGHBORS, least - 1), "random_state": seed}
     if all(levels):
-        tool = over_sampling.SMOTEN(**settings)
+        tool = SMOTEN(**settings)
     elif any(levels):
-        tool = over_sampling.SMOTENC(categorical_features=levels, **settings)
+        tool = SMOTENC(categorical_features=levels, **settings)
     else:
-        tool = over_sampling.SMOTE(**settings)
+        tool = SMOTE(**settings)
     found, of = tool.fit_resample(_filled(rows), labels)
     # The real rows come first, and keep what is missing.
     return np.vstack([rows, np.asarray(found, dtype=np.float64)[len(rows) :]]), np.asarray(of)

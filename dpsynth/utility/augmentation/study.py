@@ -256,7 +256,7 @@ def splitting(
     else:
         persons, _ = pd.factorize(table[column].astype("string"))
         nobody = persons < 0  # a row without a person is one of its own
-        persons = np.where(nobody, persons.max() + 1 + np.cumsum(nobody), persons)
+        persons = np.where(nobody, persons.max() + np.cumsum(nobody), persons)
     count = int(persons.max()) + 1 if len(persons) else 0
     aside = 0 if test is not None else round(share * count)
     if count - aside < 1 or (test is None and aside < 1):
