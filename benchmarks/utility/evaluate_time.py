@@ -7,8 +7,8 @@ Adult (48,842 rows of 15 columns) is parted at random, the synthetic table is wh
 the real part at epsilon 1. Two designs: ``fifth`` (four fifths real, one fifth holdout, as many
 synthetic rows as Adult has) and ``halves`` (real, holdout and synthetic rows are half of it each).
 The command runs with all its sections and the report, in a process of its own; measured are its
-wall time, its CPU time and its largest resident memory, and how large its report is. Once with one
-thread, once with as many as the libraries take.
+wall time, its CPU time and its largest resident memory, and how large its report is. Once with the
+libraries told to take one thread, once with nothing said. Lines are added to OUT.
 """
 
 import argparse
@@ -39,19 +39,20 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description="Time and memory of dpsynth evaluate.")
     arguments.add_argument("--adult", type=Path, required=True, help="adult.parquet")
     arguments.add_argument("--out", type=Path, required=True, help="lines of JSON, one a run")
+    arguments.add_argument("--design", choices=sorted(DESIGNS), action="append")
+    arguments.add_argument("--threads", type=int, choices=(0, 1), action="append", help="0: unsaid")
     asked = arguments.parse_args()
-    lines = []
-    for design in DESIGNS:
+    asked.out.parent.mkdir(parents=True, exist_ok=True)
+    for design in asked.design or DESIGNS:
         with TemporaryDirectory(prefix="dpsynth-evaluate-") as made:
             folder = Path(made)
             rows = tables(asked.adult, design, folder)
-            for threads in (1, None):
-                found = {"design": design, "rows": rows, "threads": threads or "as libraries like"}
-                found |= measured(folder, threads)
-                lines.append({**found, **_context()})
-                sys.stderr.write(json.dumps(found) + "\n")
-    asked.out.parent.mkdir(parents=True, exist_ok=True)
-    asked.out.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+            for threads in asked.threads or (1, 0):
+                found = {"design": design, "rows": rows, "threads": threads or "unsaid"}
+                line = json.dumps({**found, **measured(folder, threads), **_context()})
+                with asked.out.open("a", encoding="utf-8") as file:
+                    file.write(line + "\n")
+                sys.stderr.write(line + "\n")
 
 
 def tables(adult: Path, design: str, folder: Path) -> dict[str, int]:
@@ -71,14 +72,14 @@ def tables(adult: Path, design: str, folder: Path) -> dict[str, int]:
     return {name: len(frame) for name, frame in found.items()}
 
 
-def measured(folder: Path, threads: int | None) -> dict[str, float | int]:
+def measured(folder: Path, threads: int) -> dict[str, float | int]:
     """Run the command to its end, and return what it took."""
     out = folder / f"found-{threads}"
     words = [sys.executable, "-m", "dpsynth", "evaluate", "--schema", str(SCHEMA)]
     for name in ("synthetic", "real", "holdout"):
         words += [f"--{name}", str(folder / f"{name}.csv")]
     environment = {key: held for key, held in os.environ.items() if key not in THREADS}
-    if threads is not None:
+    if threads:
         environment |= dict.fromkeys(THREADS, str(threads))
     began = time.perf_counter()
     child = subprocess.Popen(  # noqa: S603  # our own words
