@@ -148,7 +148,11 @@ def test_every_table_says_what_it_holds_and_what_its_cells_belong_to(made, name)
 def test_a_page_can_be_printed(made, name):
     style = made[name].partition("</style>")[0]
     printed = style[style.index("@media print") :]
-    assert "break-inside: avoid" in printed
+    (whole,) = re.findall(
+        r"^ *(figure, [^{]*)\{ break-inside: avoid; \}", printed, flags=re.MULTILINE
+    )
+    assert {"figure", "tr", ".tile > svg"} <= {each.strip() for each in whole.split(",")}
+    assert ".wide-only { display: block; } .narrow-only { display: none; }" in printed
     assert "print-color-adjust: exact" in printed
 
 
