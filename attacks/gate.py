@@ -113,6 +113,7 @@ class Gate:
         tier: str = "smoke",
         seed: int = 0,
         key: Path | None = None,
+        evaluate: bool = False,
     ) -> dossier.Dossier:
         """Attack the release on the custodian's copy and write ``directory/internal``.
 
@@ -129,9 +130,12 @@ class Gate:
             tier: which attacks run, on how many persons: "smoke", "standard" or "full".
             seed: of the audit's own choices.
             key: private signing key; without it the user's own.
+            evaluate: measure what the release is good for as well, with the controls as the
+                holdout; fewer than two of them are none.
         """
         from attacks.audit import audit
         from attacks.lower_bounds import DELTA
+        from dpsynth.utility.evaluate import evaluate as measure
         from dpsynth.utility.fidelity import fidelity
 
         report = audit(
@@ -147,11 +151,15 @@ class Gate:
             seed=seed,
         )
         measured = fidelity(synthetic, members, schema, seed=seed)
+        found = None
+        if evaluate and min(map(len, (synthetic, members, controls))) > 1:
+            found = measure(synthetic, members, controls, schema, seed=seed).to_dict()
         with atomic.folder(directory / bundle.INTERNAL, mode=bundle.PRIVATE_MODE) as building:
             return dossier.certify_internal(
                 building,
                 report,
                 fidelity=measured,
+                evaluation=found,
                 key=keys.signing_key(key),
                 public=directory / bundle.PUBLIC,
             )

@@ -84,8 +84,9 @@ class Gate(Protocol):
         synthesizer: str,
         delta: float | None,
         key: Path | None,
+        evaluate: bool,
     ) -> Verdict:
-        """Attack the release on the custodian's copy."""
+        """Attack the release on the custodian's copy, and measure what it is good for if asked."""
         ...
 
 
@@ -126,6 +127,7 @@ def make_release(
     training: Callable[[int, int], object] | None = None,
     gate: Gate | None = None,
     engine: "EngineName" = "auto",
+    evaluate: bool = False,
 ) -> ReleaseOutcome:
     """Fit, sample, certify, then audit; write ``out/public`` and ``out/internal``.
 
@@ -149,6 +151,8 @@ def make_release(
         gate: what puts on trial, certifies and audits; the installed one where not given.
         engine: of a file: "frame" holds it in memory, "duckdb" streams it from disk; by its size
             where not given.
+        evaluate: measure in ``out/internal`` what the release is good for as well, with the persons
+            who were set aside as the holdout; takes a minute or two more.
 
     Privacy:
         (epsilon, delta)-DP for everything in ``out/public``, under adding or removing one unit.
@@ -216,6 +220,8 @@ def make_release(
         bundle.write(out, synthetic=synthetic, model=model, finish=finish)
         step("attacking the release, for the custodian alone")
         book.record_look(subject=account.release, reason="audit of a release")
+        if evaluate:
+            book.record_look(subject=account.release, reason="utility evaluation of a release")
         internal = NOT_AUDITED
         try:
             internal = gate.audit_internal(
@@ -229,6 +235,7 @@ def make_release(
                 synthesizer=chosen.name,
                 delta=float(plan.delta) or None,
                 key=key,
+                evaluate=evaluate,
             ).verdict
         except Exception as error:  # noqa: BLE001  # the rows may not decide how a release ends
             warnings.append(
