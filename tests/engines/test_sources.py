@@ -180,9 +180,7 @@ BY_SPARK = Fraction(3, 5)
 
 @OF_PANDAS
 @pytest.mark.xdist_group("spark")
-@pytest.mark.parametrize(
-    "first", [0, *(pytest.param(at, marks=pytest.mark.nightly) for at in (50, 100, 150))]
-)
+@pytest.mark.parametrize("first", range(0, 200, 50))
 def test_spark_counts_as_numpy_does(in_spark, first):
     """More than a second a table: most of it for reading statements, whatever the rows."""
     compared(small_tables(first + 50)[first:], in_spark, least=BY_SPARK)
