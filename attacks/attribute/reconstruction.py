@@ -10,7 +10,7 @@ from scipy.optimize import Bounds, minimize
 
 from attacks import games
 from attacks.attribute.marginals import Floats, Linear, Marginals
-from attacks.base import Evidence, TooLittle
+from attacks.base import Evidence, NotApplicable, TooLittle
 from attacks.engine.table import Codes
 from attacks.observed import Observed, Stage, View
 from attacks.threat_model import DataKnowledge, GeneratorAccess, Goal, ThreatModel
@@ -87,17 +87,23 @@ def play(attack: Reconstruction, evidence: Evidence, stage: Stage) -> list[Obser
     """
     if len(evidence.release) < _FEWEST_ROWS:
         raise TooLittle(f"the release has fewer than {_FEWEST_ROWS} rows to count")
+    if not evidence.release.held:
+        raise NotApplicable(
+            "this attack solves equations over all released rows at once, and the release is not "
+            "held in memory; no target was guessed"
+        )
+    rows = evidence.release.at(np.arange(len(evidence.release)))
     lines: list[Observed] = []
     asked = [view for view in stage.views if view.known and view.secrets]
     for view in asked:
         marginals = Marginals(
-            games.grouped_codes(evidence, evidence.release.codes, view.known),
+            games.grouped_codes(evidence, rows, view.known),
             games.grouped_codes(evidence, stage.one_row.codes, view.known),
             depth=attack.depth,
             rng=evidence.rng(attack.name),
         )
         for secret in view.secrets:
-            released = games.grouped_codes(evidence, evidence.release.codes, [secret])[:, 0]
+            released = games.grouped_codes(evidence, rows, [secret])[:, 0]
             truth = games.grouped_codes(evidence, stage.one_row.codes, [secret])[:, 0]
             if np.ptp(released):
                 found = recover(marginals, released, most=attack.codes)

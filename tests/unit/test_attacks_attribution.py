@@ -155,7 +155,7 @@ def test_nobody_found():
     release, targets = table(20, rng), table(10, rng)
     release.codes[:, 1] = 0
     targets.codes[:, 1] = 1
-    found = keyed(of(["Ax", "By"]), of(["Cx"]))
+    found = keyed(of(["Ax", "By"]), [of(["Cx"])])
     assert not found.settled.any()
     assert found.share.tolist() == [0, 0]
     assert not lines(release, targets)["attribute/attribution(ill)@most records correct"].hits.any()
