@@ -77,7 +77,7 @@ class Nearest:
 
 
 class Ballot(Protocol):
-    """What the closest released rows of every target say.
+    """What the closest released rows of every target say."""
 
     @property
     def distance(self) -> NDArray[np.int64]:

@@ -37,6 +37,7 @@ class FileTable:
     Attributes:
         paths: the files, in the order in which they are read.
         names: the columns that are read.
+        every: all columns that there are.
         name: what to call the table in a message.
         stood: size, time of change and number of every file.
         plain: whether every engine reads these types alike.
@@ -44,6 +45,7 @@ class FileTable:
 
     paths: tuple[Path, ...]
     names: tuple[str, ...]
+    every: tuple[str, ...]
     name: str
     stood: tuple[tuple[int, ...], ...] = field(repr=False)
     plain: bool = True
@@ -122,6 +124,7 @@ def open_table(path: Path | str, schema: "Schema") -> FileTable:
     return FileTable(
         paths=paths,
         names=tuple(name for name in names if name in wanted),
+        every=tuple(names),
         name=repr(path.name),
         stood=stood,
         plain=plain,

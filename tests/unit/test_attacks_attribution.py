@@ -20,7 +20,10 @@ def of(texts):
 
 
 def figures(persons, records, is_member):
-    return {(f.group, f.name.partition(":")[0]): f for f in tables(persons, records, is_member)}
+    return {
+        (f.group, f.name.partition(":")[0]): f
+        for f in tables(persons, keyed(persons, [records]), is_member)
+    }
 
 
 def test_by_hand():
