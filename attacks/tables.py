@@ -190,9 +190,9 @@ def _among(controls: CodedTable, members: CodedTable) -> bool:
 
 
 def _source(table: Any, schema: "Schema") -> Any:
-    """Return a data frame as it is, and for a path what reads it."""
+    """Return what reads the table at a path; a data frame, or what reads one, as it is."""
     if not isinstance(table, Path | str):
-        return table
+        return table  # a frame, or what reads one
     import dpsynth
 
     return dpsynth.open_rows(Path(table), schema)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.engine.counts import Words
+from attacks.engine.disk import parts
 from attacks.engine.table import CodedTable, Codes
 
 Counts = NDArray[np.int64]
@@ -76,6 +77,13 @@ def cell_counts(table: Released, columns: Sequence[str], *, sizes: Sequence[int]
             place = place * np.int32(size) + codes[:, column]
         counts += np.bincount(place, minlength=cells)
     return counts
+
+
+def pieces(table: Released, columns: Sequence[str]) -> Iterator[Codes]:
+    """Yield rows in pieces of one size, wherever they stand: sums of fractions come out alike."""
+    for _, codes in table.blocks(columns):
+        for part in parts(len(codes)):
+            yield codes[part]
 
 
 class Occurrences:
