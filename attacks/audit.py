@@ -19,7 +19,7 @@ from attacks.engine.generators import Coded, FrameGenerator
 from attacks.scan.witnesses import witnesses
 from attacks.stats.permutation import PERMUTATIONS
 from attacks.stats.shift import shift
-from attacks.tables import read
+from attacks.tables import Rows, read
 from dpsynth.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ Progress = Callable[[str], None]
 
 
 def audit(
-    synthetic: "pd.DataFrame | Path | str",
-    members: "pd.DataFrame | Path | str",
-    controls: "pd.DataFrame | Path | str",
+    synthetic: "pd.DataFrame | Path | str | Rows",
+    members: "pd.DataFrame | Path | str | Rows",
+    controls: "pd.DataFrame | Path | str | Rows",
     schema: "Schema | Path | str",
     *,
     split: str = "unknown",
@@ -61,7 +61,8 @@ def audit(
     """Attack ``synthetic`` and report how much better the attacks do on members than on controls.
 
     Args:
-        synthetic: the table under suspicion, made by any tool, with the schema's columns.
+        synthetic: the table under suspicion, made by any tool, with the schema's columns; a large
+            file is read block by block, and stands in memory at no time.
         members: persons who were in the table that it was made from.
         controls: persons of the same population who were not.
         schema: declares the columns, the unit, the quasi-identifiers and the sensitive columns.

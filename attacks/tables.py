@@ -1,8 +1,9 @@
 """The three tables of an audit, read and coded."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,23 @@ if TYPE_CHECKING:
 ENGINES = ("auto", "frame", "duckdb")
 
 _FRESH = 20  # new records expected: none of them has a chance of exp(-20)
+
+
+class Rows(Protocol):
+    """A table on disk, as ``dpsynth.open_rows`` gives it."""
+
+    @property
+    def large(self) -> bool:
+        """Whether it should not be held in memory."""
+        ...
+
+    def frames(self) -> "Iterator[pd.DataFrame]":
+        """Yield the rows in frames, in their order."""
+        ...
+
+    def frame(self) -> "pd.DataFrame":
+        """Return all rows at once."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

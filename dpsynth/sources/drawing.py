@@ -117,6 +117,4 @@ class _Digest:
 
 
 def _reader(table: "Rows | pd.DataFrame") -> Frames:
-    if isinstance(table, Rows):
-        return table.frames
-    return lambda: iter((table,))
+    return table.frames if isinstance(table, Rows) else lambda: iter((table,))

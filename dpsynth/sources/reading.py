@@ -82,4 +82,5 @@ def _cells(table: FileTable) -> int:
 
     if table.paths[0].suffix.lower() != ".parquet":
         return 0
-    return sum(parquet.read_metadata(path).num_rows for path in table.paths) * len(table.every)
+    rows = sum(int(parquet.read_metadata(path).num_rows) for path in table.paths)
+    return rows * len(table.every)
