@@ -220,9 +220,8 @@ def audit(
         step("reading the tables")
         declared = dpsynth.Schema.read(schema)
         declared.require_closed()
-        suspect, inside, outside = (
-            dpsynth.open_rows(path, declared) for path in (synthetic, members, controls)
-        )
+        suspect = dpsynth.open_rows(synthetic, declared, persons=False)
+        inside, outside = (dpsynth.open_rows(path, declared) for path in (members, controls))
         if ledger is not None:
             step("registering the look in the ledger")
             with dpsynth.Ledger.open(ledger) as book:

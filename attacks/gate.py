@@ -6,7 +6,7 @@ folder that no computation on real rows has touched, and ``audit_internal`` only
 stands under its final name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,7 +102,7 @@ class Gate:
         self,
         directory: Path,
         *,
-        synthetic: "pd.DataFrame",
+        synthetic: "pd.DataFrame | Path",
         members: "pd.DataFrame",
         controls: "pd.DataFrame",
         schema: "Schema",
@@ -112,13 +112,14 @@ class Gate:
         delta: float | None = None,
         tier: str = "smoke",
         seed: int = 0,
+        notes: Sequence[str] = (),
         key: Path | None = None,
     ) -> dossier.Dossier:
         """Attack the release on the custodian's copy and write ``directory/internal``.
 
         Args:
             directory: the release; its public folder stands and is certified.
-            synthetic: the released rows.
+            synthetic: the released rows, or the file that holds them.
             members: raw rows that the model learnt from.
             controls: raw rows of the persons who were set aside.
             schema: declared columns, unit and roles.
@@ -128,6 +129,7 @@ class Gate:
             delta: of the claim; where there is none, bounds on epsilon are stated at the usual one.
             tier: which attacks run, on how many persons: "smoke", "standard" or "full".
             seed: of the audit's own choices.
+            notes: sentences on how the tables came about, for the report.
             key: private signing key; without it the user's own.
         """
         from attacks.audit import audit
@@ -145,6 +147,7 @@ class Gate:
             delta=delta or DELTA,
             tier=tier,
             seed=seed,
+            notes=notes,
         )
         measured = fidelity(synthetic, members, schema, seed=seed)
         with atomic.folder(directory / bundle.INTERNAL, mode=bundle.PRIVATE_MODE) as building:

@@ -123,7 +123,7 @@ def _released(
 ) -> tuple["Schema", Released, Shown]:
     """Return the schema closed to what the release shows, its codes, and its strange cells."""
     shown = Shown(declared)
-    source = _source(table, declared)
+    source = _source(table, declared, persons=False)
     whole = isinstance(source, pd.DataFrame)
     if not whole and engine != "duckdb" and (engine == "frame" or not source.large):
         source, whole = source.frame(), True
@@ -207,10 +207,10 @@ def _among(controls: CodedTable, members: CodedTable) -> bool:
     return fresh >= _FRESH and bool(np.isin(controls.words, words).all())
 
 
-def _source(table: Any, schema: "Schema") -> Any:
+def _source(table: Any, schema: "Schema", *, persons: bool = True) -> Any:
     """Return what reads the table at a path; a data frame, or what reads one, as it is."""
     if not isinstance(table, Path | str):
         return table  # a frame, or what reads one
     import dpsynth
 
-    return dpsynth.open_rows(Path(table), schema)
+    return dpsynth.open_rows(Path(table), schema, persons=persons)

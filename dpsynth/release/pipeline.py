@@ -7,9 +7,10 @@ audit then finds changes neither that folder nor its verdict (DESIGN, law 12).
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from dpsynth.synthesizers.facade import Synthesizer
 
 SAMPLE_SEED = 0  # of the released table: drawing from a released model costs nothing
+LARGE_CELLS = 1 << 25  # of a synthetic table: more are written as they are drawn, and never held
 _FREE_BYTES = 64 * 2**20
 _GATE = "dpsynth.gate"
 NOT_AUDITED = "NOT AUDITED"
@@ -75,7 +77,7 @@ class Gate(Protocol):
         self,
         directory: Path,
         *,
-        synthetic: "pd.DataFrame",
+        synthetic: "pd.DataFrame | Path",
         members: "pd.DataFrame",
         controls: "pd.DataFrame",
         schema: "Schema",
@@ -83,6 +85,7 @@ class Gate(Protocol):
         control_share: float | None,
         synthesizer: str,
         delta: float | None,
+        notes: Sequence[str],
         key: Path | None,
     ) -> Verdict:
         """Attack the release on the custodian's copy."""
@@ -205,7 +208,9 @@ def make_release(
             prepared, schema=declared, plan=plan, account=account, progress=training
         )
         step("drawing the synthetic table")
-        synthetic = model.sample(rows, seed=SAMPLE_SEED)
+        draw = partial(model.stream, rows, seed=SAMPLE_SEED)
+        cells = draw().rows * len(declared.columns)  # what is released says how many
+        synthetic = None if cells > LARGE_CELLS else model.sample(rows, seed=SAMPLE_SEED)
         step("writing and signing the public folder")
         public: list[Verdict] = []
 
@@ -213,14 +218,16 @@ def make_release(
             dictionary.write(folder, model.full_schema)
             public.append(gate.certify_public(folder, key=key, checks=checks, policy=policy))
 
-        bundle.write(out, synthetic=synthetic, model=model, finish=finish)
+        written = bundle.write(
+            out, synthetic=draw if synthetic is None else synthetic, model=model, finish=finish
+        )
         step("attacking the release, for the custodian alone")
         book.record_look(subject=account.release, reason="audit of a release")
         internal = NOT_AUDITED
         try:
             internal = gate.audit_internal(
                 out,
-                synthetic=synthetic,
+                synthetic=written / bundle.PARQUET if synthetic is None else synthetic,
                 members=prepared.members,
                 controls=prepared.controls,
                 schema=declared,
@@ -228,6 +235,7 @@ def make_release(
                 control_share=float(share) or None,
                 synthesizer=chosen.name,
                 delta=float(plan.delta) or None,
+                notes=(prepared.note,) if prepared.note else (),
                 key=key,
             ).verdict
         except Exception as error:  # noqa: BLE001  # the rows may not decide how a release ends

@@ -60,18 +60,19 @@ class Rows:
         return pd.concat(list(self.frames()), ignore_index=True)
 
 
-def open_rows(path: Path | str, schema: "Schema") -> Rows:
+def open_rows(path: Path | str, schema: "Schema", *, persons: bool = True) -> Rows:
     """Check the structure of a table on disk, and return what reads it.
 
     Args:
         path: a .csv, .parquet or .ndjson file, or a folder of .parquet files.
         schema: the declared columns; all that stand in the file are read.
+        persons: whether rows belong to persons; those of a synthetic table do not.
 
     Raises:
         DataError: nothing is there, or the columns are not the declared ones.
     """
     path = Path(path)
-    table = open_table(path, schema)
+    table = open_table(path, schema, persons=persons)
     large = is_large(path) or _cells(table) > LARGE_CELLS
     return Rows(table=replace(table, names=table.every), large=large, _path=path, _schema=schema)
 

@@ -86,8 +86,13 @@ def is_large(path: Path) -> bool:
     return path.is_file() and path.stat().st_size > LARGE_BYTES
 
 
-def open_table(path: Path | str, schema: "Schema") -> FileTable:
+def open_table(path: Path | str, schema: "Schema", *, persons: bool = True) -> FileTable:
     """Check the structure of a file, or of a folder of Parquet files, against the schema.
+
+    Args:
+        path: the file or folder.
+        schema: the declared columns.
+        persons: whether rows belong to persons; those of a synthetic table do not.
 
     Raises:
         DataError: nothing is there, or the columns are not the declared ones.
@@ -119,7 +124,7 @@ def open_table(path: Path | str, schema: "Schema") -> FileTable:
             )
     else:
         raise DataError(f"{path.name!r} must end in .csv, .parquet or .ndjson")
-    check_columns(names, schema, where=repr(path.name))
+    check_columns(names, schema, where=repr(path.name), persons=persons)
     wanted = {column.name for column in schema.modeled} | {schema.unit.column}
     return FileTable(
         paths=paths,

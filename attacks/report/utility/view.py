@@ -26,6 +26,7 @@ def view_of(evaluation: Mapping[str, Any]) -> dict[str, Any]:
         "rows": [
             (words, f"{rows[name]:,}") for name, words in _TABLES if is_number(rows.get(name))
         ],
+        "notes": [clean(note) for note in sequence(evaluation.get("notes"))],
         "seed": clean(evaluation.get("seed", "not stated")),
         "sections": [section for section in sections if section["shown"]],
     }
@@ -44,7 +45,8 @@ def of_fidelity(fidelity: Mapping[str, Any]) -> dict[str, Any]:
         "tables": {"columns": sequence(fidelity.get("columns"))},
         "notes": [
             "Each figure stands between a floor (columns drawn independently of one another) and a "
-            "ceiling (one random half of the real rows against the other)."
+            "ceiling (one random half of the real rows against the other).",
+            *sequence(fidelity.get("notes")),
         ]
         if scores
         else [],
