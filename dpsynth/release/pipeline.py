@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from dpsynth.synthesizers.facade import Synthesizer
 
 SAMPLE_SEED = 0  # of the released table: drawing from a released model costs nothing
-LARGE_CELLS = 1 << 25  # of a synthetic table: more are written as they are drawn, and never held
 _FREE_BYTES = 64 * 2**20
 _GATE = "dpsynth.gate"
 NOT_AUDITED = "NOT AUDITED"
@@ -163,6 +162,7 @@ def make_release(
     """
     from dpsynth.release import bundle, dictionary
     from dpsynth.schema import Schema
+    from dpsynth.sources import reading
     from dpsynth.sources.chosen import preparing
     from dpsynth.synthesizers.facade import control_share, identity_warning, synthesizer_of
 
@@ -209,8 +209,9 @@ def make_release(
         )
         step("drawing the synthetic table")
         draw = partial(model.stream, rows, seed=SAMPLE_SEED)
-        cells = draw().rows * len(declared.columns)  # what is released says how many
-        synthetic = None if cells > LARGE_CELLS else model.sample(rows, seed=SAMPLE_SEED)
+        written = [column.name for column in declared.columns if column.kind != "excluded"]
+        large = draw().rows * len(written) > reading.LARGE_CELLS  # what is released says so
+        synthetic = None if large else model.sample(rows, seed=SAMPLE_SEED)
         step("writing and signing the public folder")
         public: list[Verdict] = []
 
@@ -218,7 +219,7 @@ def make_release(
             dictionary.write(folder, model.full_schema)
             public.append(gate.certify_public(folder, key=key, checks=checks, policy=policy))
 
-        written = bundle.write(
+        stands = bundle.write(
             out, synthetic=draw if synthetic is None else synthetic, model=model, finish=finish
         )
         step("attacking the release, for the custodian alone")
@@ -227,7 +228,7 @@ def make_release(
         try:
             internal = gate.audit_internal(
                 out,
-                synthetic=written / bundle.PARQUET if synthetic is None else synthetic,
+                synthetic=stands / bundle.PARQUET if synthetic is None else synthetic,
                 members=prepared.members,
                 controls=prepared.controls,
                 schema=declared,

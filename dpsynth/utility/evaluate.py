@@ -142,16 +142,14 @@ def _real(
 ) -> "tuple[pd.DataFrame, pd.DataFrame]":
     """Return the real rows, or those of the persons that are drawn, which ``notes`` then say."""
     from dpsynth.sources.drawing import draw_persons
-    from dpsynth.sources.reading import open_rows
+    from dpsynth.sources.reading import Rows, open_rows
 
     sources = [
         open_rows(table, schema) if isinstance(table, Path | str) else table
         for table in (real, holdout)
     ]
     if persons is None:
-        inside, outside = (
-            table.frame() if hasattr(table, "frames") else table for table in sources
-        )
+        inside, outside = (table.frame() if isinstance(table, Rows) else table for table in sources)
         return inside, outside
     if persons < 1:
         raise UsageError("persons must be at least 1")

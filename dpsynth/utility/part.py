@@ -90,10 +90,10 @@ def held_or_part(
     Raises:
         DataError: there is no such table, or its columns are not the declared ones.
     """
-    if isinstance(table, Path | str):
-        from dpsynth.sources.reading import open_rows
+    from dpsynth.sources.reading import Rows, open_rows
 
+    if isinstance(table, Path | str):
         table = open_rows(table, schema, persons=False)
-    if not hasattr(table, "frames"):
+    if not isinstance(table, Rows):
         return table
     return part_of(table, schema, most=most, seed=seed) if table.large else table.frame()
