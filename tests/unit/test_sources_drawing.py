@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import dpsynth
+from dpsynth.errors import DataError
 from dpsynth.schema import Schema
 from dpsynth.sources import streams
 
@@ -111,3 +112,23 @@ def test_nobody_to_draw_is_refused_and_an_empty_table_is_empty():
     found = draw(MEMBERS[:0], MEMBERS[:4])
     assert found.persons == (0, 4)
     assert list(found.frames[0].columns) == list(MEMBERS.columns)
+
+
+def test_a_synthetic_table_needs_no_persons(tmp_path):
+    unread = [*COLUMNS[:2], {"name": "pid", "kind": "excluded"}]
+    unit = {"kind": "person", "column": "pid", "max_rows": 3}
+    schema = Schema.from_dict({"columns": unread, "unit": unit})
+    MEMBERS.drop(columns="pid").to_parquet(tmp_path / "s.parquet")
+    with pytest.raises(DataError, match="lacks the column 'pid'"):
+        dpsynth.open_rows(tmp_path / "s.parquet", schema)
+    rows = dpsynth.open_rows(tmp_path / "s.parquet", schema, persons=False)
+    assert [len(frame) for frame in rows.frames()] == [len(MEMBERS)]
+    assert list(rows.frame().columns) == ["age", "code"]
+
+
+def test_an_empty_file_is_one_frame_without_rows(tmp_path):
+    MEMBERS[:0].to_csv(tmp_path / "empty.csv", index=False)
+    rows = dpsynth.open_rows(tmp_path / "empty.csv", PERSONS)
+    (frame,) = rows.frames()
+    assert list(frame.columns) == list(MEMBERS.columns)
+    assert not len(frame)
