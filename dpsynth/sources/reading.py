@@ -30,7 +30,6 @@ class Rows:
     table: FileTable
     large: bool
     _path: Path = field(repr=False)
-    _schema: "Schema" = field(repr=False)
 
     def frames(self) -> Iterator["pd.DataFrame"]:
         """Yield the rows in frames, in their order; one of no rows where there are none.
@@ -56,7 +55,7 @@ class Rows:
         import pandas as pd
 
         if self._path.suffix.lower() in (".csv", ".parquet") and self._path.is_file():
-            return read_table(self._path, self._schema)
+            return read_table(self._path)  # its columns were held against the schema
         return pd.concat(list(self.frames()), ignore_index=True)
 
 
@@ -74,7 +73,7 @@ def open_rows(path: Path | str, schema: "Schema", *, persons: bool = True) -> Ro
     path = Path(path)
     table = open_table(path, schema, persons=persons)
     large = is_large(path) or _cells(table) > LARGE_CELLS
-    return Rows(table=replace(table, names=table.every), large=large, _path=path, _schema=schema)
+    return Rows(table=replace(table, names=table.every), large=large, _path=path)
 
 
 def _cells(table: FileTable) -> int:
