@@ -114,6 +114,7 @@ class Gate:
         seed: int = 0,
         notes: Sequence[str] = (),
         key: Path | None = None,
+        evaluate: bool = False,
     ) -> dossier.Dossier:
         """Attack the release on the custodian's copy and write ``directory/internal``.
 
@@ -131,9 +132,12 @@ class Gate:
             seed: of the audit's own choices.
             notes: sentences on how the tables came about, for the report.
             key: private signing key; without it the user's own.
+            evaluate: measure what the release is good for as well, with the controls as the
+                holdout; fewer than two of them are none.
         """
         from attacks.audit import audit
         from attacks.lower_bounds import DELTA
+        from dpsynth.utility.evaluate import evaluate as measure
         from dpsynth.utility.fidelity import fidelity
 
         report = audit(
@@ -150,11 +154,16 @@ class Gate:
             notes=notes,
         )
         measured = fidelity(synthetic, members, schema, seed=seed)
+        found = None
+        held = [table for table in (synthetic, members, controls) if not isinstance(table, Path)]
+        if evaluate and min(map(len, held)) > 1:
+            found = measure(synthetic, members, controls, schema, seed=seed).to_dict()
         with atomic.folder(directory / bundle.INTERNAL, mode=bundle.PRIVATE_MODE) as building:
             return dossier.certify_internal(
                 building,
                 report,
                 fidelity=measured,
+                evaluation=found,
                 key=keys.signing_key(key),
                 public=directory / bundle.PUBLIC,
             )

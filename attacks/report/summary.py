@@ -102,7 +102,9 @@ def internal(view: dict[str, Any]) -> str:
 def utility(view: dict[str, Any]) -> str:
     """Summarize the utility report: the scores of each section, between floor and ceiling."""
     lines = [
-        "# Utility of a synthetic table: internal, not for publication",
+        f"# {md(view['heading'])} Internal, not for publication"
+        if view["study"]
+        else "# Utility of a synthetic table: internal, not for publication",
         "",
         "**Computed from real rows, outside the guarantee. It must not leave the custodian.**",
         "",

@@ -7,12 +7,10 @@ from typing import Any
 
 from dpsynth.bench import plots
 from dpsynth.utility.augmentation.judging import NEITHER, Comparison, comparisons, points
-from dpsynth.utility.augmentation.methods import METHODS, REAL_ONLY
+from dpsynth.utility.augmentation.methods import REAL_ONLY, SMOTE, method_called
 from dpsynth.utility.downstream.measures import MEASURES
 
 Line = dict[str, Any]
-
-SMOTE = "SMOTE"
 
 
 def read(path: Path) -> list[Line]:
@@ -46,7 +44,7 @@ def markdown(lines: Sequence[Line], study: str, model: str, figure: str) -> str:
             for each in (
                 comparisons(runs, figure=figure, against=against) if against in curves else []
             )
-            if against == REAL_ONLY or METHODS[each.method].needs_release
+            if against == REAL_ONLY or method_called(each.method).needs_release
         ]
         if compared:
             parts += [f"Less **{against}**, with its 95 % interval:", _differences(compared, sizes)]

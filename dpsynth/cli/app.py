@@ -12,6 +12,7 @@ import typer
 
 from dpsynth.cli import (
     augment,
+    augment_study,
     bench,
     demo,
     doctor,
@@ -71,6 +72,7 @@ def build() -> typer.Typer:
         sample,
         evaluate,
         augment,
+        augment_study,
         replicate,
         ledger,
         bench,

@@ -180,6 +180,27 @@ class Steps:
 
         return tell
 
+    def parts(self) -> Callable[[int, int, str], None]:
+        """Return what is to be told the parts done, of how many, and what begins now."""
+        told = [-1]
+
+        def tell(done: int, parts: int, begins: str) -> None:
+            if self._progress is None:
+                tenths = 10 * done // max(parts, 1)
+                if tenths > told[0] and done < parts:
+                    note(f"... part {done + 1} of {parts}: {begins}")
+                told[0] = max(told[0], tenths)
+            elif self._task is not None:
+                self._progress.update(
+                    self._task,
+                    description=begins,
+                    total=max(parts, 1),
+                    completed=done,
+                    trained=True,
+                )
+
+        return tell
+
     def _finish(self) -> None:
         if self._progress is not None and self._task is not None:
             task = self._progress.tasks[self._progress.task_ids.index(self._task)]

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from dpsynth.utility.scores import Evaluation, Score
 
 EVALUATION = "evaluation.json"
+UNREGISTERED = "this look at real rows is not registered; name the table's --ledger"
 INTERNAL = "for the custodian alone: these numbers were computed from real rows"
 
 
-class _Reports(Protocol):
-    """The installed gate, as far as this command cares."""
+class Reports(Protocol):
+    """The installed gate, as far as commands care that look at real rows."""
 
     def report_utility(self, evaluation: Mapping[str, Any], directory: Path) -> object:
         """Write report.html into ``directory``."""
@@ -105,6 +106,8 @@ def evaluate(
         )
     time, event = survival or (None, None)
     console.refuse_existing(out)
+    if ledger is None:
+        console.warn(UNREGISTERED)
 
     import dpsynth
     from dpsynth.release import atomic, bundle, canonical
@@ -138,7 +141,7 @@ def evaluate(
         document = found.to_dict()
         with atomic.folder(out, mode=bundle.PRIVATE_MODE) as building:
             atomic.write_bytes(building / EVALUATION, canonical.dumps(document), mode=0o600)
-            cast("_Reports", find_gate()).report_utility(document, building)
+            cast("Reports", find_gate()).report_utility(document, building)
     console.emit(
         {**_short(document), "directory": str(out)},
         as_json=json,

@@ -76,6 +76,14 @@ def release(
             "trial runs.",
         ),
     ] = None,
+    evaluate: Annotated[
+        bool,
+        typer.Option(
+            "--evaluate",
+            help="Measure in DIR/internal what the release is good for, against the persons who "
+            "were set aside; takes a minute or two more.",
+        ),
+    ] = False,
     name: SourceTable = None,
     query: SourceQuery = None,
     spark: SparkMaster = None,
@@ -111,6 +119,7 @@ def release(
             policy=policy,
             conformance=conformance,
             engine=cast("EngineName", engine),
+            evaluate=evaluate,
             progress=step,
             training=step.training(parse.exact_text(wanted_epsilon)),
         )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dpsynth.cli import console
+from dpsynth.cli.evaluate import UNREGISTERED
 from dpsynth.cli.options import Json
 from dpsynth.cli.sample import model_folder
 from dpsynth.errors import UsageError
@@ -175,7 +176,7 @@ def _check_options(
     if worlds is not None and worlds < _FEWEST_WORLDS:
         console.warn(f"{worlds} worlds tell coverage roughly; {_FEWEST_WORLDS} or more are better")
     if real is not None and ledger is None:
-        console.warn("this look at real rows is not registered; name the table's --ledger")
+        console.warn(UNREGISTERED)
 
 
 def _tables(

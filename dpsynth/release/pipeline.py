@@ -86,8 +86,9 @@ class Gate(Protocol):
         delta: float | None,
         notes: Sequence[str],
         key: Path | None,
+        evaluate: bool,
     ) -> Verdict:
-        """Attack the release on the custodian's copy."""
+        """Attack the release on the custodian's copy, and measure what it is good for if asked."""
         ...
 
 
@@ -128,6 +129,7 @@ def make_release(
     training: Callable[[int, int], object] | None = None,
     gate: Gate | None = None,
     engine: "EngineName" = "auto",
+    evaluate: bool = False,
 ) -> ReleaseOutcome:
     """Fit, sample, certify, then audit; write ``out/public`` and ``out/internal``.
 
@@ -151,6 +153,8 @@ def make_release(
         gate: what puts on trial, certifies and audits; the installed one where not given.
         engine: of a file: "frame" holds it in memory, "duckdb" streams it from disk; by its size
             where not given.
+        evaluate: measure in ``out/internal`` what the release is good for as well, with the persons
+            who were set aside as the holdout; takes a minute or two more.
 
     Privacy:
         (epsilon, delta)-DP for everything in ``out/public``, under adding or removing one unit.
@@ -224,6 +228,8 @@ def make_release(
         )
         step("attacking the release, for the custodian alone")
         book.record_look(subject=account.release, reason="audit of a release")
+        if evaluate:
+            book.record_look(subject=account.release, reason="utility evaluation of a release")
         internal = NOT_AUDITED
         try:
             internal = gate.audit_internal(
@@ -238,6 +244,7 @@ def make_release(
                 delta=float(plan.delta) or None,
                 notes=(prepared.note,) if prepared.note else (),
                 key=key,
+                evaluate=evaluate,
             ).verdict
         except Exception as error:  # noqa: BLE001  # the rows may not decide how a release ends
             warnings.append(

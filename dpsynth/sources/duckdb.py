@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dpsynth.errors import DataError
+from dpsynth.errors import DataError, UnfitEnvironmentError
+from dpsynth.sources.folder import DISK_FULL
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
 _LEAST_MEBIBYTES = 64
+_FULL = ("No space left on device", "Disk quota exceeded", "File too large")
+_LITTLE = "Out of Memory Error"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,8 +98,16 @@ def _batches(
     try:
         found: Any = connection.sql(query).to_arrow_reader(rows)
         yield from found
-    except (duckdb.Error, pa.ArrowException, OSError):
-        # Its own words quote cells and paths.
+    except (duckdb.Error, pa.ArrowException, OSError, MemoryError) as problem:
+        # Its own words quote cells and paths: they are looked at, and not repeated.
+        said = str(problem)
+        if any(words in said for words in _FULL):
+            raise UnfitEnvironmentError(DISK_FULL) from None
+        if isinstance(problem, duckdb.OutOfMemoryException | MemoryError) or _LITTLE in said:
+            raise UnfitEnvironmentError(
+                "reading the table takes more memory than DuckDB may use, and more room for what "
+                "does not fit than its folder has: name a larger one by TMPDIR"
+            ) from None
         raise DataError("the table cannot be read: a file of it is damaged or cut off") from None
 
 

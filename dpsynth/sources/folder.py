@@ -8,6 +8,10 @@ import weakref
 from pathlib import Path
 
 _PREFIX = "dpsynth-rows-"
+DISK_FULL = (
+    "the disk for temporary files is full: name a folder with more room by TMPDIR; nothing of the "
+    "rows is left there, and what the ledger was charged stays charged"
+)
 
 
 class PrivateFolder:

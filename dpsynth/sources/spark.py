@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dpsynth.schema import Schema
     from dpsynth.sources.frame import Prepared
 
+_LOGGED = ("SQL", "DataFrame")  # what PySpark logs the context of
 _CHARGED = "what the ledger was charged stays charged"
 
 
@@ -42,7 +43,12 @@ def open_session(master: str) -> Any:
     with faults("Spark cannot be started, or the cluster does not answer"):
         builder = SparkSession.builder.appName("dpsynth")
         wanted = builder.remote(master) if master.startswith("sc://") else builder.master(master)
-        return wanted.getOrCreate()
+        session = wanted.getOrCreate()
+        # On the terminal of this process: what a failing task says there quotes cells.
+        here = getattr(session, "sparkContext", None)  # Connect has none
+        if here is not None:
+            here.setLogLevel("OFF")
+        return session
 
 
 class SparkEngine:
@@ -68,7 +74,8 @@ class SparkEngine:
                 if len(held) == size:
                     yield held
                     held = []
-        yield held
+        if held:
+            yield held
 
     def text(self, value: str) -> str:
         """Write a text as SQL."""
@@ -186,7 +193,8 @@ def faults(unreachable: str | None = None) -> Iterator[None]:
     from pyspark.errors import AnalysisException, ParseException, PySparkException
 
     try:
-        yield
+        with _unlogged():
+            yield
     except (AnalysisException, ParseException):
         raise DataError("Spark has no such table, or cannot run the query") from None
     except (PySparkException, Py4JError, OSError, EOFError, RuntimeError, AttributeError):
@@ -194,3 +202,19 @@ def faults(unreachable: str | None = None) -> Iterator[None]:
         raise UnfitEnvironmentError(
             unreachable or f"the Spark session failed or has ended; {_CHARGED}"
         ) from None
+
+
+@contextlib.contextmanager
+def _unlogged() -> Iterator[None]:
+    """PySpark writes the cell that a statement failed on to the terminal, by loggers of its own."""
+    from pyspark.logger import PySparkLogger
+
+    loggers = [PySparkLogger.getLogger(f"{which}QueryContextLogger") for which in _LOGGED]
+    before = [logger.disabled for logger in loggers]
+    for logger in loggers:
+        logger.disabled = True
+    try:
+        yield
+    finally:
+        for logger, was in zip(loggers, before, strict=True):
+            logger.disabled = was

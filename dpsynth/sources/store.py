@@ -3,6 +3,7 @@
 The files have no name: they are gone with the process that made them, however it ends.
 """
 
+import errno
 import os
 import tempfile
 import weakref
@@ -16,14 +17,16 @@ from numpy.typing import NDArray
 
 from dpsynth.domain import Domain
 from dpsynth.encoding.codec import smallest_unsigned
+from dpsynth.errors import UnfitEnvironmentError
 from dpsynth.privacy.source import UnitRows
 from dpsynth.sources.batches import Batches
-from dpsynth.sources.folder import PrivateFolder
+from dpsynth.sources.folder import DISK_FULL, PrivateFolder
 
 ROWS_AT_ONCE = 1 << 20
 _CACHED_CELLS = 1 << 22  # at most 32 MiB of counts are kept
 _PASS_CELLS = 1 << 24  # at most 128 MiB of counts are summed in one pass
 _SORTED_ROWS = 1 << 22  # of one part, where rows must be put in order
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 Clique = tuple[str, ...]
 
@@ -80,7 +83,12 @@ class Column:
         flat = np.ascontiguousarray(values, dtype=self._kind).reshape(-1)
         view, at = flat.data.cast("B"), start * self._row
         while view:
-            done = os.pwrite(self._file, view, at)
+            try:
+                done = os.pwrite(self._file, view, at)
+            except OSError as problem:
+                if problem.errno not in _FULL:
+                    raise
+                raise UnfitEnvironmentError(DISK_FULL) from None
             view, at = view[done:], at + done
 
     def keep(self, chosen: NDArray[np.bool_]) -> None:

@@ -89,7 +89,7 @@ class Auto(Synthesizer):
     most_cells: int | None = None
     one_way_share: Fraction | None = None
     selection_share: Fraction = Fraction(1, 32)
-    units_per_column: int = 12
+    units_per_column: int = 24
     rake: bool = True
     prior: PublicPrior | None = None
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
+from functools import reduce
 from math import pi, sqrt
 
 import numpy as np
@@ -31,6 +32,7 @@ _PRECISION = 0.01  # of what noise alone brings about, at which the last fit sto
 _ROUGH = 0.1  # the same for the fits between rounds,
 _FEW_STEPS = 30  # which take no more steps than this
 _MOST_STEPS = 300
+_MOST_CELLS = 1 << 20  # of a table on the way to what the model expects of three and more columns
 
 
 class RoundModel:
@@ -80,14 +82,15 @@ class RoundModel:
         """Ask how much there is to gain from each candidate: its distance, less expected noise.
 
         A reference stays where the model's answer has hardly moved: the curator then neither
-        counts nor compares that candidate again.
+        counts nor compares that candidate again. It stays too where columns lie so far apart in the
+        junction tree that the answer would take too large a table.
 
         Args:
             weights: candidates, each with its weight.
             stddev: of the noise in a cell of the answer.
             tolerance: in rows, by which an answer may have moved in all its cells together.
         """
-        expected = expected_tables(self._fitted.model, list(weights))
+        expected = self._expected(list(weights))
         self._follow_answers(expected)
         for clique, table in expected.items():
             reference = np.rint(table * RESOLUTION).astype(np.int64).ravel()
@@ -106,6 +109,20 @@ class RoundModel:
                 for clique, weight in weights.items()
             ),
         )
+
+    def _expected(self, cliques: Sequence[Clique]) -> dict[Clique, Array]:
+        """Return what the model expects; of columns too far apart, if never asked before, apart."""
+        model = self._fitted.model
+        far = {
+            clique
+            for clique in cliques
+            if len(clique) > 2 and model.cells_on_the_way(clique) > _MOST_CELLS
+        }
+        found = expected_tables(model, [clique for clique in cliques if clique not in far])
+        for clique in sorted(far.difference(self._references)):
+            shares = (model.marginal((name,)) / model.total for name in clique)
+            found[clique] = model.total * reduce(np.multiply.outer, shares)
+        return found
 
     def usable(
         self, cliques: Sequence[Clique], numbers: Sequence[int], *, anywhere: bool

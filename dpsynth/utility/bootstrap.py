@@ -6,6 +6,8 @@ replicates at once. Distances grow by resampling alone, so the replicates' perce
 above the figure: the interval is the figure plus and minus 1.96 standard deviations of them.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,8 +25,27 @@ def weights(rows: int, *, seed: int) -> Weights:
         rows: of a table; beyond 50,000 only so many get weights.
         seed: of the draw; give every table one of its own.
     """
-    rng = np.random.default_rng(seed)
-    return rng.poisson(1.0, size=(min(rows, MOST_ROWS), REPLICATES)).astype(np.float32)
+    kept = min(rows, MOST_ROWS)
+    drawn = _drawn(seed, min(max(1 << (kept - 1).bit_length(), _LEAST_DRAWN), MOST_ROWS))
+    found = drawn[:kept].astype(np.float32)
+    if kept < _FEW:  # now and then none of them is drawn, and nothing has a share of nothing
+        found[:, ~found.any(axis=0)] = 1
+    return found
+
+
+@lru_cache(maxsize=8)
+def _drawn(seed: int, rows: int) -> NDArray[np.uint8]:
+    """Return what is drawn, which takes long; the first rows are the same for any number of them.
+
+    Every section asks for the same seeds, and every subgroup does so again.
+    """
+    found = np.random.default_rng(seed).poisson(1.0, size=(rows, REPLICATES)).astype(np.uint8)
+    found.flags.writeable = False
+    return found
+
+
+_LEAST_DRAWN = 1_024
+_FEW = 100
 
 
 def counts(codes: NDArray[np.integer], cells: int, weight: Weights) -> NDArray[np.float32]:

@@ -32,14 +32,18 @@ _ALONE = "independent columns keep every single column: no floor, read against t
 
 
 def marginals(
-    tables: Tables, *, seed: int = 0, widths: Sequence[int] = tuple(WIDTHS)
+    tables: Tables,
+    *,
+    seed: int = 0,
+    widths: Sequence[int] = tuple(WIDTHS),
+    most: int = MOST_TRIPLES,
 ) -> Section | None:
     """Compare tables of 1, 2 and 3 columns, each column in 32 groups of codes at most.
 
     For each width two scores: the mean distance to the real table, and the share of the real rows
     whose random subsample is as far from all of them ("equal to a q % subsample of the real
     rows", as SDNist reads it); 1 is never reached, for a holdout reads about 1/3 where it has as
-    many rows as the real table. Triples are all there are, or 1,000 distinct ones.
+    many rows as the real table. Triples are all there are, or ``most`` distinct ones.
 
     Tables:
         columns: for each column name, kind, ordered, labels, and shares ``real``, ``synthetic``,
@@ -49,7 +53,8 @@ def marginals(
         subsamples: by width, shares of the real rows and how far such subsamples are.
         worst: columns, pairs and triples with the largest distance, largest first.
     """
-    found = [_Width(tables, width, seed=seed) for width in widths if len(tables.sizes) >= width]
+    there = [width for width in widths if len(tables.sizes) >= width]
+    found = [_Width(tables, width, seed=seed, most=most) for width in there]
     by_pair = {clique: far for each in found for clique, far in each.each() if len(clique) < 3}
     return Section(
         key="marginals",
@@ -123,9 +128,9 @@ def places(codes: Mapping[str, Codes], sizes: Mapping[str, int], clique: Sequenc
 class _Width:
     """All tables of one width, gone through once."""
 
-    def __init__(self, tables: Tables, width: int, *, seed: int) -> None:
+    def __init__(self, tables: Tables, width: int, *, seed: int, most: int) -> None:
         self.width = width
-        self.cliques = cliques(tuple(tables.sizes), width)
+        self.cliques = cliques(tuple(tables.sizes), width, most=most)
         real = len(tables.real)
         steps = sorted({max(1, round(share * real)) for share in LADDER} - {real})
         self.shares = [step / real for step in steps] + [1.0]

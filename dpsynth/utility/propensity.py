@@ -44,15 +44,15 @@ def propensity(tables: "Tables", *, seed: int = 0) -> Section | None:
             told from another.
     """
     size = min(tables.compared, len(tables.real), MOST_ROWS)
-    few = min(size, MOST_ROWS_BOOSTED)
+    few = rows_told_apart(tables)
     of = {name: held[:size] for name, held in normal_scores(tables).items()}
     scores: list[Score] = []
     expected = None
     if of["real"].shape[1]:
-        score, expected = _pmse(of, seed=seed)
+        score, expected = pmse(of, seed=seed)
         scores.append(score)
-    areas = {name: area(tables, name, few, seed=seed) for name in _COMPARED}
-    scores.append(_area(areas, few, seed=seed))
+    areas = told_apart(tables, seed=seed)
+    scores.append(area_score(areas, seed=seed + 1))
     spread = null_deviation(few, few)
     return Section(
         key="propensity",
@@ -76,6 +76,27 @@ def propensity(tables: "Tables", *, seed: int = 0) -> Section | None:
 
 
 _COMPARED = ("synthetic", "holdout", "floor")
+
+Told = tuple[NDArray[np.float64], NDArray[np.bool_]]
+
+
+def told_apart(tables: "Tables", *, seed: int) -> dict[str, Told]:
+    """Return what ``area`` finds for each table; asked again of the same tables, the same."""
+    key = f"told apart, seed {seed}"
+    if key not in tables.kept:
+        rows = rows_told_apart(tables)
+        tables.kept[key] = {name: area(tables, name, rows, seed=seed) for name in _COMPARED}
+    return dict(tables.kept[key])
+
+
+def rows_told_apart(tables: "Tables") -> int:
+    """Return how many rows of each table gradient boosting sees."""
+    return min(tables.compared, len(tables.real), MOST_ROWS_BOOSTED)
+
+
+def count_of_terms(columns: int) -> int:
+    """Return how many terms ``terms`` makes of so many columns, where none repeats another."""
+    return 1 + 2 * columns + min(columns * (columns - 1) // 2, MOST_PRODUCTS)
 
 
 def terms(scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -187,8 +208,13 @@ def _loss(
     return float(lost + _RIDGE * (weight @ weight) / 2)
 
 
-def _pmse(of: dict[str, NDArray[np.float64]], *, seed: int) -> tuple[Score, float]:
-    """Return the score, and what pMSE is expected to be."""
+def pmse(of: dict[str, NDArray[np.float64]], *, seed: int) -> tuple[Score, float]:
+    """Return the score, and what pMSE is expected to be.
+
+    Args:
+        of: by table, normal scores of as many rows as of the others.
+        seed: of the bootstrap.
+    """
     from scipy.special import expit
 
     size = len(of["real"])
@@ -216,9 +242,7 @@ def _pmse(of: dict[str, NDArray[np.float64]], *, seed: int) -> tuple[Score, floa
     return score, expected["synthetic"]
 
 
-def area(
-    tables: "Tables", name: str, size: int, *, seed: int
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def area(tables: "Tables", name: str, size: int, *, seed: int) -> Told:
     """Return cross-validated chances to be of table ``name``, not real, and which rows are.
 
     Numbers enter as they are, with missing ones as such, other columns as codes.
@@ -242,14 +266,13 @@ def _features(tables: "Tables", name: str, size: int) -> NDArray[np.float64]:
     return np.column_stack([values.get(column, codes[column])[:size] for column in tables.sizes])
 
 
-def _area(
-    found: dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]], size: int, *, seed: int
-) -> Score:
+def area_score(found: dict[str, Told], *, seed: int) -> Score:
+    """Return the area under the ROC curve of chances and labels, by table."""
     areas = {
         name: float(weighted_area(*held, np.ones((len(held[0]), 1)))[0])
         for name, held in found.items()
     }
-    weigh = bootstrap.weights(2 * size, seed=seed + 1)
+    weigh = bootstrap.weights(len(found["synthetic"][0]), seed=seed)
     replicates = weighted_area(*found["synthetic"], weigh)
     low, high = bootstrap.interval(areas["synthetic"], replicates)
     return Score(

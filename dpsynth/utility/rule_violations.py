@@ -125,7 +125,9 @@ def _wilson(share: float, rows: int) -> tuple[float, float]:
     z = _Z**2 / rows
     half = _Z * np.sqrt(share * (1 - share) / rows + z / (4 * rows))
     center = share + z / 2
-    return max(float((center - half) / (1 + z)), 0.0), min(float((center + half) / (1 + z)), 1.0)
+    low, high = float((center - half) / (1 + z)), float((center + half) / (1 + z))
+    # The interval holds the share; at 0 and 1, where it ends there, rounding may say otherwise.
+    return max(min(low, share), 0.0), min(max(high, share), 1.0)
 
 
 def _any(found: list[Mapping[str, Rows]]) -> dict[str, Rows]:

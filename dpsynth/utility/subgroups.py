@@ -9,17 +9,26 @@ from numpy.typing import NDArray
 
 from dpsynth.encoding.codec import MISSING_LABEL
 from dpsynth.utility import bootstrap
-from dpsynth.utility.marginals import WIDTHS, marginals
+from dpsynth.utility.group_metrics import (
+    A_TERM,
+    BOOSTING,
+    LEAST,
+    MOST_POINTS,
+    MOST_ROWS,
+    MOST_TRIPLES,
+    SMALL,
+    Group,
+    measured,
+)
+from dpsynth.utility.marginals import marginals
 from dpsynth.utility.scores import Score, Section
-from dpsynth.utility.tables import NAMES, Tables
+from dpsynth.utility.tables import NAMES, OTHERS, Tables
 
 LEVELS = 12  # groups of one column; ordered columns with more are cut into bands
 BANDS = 4
-SMALL = 100  # rows of a group, real or synthetic, below which its numbers are marked
-LEAST = 10  # rows of a group, in each table, below which nothing but its share is measured
 DRIFT = "drift of the share"
 TARGET = "drift of the target within the group"
-_FAST = frozenset({WIDTHS[1], WIDTHS[2]})
+SHARES = "Shares, and the target"
 
 Codes = NDArray[np.int64]
 
@@ -44,18 +53,21 @@ def subgroups(tables: Tables, *, seed: int) -> Section | None:
 
     Groups are the values of a column; an ordered column with more than 12 groups of codes is cut
     into four bands at the real rows' quarters, and of another column the 11 most frequent values
-    stand alone. Of every group: the drift of its share, and the distances of tables of one and two
-    columns among its own rows. Groups of fewer than 100 real or synthetic rows are marked, not
-    hidden; of groups of fewer than 10 rows in a table only the share is measured.
+    stand alone. Of every group: the drift of its share, and every metric of the whole table among
+    its own rows (see ``group_metrics``). Groups of fewer than 100 real or synthetic rows are
+    marked, not hidden; what cannot be measured in so few rows says so in words.
 
     Tables:
         groups: a record for each group: ``column``, ``group`` (its name in the scores), ``label``,
-            ``rows`` and ``shares`` by table, and ``small``.
+            ``rows`` and ``shares`` by table, ``small``, and ``instead``: by the title of a metric,
+            why it was not measured.
+        metrics: a record for each metric: ``title``, and the ``names`` of its scores.
     """
     if not tables.subgroups:
         return None
     scores: list[Score] = []
     records: list[dict[str, Any]] = []
+    metrics: dict[str, dict[str, None]] = {SHARES: {}}
     for column in tables.subgroups:
         made = grouping(tables, column)
         weigh = [
@@ -67,13 +79,22 @@ def subgroups(tables: Tables, *, seed: int) -> Section | None:
             if not any(record["rows"].values()):
                 continue  # declared, and in no table
             name = f"{column} = {label}"
+            group = _group(tables, made, place)
             few = "few rows: read with care" if record["small"] else ""
-            found = [_drift(tables, made, place, weigh), *_target(tables, made, place)]
-            if min(record["rows"][which] for which in NAMES) >= LEAST:
-                found += _within(tables, made, place, seed=seed)
+            found, instead = [_drift(tables, made, place, weigh)], {}
+            if group.rows >= LEAST:
+                found += _target(group)
+                metrics[SHARES].update(dict.fromkeys(score.name for score in found))
+                for metric in measured(group, seed=seed):
+                    found += metric.scores
+                    named = metrics.setdefault(metric.title, {})
+                    named.update(dict.fromkeys(score.name for score in metric.scores))
+                    if metric.instead:
+                        instead[metric.title] = metric.instead
             else:
                 few = "too few rows for more than the share"
-            records.append({"column": column, "group": name, "label": label, **record})
+            record |= {"column": column, "group": name, "label": label, "instead": instead}
+            records.append(record)
             scores += [
                 replace(score, group=name, note=few if score.name == DRIFT else "")
                 for score in found
@@ -82,12 +103,24 @@ def subgroups(tables: Tables, *, seed: int) -> Section | None:
         key="subgroups",
         title="Subgroups",
         scores=tuple(scores),
-        tables={"groups": records},
+        tables={
+            "groups": records,
+            "metrics": [
+                {"title": title, "names": list(names)}
+                for title, names in metrics.items()
+                if names or any(title in record["instead"] for record in records)
+            ],
+        },
         notes=(
             f"Groups of fewer than {SMALL} real or synthetic rows are marked as small: their "
             "numbers move with a few persons, and so do their ceilings.",
             "Independent columns keep the share of a group, so the floor of a drift says nothing; "
             "read it against the ceiling.",
+            f"Comparisons of three columns and of all see {MOST_ROWS:,} rows of a group in each "
+            f"table at most, where rows lie {MOST_POINTS:,}; of triples {MOST_TRIPLES} at most are "
+            f"compared. pMSE needs {A_TERM} rows for each term of its regression.",
+            f"{BOOSTING}: the classifier is that of the whole table, cross-validated; the number "
+            "says how well it tells the group's rows apart.",
         ),
     )
 
@@ -104,10 +137,12 @@ def grouping(tables: Tables, column: str) -> Grouping:
     if size > LEVELS and column in tables.ordered:
         of, named = _bands(counts, labels)
     elif size > LEVELS:
-        kept = np.sort(np.argsort(-counts, kind="stable")[: LEVELS - 1])
+        # A long list has such a group already: it joins the rest, whatever its size.
+        alone = [place for place in np.argsort(-counts, kind="stable") if labels[place] != OTHERS]
+        kept = np.sort(np.array(alone[: LEVELS - 1]))
         of = np.full(size, LEVELS - 1, dtype=np.int64)
         of[kept] = np.arange(len(kept))
-        named = [*(labels[place] for place in kept.tolist()), "all others"]
+        named = [*(labels[place] for place in kept.tolist()), OTHERS]
     groups = {name: of[tables.codes[name][column]] for name in NAMES}
     if column in tables.values["real"] and named[-1] != MISSING_LABEL:
         named.append(MISSING_LABEL)
@@ -173,58 +208,16 @@ def _drift(tables: Tables, made: Grouping, place: int, weigh: list[bootstrap.Wei
     )
 
 
-def _target(tables: Tables, made: Grouping, place: int) -> Iterator[Score]:
-    """Yield how far the distribution of the target within the group is from the real one."""
-    target = tables.schema.target
-    if target is None or target == made.column:
-        return
-    part = among(tables, made, place, columns=(target,))
-    if part is not None:
-        found = marginals(part, seed=tables.seed, widths=(1,))
-        if found is not None:
-            yield replace(found.scores[0], name=TARGET, note="")
-
-
-def _within(tables: Tables, made: Grouping, place: int, *, seed: int) -> list[Score]:
-    """Return the fast scores among the rows of one group."""
-    rest = tuple(name for name in tables.sizes if name != made.column)
-    part = among(tables, made, place, columns=rest)
-    if part is None or not rest:
-        return []
-    found = marginals(part, seed=seed, widths=(1, 2))
-    return [] if found is None else [score for score in found.scores if score.name in _FAST]
-
-
-def among(tables: Tables, made: Grouping, place: int, *, columns: tuple[str, ...]) -> Tables | None:
-    """Return the tables with the rows of one group alone, and some of the columns.
-
-    None where a table has fewer than two such rows.
-    """
+def _group(tables: Tables, made: Grouping, place: int) -> Group:
     inside = {name: np.flatnonzero(made.groups[name] == place) for name in NAMES}
-    sizes = {name: len(rows) for name, rows in inside.items()}
-    if min(sizes.values()) < 2:
-        return None
-    kept = set(columns)
-    return replace(
-        tables,
-        **{name: getattr(tables, name).iloc[inside[name]] for name in NAMES},
-        codes={
-            name: {
-                column: held[inside[name]]
-                for column, held in tables.codes[name].items()
-                if column in kept
-            }
-            for name in NAMES
-        },
-        values={
-            name: {
-                column: held[inside[name]]
-                for column, held in tables.values[name].items()
-                if column in kept
-            }
-            for name in NAMES
-        },
-        sizes={column: size for column, size in tables.sizes.items() if column in kept},
-        labels={column: held for column, held in tables.labels.items() if column in kept},
-        compared=min(sizes["synthetic"], sizes["holdout"], sizes["floor"]),
-    )
+    return Group(tables=tables, inside=inside, column=made.column)
+
+
+def _target(group: Group) -> Iterator[Score]:
+    """Yield how far the distribution of the target within the group is from the real one."""
+    target = group.tables.schema.target
+    if target is None or target == group.column or target not in group.tables.sizes:
+        return
+    found = marginals(group.part(columns=(target,)), seed=group.tables.seed, widths=(1,))
+    if found is not None:
+        yield replace(found.scores[0], name=TARGET, note="")

@@ -3,9 +3,9 @@
 All of them have their rows in a random order, so that the first k rows of each are a sample of it.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from dpsynth.schema import Schema
 
+OTHERS = "all others"
 LEVELS = 32  # groups of codes that a column has at most
 NAMES = ("synthetic", "real", "holdout", "floor")
 
@@ -59,6 +60,8 @@ class Tables:
         whole: where the synthetic rows are some of a larger table: by column, the share of each
             group in all of it.
         whole_rows: how many rows that has.
+        kept: what one section found and another needs again; of these very rows alone, so a part
+            of the tables begins with none.
     """
 
     synthetic: "pd.DataFrame" = field(repr=False)
@@ -79,6 +82,7 @@ class Tables:
     seed: int = 0
     whole: Mapping[str, NDArray[np.float64]] | None = field(default=None, repr=False)
     whole_rows: int | None = None
+    kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of(
@@ -171,6 +175,39 @@ class Tables:
         """The declared kind of each column."""
         return {column.name: column.kind for column in self.schema.modeled}
 
+    def part(self, rows: Mapping[str, Codes], columns: Collection[str]) -> "Tables":
+        """Return the tables with some of their rows and columns alone.
+
+        Args:
+            rows: by table, the places of the rows, in rising order; two at least.
+            columns: names; codes and values of no other are kept.
+        """
+
+        def cut(held: Mapping[str, Mapping[str, NDArray[Any]]]) -> dict[str, dict[str, Any]]:
+            return {
+                name: {
+                    column: found[rows[name]]
+                    for column, found in held[name].items()
+                    if column in columns
+                }
+                for name in NAMES
+            }
+
+        return replace(
+            self,
+            synthetic=self.synthetic.iloc[rows["synthetic"]],
+            real=self.real.iloc[rows["real"]],
+            holdout=self.holdout.iloc[rows["holdout"]],
+            floor=self.floor.iloc[rows["floor"]],
+            codes=cut(self.codes),
+            values=cut(self.values),
+            sizes={column: size for column, size in self.sizes.items() if column in columns},
+            labels={column: held for column, held in self.labels.items() if column in columns},
+            compared=min(len(rows[name]) for name in ("synthetic", "holdout", "floor")),
+            whole=None,  # that of all rows says nothing of some
+            whole_rows=None,
+        )
+
     def alike(self, name: str, most: int | None = None) -> dict[str, Codes]:
         """Return codes of the first ``compared`` rows of a table, or of fewer."""
         size = self.compared if most is None else min(self.compared, most)
@@ -198,7 +235,7 @@ def grouped(codes: Codes, labels: list[str], *, ordered: bool) -> tuple[Codes, l
     kept = np.sort(np.argsort(-counts, kind="stable")[: LEVELS - 1])
     groups = np.full(size, LEVELS - 1, dtype=np.int64)
     groups[kept] = np.arange(len(kept))
-    return groups, [*(labels[code] for code in kept), "all others"]
+    return groups, [*(labels[code] for code in kept), OTHERS]
 
 
 def halves(real: "pd.DataFrame", *, seed: int = 0) -> "tuple[pd.DataFrame, pd.DataFrame]":

@@ -81,3 +81,38 @@ def test_the_time_left_is_told_while_training(monkeypatch):
     assert str(left.render(held[task])).startswith("left ")
     assert str(left.render(held[other])) == ""
     assert str(bar.render(held[other])) == ""
+
+
+def test_a_pipe_hears_of_every_tenth_of_the_parts(monkeypatch):
+    said = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", said)
+    with console.Steps() as step:
+        step("training")
+        tell = step.parts()
+        for done in range(100):
+            tell(done, 100, f"size {done}")
+        tell(100, 100, "done")
+    lines = said.getvalue().splitlines()
+    assert lines[:3] == [
+        "... training",
+        "... part 1 of 100: size 0",
+        "... part 11 of 100: size 10",
+    ]
+    assert len(lines) == 11
+
+
+def test_a_terminal_shows_a_bar_of_parts(monkeypatch):
+    said = Terminal()
+    monkeypatch.setattr(sys, "stderr", said)
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    with console.Steps() as step:
+        step("training on real rows")
+        tell = step.parts()
+        for done in range(8):
+            tell(done, 8, f"size {done}")
+        tell(8, 8, "done")
+        step("writing")
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", said.getvalue())
+    assert "━" in plain
+    assert plain.index("training on real rows") < plain.rindex("writing")

@@ -7,6 +7,7 @@ several processes starts it and the others do not (`--dist loadgroup`).
 
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import tempfile
@@ -17,6 +18,7 @@ import pytest
 
 _DEBIAN = Path("/usr/lib/postgresql")
 _SECONDS = 60
+_JAVA = 17
 
 
 def absent(what):
@@ -102,29 +104,70 @@ def cluster():
 
 
 @pytest.fixture(scope="session")
-def spark(tmp_path_factory):
-    """The one Spark session of a run of the tests: ``local[2]``."""
-    if shutil.which("java") is None:
+def java():
+    """Java 17 or newer, which Spark 4 needs."""
+    home = os.environ.get("JAVA_HOME")
+    program = str(Path(home, "bin", "java")) if home else shutil.which("java")
+    if program is None or not Path(program).is_file():
         absent("Java is not installed (Debian: openjdk-17-jre-headless)")
+    told = subprocess.run([program, "-version"], capture_output=True, text=True, check=False).stderr
+    found = re.search(r'version "([0-9]+)', told)
+    if found is None or int(found[1]) < _JAVA:
+        absent("Java is older than 17 (Debian: openjdk-17-jre-headless)")
     if os.environ.get("CI") != "true":
         pytest.importorskip("pyspark")
+    return program
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory, java):
+    """The one Spark session of a run of the tests: ``local[2]``, quick to begin.
+
+    For tables of a few rows almost all of Spark's time is its own start: so Java compiles once
+    and lightly, and expressions are interpreted (``compiled`` has them compiled, as Spark does by
+    itself). A time without a zone stays one, as it does when Spark reads it from Parquet.
+    """
     from pyspark.sql import SparkSession
 
     folder = tmp_path_factory.mktemp("spark")
+    lightly = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
     made = (
         SparkSession.builder.master("local[2]")
         .appName("dpsynth-tests")
         .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.driver.memory", "1g")
+        .config("spark.driver.extraJavaOptions", f"-Dderby.system.home={folder} {lightly}")
         .config("spark.local.dir", str(folder))
+        .config("spark.default.parallelism", "1")
         .config("spark.sql.warehouse.dir", str(folder / "warehouse"))
-        .config("spark.sql.shuffle.partitions", "2")
+        .config("spark.sql.adaptive.enabled", "false")
+        .config("spark.sql.shuffle.partitions", "1")
         .config("spark.sql.session.timeZone", "Europe/Berlin")
-        .config("spark.driver.extraJavaOptions", f"-Dderby.system.home={folder} -XX:+UseSerialGC")
+        .config("spark.sql.timestampType", "TIMESTAMP_NTZ")
+        .config("spark.sql.codegen.wholeStage", "false")
+        .config("spark.sql.codegen.factoryMode", "NO_CODEGEN")
         .getOrCreate()
     )
     made.sparkContext.setLogLevel("OFF")
     yield made
     made.stop()
+
+
+@pytest.fixture
+def compiled(spark):
+    """The same session, with expressions compiled and partitions as Spark has them by itself."""
+    ours = {
+        "spark.sql.adaptive.enabled": "true",
+        "spark.sql.shuffle.partitions": "3",
+        "spark.sql.codegen.wholeStage": "true",
+        "spark.sql.codegen.factoryMode": "FALLBACK",
+    }
+    before = {name: spark.conf.get(name) for name in ours}
+    for name, value in ours.items():
+        spark.conf.set(name, value)
+    yield spark
+    for name, value in before.items():
+        spark.conf.set(name, value)

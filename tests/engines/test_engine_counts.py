@@ -133,6 +133,24 @@ def test_steps_find_every_value(values):
     assert found == values
 
 
+@pytest.mark.parametrize("rows", [0, 3, 4])
+def test_spark_hands_over_no_empty_batch(rows):
+    """Where the rows fill the last batch, or there are none: an empty one has no columns."""
+    pytest.importorskip("pyspark")
+    from dpsynth.sources.spark import SparkEngine
+    from dpsynth.sources.sql.dialects import Spark
+
+    class Session:
+        def sql(self, statement):
+            return self
+
+        def toLocalIterator(self):
+            return iter([(0, 1)] * rows)
+
+    found = list(SparkEngine(Session(), Spark()).batches("SELECT", size=2))
+    assert [len(batch) for batch in found] == {0: [], 3: [2, 1], 4: [2, 2]}[rows]
+
+
 def test_rows_do_not_leak_by_pickle_or_repr():
     import pickle
 

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from itertools import combinations
 
 import numpy as np
 import pytest
 
 from dpsynth.domain import Domain, PrivacyUnit
 from dpsynth.errors import UnknownNameError, UsageError
+from dpsynth.models.graphical.model import GraphicalModel
 from dpsynth.privacy.accounting import rho_from_epsilon, total_rho
 from dpsynth.privacy.queries import MarginalErrorQuery
 from dpsynth.synthesizers.aim import AIM
@@ -291,3 +293,35 @@ def test_forty_columns():
     learned = AIM().learn(curator, rho=rho)
     assert curator.account.left == 0
     assert len(learned.model.domain.columns) == 40
+
+
+def test_columns_far_apart_in_the_tree_are_weighed_without_large_tables(monkeypatch):
+    """What the model expects of them stays as it was when the answer would be too large."""
+    codes, domain = entangled(rows=3_000, columns=7)
+    rho = Fraction(1, 2)
+    asked = []
+    usual = GraphicalModel.marginal
+
+    def marginal(model, clique):
+        asked.append(model.cells_on_the_way(clique))
+        return usual(model, clique)
+
+    monkeypatch.setattr(GraphicalModel, "marginal", marginal)
+    monkeypatch.setattr("dpsynth.synthesizers.rounds._MOST_CELLS", 6**3)
+    curator = curator_over(codes, domain, rho)
+    AIM(degree=3).learn(curator, rho=rho)
+    assert curator.account.left == 0
+    assert max(asked) == 6**3
+
+
+def test_no_table_is_made_to_tell_how_large_it_would_be():
+    codes, domain = entangled(rows=500, columns=7)
+    rho = Fraction(1, 2)
+    model = AIM().learn(curator_over(codes, domain, rho), rho=rho).model
+    for clique in combinations(domain.columns, 3):
+        cells = model.cells_on_the_way(clique)
+        assert cells >= domain.size(clique)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("dpsynth.models.graphical.elimination.MOST_CELLS", cells - 1)
+            with pytest.raises(UsageError, match=f"would take {cells:,} cells"):
+                model.marginal(clique)

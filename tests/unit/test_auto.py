@@ -12,6 +12,7 @@ from dpsynth.privacy.accounting import rho_from_epsilon, total_rho
 from dpsynth.public import synthesizer
 from dpsynth.synthesizers.auto import Auto
 from dpsynth.synthesizers.gain import Deviations, share_units
+from dpsynth.synthesizers.loom_bill import default_one_way_share
 from dpsynth.synthesizers.loom_effort import EFFORTS, effort_for
 from dpsynth.synthesizers.mst import MST
 from dpsynth.testing.closeness import pair_distance
@@ -52,6 +53,15 @@ def test_all_scales_are_fixed_before_any_answer():
         Auto().learn(curator, rho=rho)
         events.append([entry.event for entry in curator.account.entries])
     assert events[0] == events[1] == events[2]
+
+
+def test_columns_get_most_of_a_small_budget_and_half_of_a_large_one():
+    share = {e: default_one_way_share(Fraction(2) ** -e) for e in range(-3, 20)}
+    assert share[14] == share[19] == Fraction(2, 3)
+    assert share[0] == share[-3] == Fraction(9, 20)
+    assert min(share, key=lambda e: share[e]) == 3
+    assert all(share[e] < share[e - 1] for e in (1, 2, 3))
+    assert all(share[e] < share[e + 1] for e in range(3, 13))
 
 
 def test_settings_are_checked():

@@ -268,8 +268,79 @@ def test_hostile_names_are_text_and_nothing_can_act(tmp_path):
             assert value[1:] in found.ids
 
 
+METRICS = [
+    ("Shares, and the target", ["drift of the share"]),
+    *(
+        (f"Metric number {place}", [f"score {at} of metric number {place}" for at in range(2)])
+        for place in range(10)
+    ),
+]
+
+
+def grouped(*, columns, groups, instead=()):
+    """Return the section on subgroups with every metric of every group."""
+    names = [
+        (f"column {column}", f"group {group}")
+        for column in range(columns)
+        for group in range(groups)
+    ]
+    return section(
+        "subgroups",
+        scores=[
+            score(name, 0.1234, group=f"{column} = {group}")
+            for column, group in names
+            for title, held in METRICS
+            if (column, group, title) not in instead
+            for name in held
+        ],
+        tables={
+            "groups": [
+                {
+                    "column": column,
+                    "group": f"{column} = {group}",
+                    "label": group,
+                    "rows": {"real": 900, "synthetic": 880, "holdout": 300},
+                    "shares": {"real": 0.1, "synthetic": 0.1, "holdout": 0.1},
+                    "small": False,
+                    "instead": {
+                        title: "not measured: fewer than 100 rows of the group in a table"
+                        for title, _ in METRICS
+                        if (column, group, title) in instead
+                    },
+                }
+                for column, group in names
+            ],
+            "metrics": [{"title": title, "names": held} for title, held in METRICS],
+        },
+    )
+
+
+def test_each_metric_of_a_group_has_a_table_and_words_where_there_is_no_number(tmp_path):
+    without = {("column 0", "group 1", "Metric number 3")}
+    found = grouped(columns=2, groups=3, instead=without)
+    render_utility(tmp_path, {"sections": [found]})
+    text = written(tmp_path)[0]
+    for place in range(2):
+        for title, names in METRICS[1:]:
+            start = text.index(f"{title}, among the rows of each group of column {place}")
+            table = text[start : text.index("</table>", start)]
+            for name in names:
+                assert f">{name}</th>" in table
+            assert table.count("<strong>0.1234</strong>") == len(names) * 3 - 2 * (
+                (f"column {place}", "group 1", title) in without
+            )
+            assert ("fewer than 100 rows" in table) == (title == METRICS[4][0] and place == 0)
+    # The first table has the shares, and nothing that has a table of its own.
+    start = text.index("Groups of column 1: rows, and each score")
+    first = text[start : text.index("</table>", start)]
+    assert ">drift of the share</th>" in first
+    assert "metric number" not in first
+    assert "Metrics" not in Page(text).text  # no second time as plain numbers
+
+
 def test_fifty_columns_stay_below_two_megabytes(tmp_path):
     document = evaluation_of(50)
+    document["sections"][-1] = grouped(columns=8, groups=12)
     document["sections"][0]["tables"]["columns"] = [column(place, levels=32) for place in range(50)]
     render_utility(tmp_path, document)
     assert (tmp_path / "report.html").stat().st_size <= 2 * 2**20

@@ -5,9 +5,23 @@ import pandas as pd
 import pytest
 
 import dpsynth
+from dpsynth.utility import bootstrap, propensity
+from dpsynth.utility.group_metrics import (
+    ALL_COLUMNS,
+    ASSOCIATIONS,
+    BOOSTING,
+    MISSING,
+    REGRESSION,
+    RULES,
+    SMALL,
+    SUPPORT,
+    SURVIVAL,
+    TABLES,
+    TRIPLES,
+)
 from dpsynth.utility.missingness import missingness
 from dpsynth.utility.rule_violations import BROKEN, SUSPECT, UNSEEN, rule_violations
-from dpsynth.utility.subgroups import DRIFT, SMALL, TARGET, grouping, subgroups
+from dpsynth.utility.subgroups import DRIFT, SHARES, TARGET, grouping, subgroups
 from dpsynth.utility.tables import Tables
 
 ROWS = 2000
@@ -60,6 +74,7 @@ def scores(section, *, group=""):
 
 RATES = "mean difference of the missing rates"
 PATTERNS = "total variation, patterns of missing cells"
+AREA = "area under the ROC curve of telling synthetic from real rows"
 ELSEWHERE = "mean total variation, missing or not by the value of another column"
 
 
@@ -291,6 +306,176 @@ def test_bands_of_an_ordered_column_are_quarters_of_the_real_rows():
     tops = [values[made.groups["real"] == band].max() for band in range(4)]
     assert tops == sorted(tops)
     assert np.isnan(values[made.groups["real"] == 4]).all()
+
+
+EVERY = {
+    TABLES: {"mean total variation, single columns", "mean total variation, pairs of columns"},
+    TRIPLES: {"mean total variation, triples of columns"},
+    ALL_COLUMNS: {"multivariate Hellinger distance"},
+    ASSOCIATIONS: {
+        "mean difference of Pearson correlations, pairs of numbers",
+        "mean difference of Spearman correlations, pairs of numbers",
+        "mean difference of Cramer's V, pairs of categories",
+        "mean difference of correlation ratios, a category and a number",
+    },
+    REGRESSION: {"pMSE, as a multiple of its expectation for a perfect synthesis"},
+    BOOSTING: {AREA},
+    SUPPORT: {"alpha-precision", "beta-recall", "authenticity, no evidence of privacy"},
+    MISSING: {RATES, PATTERNS, ELSEWHERE},
+    RULES: {BROKEN, UNSEEN, SUSPECT},
+}
+
+
+def test_every_metric_is_measured_in_every_group_that_has_the_rows():
+    section = subgroups(tables_of(people(5)), seed=0)
+    told = {each["title"]: set(each["names"]) for each in section.tables["metrics"]}
+    assert told == {SHARES: {DRIFT, TARGET}} | EVERY
+    for label in ("f", "m"):
+        found = scores(section, group=f"sex = {label}")
+        assert set(found) == set().union(*told.values())
+        for score in found.values():
+            assert score.ceiling is not None
+            assert score.floor is not None
+            assert score.low <= score.value <= score.high
+            assert score.low < score.high or score.value in (0, 1)
+        assert not [r for r in section.tables["groups"] if r["instead"]]
+
+
+def test_columns_that_come_apart_in_one_group_are_seen_by_each_metric_there():
+    synthetic = people(5)
+    women = np.flatnonzero(synthetic["sex"] == "f")
+    order = np.random.default_rng(0).permutation(women)
+    for name in ("seen", "ill"):
+        synthetic.loc[women, name] = synthetic[name].to_numpy()[order]
+    section = subgroups(tables_of(synthetic), seed=0)
+    worse, same = (scores(section, group=f"sex = {label}") for label in ("f", "m"))
+    for name in (
+        "multivariate Hellinger distance",
+        "mean difference of Pearson correlations, pairs of numbers",
+        "mean difference of Spearman correlations, pairs of numbers",
+        "pMSE, as a multiple of its expectation for a perfect synthesis",
+        AREA,
+        BROKEN,
+    ):
+        assert worse[name].low > max(same[name].high, worse[name].ceiling), name
+        assert same[name].value < worse[name].floor, name
+
+
+def test_the_associations_of_a_group_are_those_of_its_rows():
+    real, synthetic, holdout = people(1), people(5), people(2)
+    few = synthetic["sex"] == "m"
+    synthetic = pd.concat([synthetic[few], synthetic[~few][:600]])  # fewest women: all are used
+    tables = Tables.of(synthetic, real, holdout, SCHEMA, seed=3)
+    found = scores(subgroups(tables, seed=0), group="sex = f")
+
+    def pearson(frame):
+        women = frame[frame["sex"] == "f"].replace({"seen": {-1: np.nan}})
+        return women[["age", "seen"]].corr().iloc[0, 1]
+
+    score = found["mean difference of Pearson correlations, pairs of numbers"]
+    assert score.value == pytest.approx(abs(pearson(synthetic) - pearson(real)), abs=1e-9)
+
+
+def test_the_area_of_a_group_is_that_of_its_rows_among_those_told_apart():
+    from sklearn.metrics import roc_auc_score
+
+    synthetic = people(5)
+    synthetic["seen"] = np.random.default_rng(0).permutation(synthetic["seen"])
+    tables = tables_of(synthetic)
+    section = subgroups(tables, seed=0)
+    chance, label = propensity.told_apart(tables, seed=0)["synthetic"]
+    rows = propensity.rows_told_apart(tables)
+    which = np.concatenate(
+        [getattr(tables, name)["sex"].iloc[:rows] == "f" for name in ("real", "synthetic")]
+    )
+    ours = scores(section, group="sex = f")[AREA]
+    assert ours.value == pytest.approx(roc_auc_score(label[which], chance[which]))
+    assert 0.65 < ours.low < ours.high < 0.99
+    assert ours.ceiling < 0.6
+
+
+def test_what_so_few_rows_cannot_tell_is_said_in_words():
+    section = subgroups(tables_of(people(5), subgroups=("site",)), seed=0)
+    asked = 0
+    for record in section.tables["groups"]:
+        rows = min(record["rows"].values())
+        found = set(scores(section, group=record["group"]))
+        for title, least in ((ALL_COLUMNS, 100), (ASSOCIATIONS, 100), (TABLES, 10)):
+            if rows < 10:
+                assert found == {DRIFT}
+            elif rows < least:
+                asked += 1
+                assert not found & EVERY[title]
+                said = record["instead"][title]
+                assert said == f"not measured: fewer than {least} rows of the group in a table"
+            else:
+                assert found & EVERY[title]
+                assert title not in record["instead"]
+        if 10 <= rows < 50:
+            assert "that were told apart" in record["instead"][BOOSTING]
+    assert asked > 3
+    # 5 other columns make 1 + 5 + 5 + 10 terms, of which each needs ten rows.
+    few = [r for r in section.tables["groups"] if 100 <= min(r["rows"].values()) < 210]
+    assert few
+    for record in few:
+        assert "fewer than 210 rows" in record["instead"][REGRESSION]
+
+
+def test_survival_is_compared_within_groups():
+    rng = np.random.default_rng(4)
+
+    def followed(seed):
+        frame = people(seed)
+        time = rng.exponential(np.where(frame["sex"] == "f", 60, 30))
+        return frame.assign(seen=np.minimum(time, 300).astype(int), age=frame["age"].fillna(50.0))
+
+    synthetic = followed(5)
+    women = synthetic["sex"] == "f"
+    synthetic.loc[women, "seen"] = synthetic.loc[women, "seen"] // 3
+    tables = Tables.of(
+        synthetic, followed(1), followed(2), SCHEMA, seed=3, time="seen", event="ill"
+    )
+    section = subgroups(tables, seed=0)
+    gap = "Kaplan-Meier gap: mean difference of the curves"
+    worse, same = (scores(section, group=f"sex = {label}")[gap] for label in ("f", "m"))
+    assert worse.low > same.high
+    assert SURVIVAL in {each["title"] for each in section.tables["metrics"]}
+
+
+def test_a_long_list_has_one_group_of_all_others():
+    schema = dpsynth.Schema.from_dict(
+        {
+            "columns": [
+                {"name": "code", "kind": "categorical", "values": [f"v{at}" for at in range(60)]},
+                {"name": "sex", "kind": "categorical", "values": ["f", "m"]},
+            ]
+        }
+    )
+    rng = np.random.default_rng(0)
+    frames = [
+        pd.DataFrame(
+            {
+                "code": [f"v{at}" for at in rng.integers(0, 60, 600)],
+                "sex": rng.choice(["f", "m"], 600),
+            }
+        )
+        for _ in range(3)
+    ]
+    tables = Tables.of(*frames, schema, subgroups=("code",))
+    made = grouping(tables, "code")
+    assert made.labels.count("all others") == 1
+    shares = np.bincount(made.groups["real"], minlength=len(made.labels)) / 600
+    assert shares.sum() == pytest.approx(1)
+    assert shares[-1] > 0.6  # most of sixty values, not the rest of the long list's groups alone
+
+
+def test_few_rows_are_never_resampled_to_none():
+    for rows in (3, 10, 30):
+        held = bootstrap.weights(rows, seed=1)
+        assert held.shape == (rows, bootstrap.REPLICATES)
+        assert held.any(axis=0).all()
+    plain = np.random.default_rng(5).poisson(1.0, size=(3_000, bootstrap.REPLICATES))
+    np.testing.assert_array_equal(bootstrap.weights(3_000, seed=5), plain)
 
 
 def test_without_columns_there_are_no_subgroups():

@@ -9,6 +9,7 @@ from dpsynth.errors import UsageError
 from dpsynth.sources import reading, streams
 from dpsynth.utility.fidelity import fidelity
 from dpsynth.utility.part import part_of
+from dpsynth.utility.tables import Tables
 
 SCHEMA = dpsynth.Schema.from_dict(
     {
@@ -98,3 +99,13 @@ def test_fidelity_counts_single_columns_in_the_whole_file(path):
     assert "all 5,000 rows" in found["notes"][0]
     for mine, theirs in zip(found["columns"], held["columns"], strict=True):
         assert mine["synthetic"] == theirs["synthetic"]
+
+
+def test_some_rows_are_not_known_by_what_is_known_of_the_whole_file(path):
+    part = part_of(dpsynth.open_rows(path, SCHEMA), SCHEMA, most=400, seed=0)
+    tables = Tables.of(part, REAL, HOLDOUT, SCHEMA)
+    assert tables.rows["synthetic"] == 5000
+    women = {name: np.flatnonzero(codes["sex"] == 0) for name, codes in tables.codes.items()}
+    group = tables.part(women, ["sex", "age"])
+    assert group.whole is None
+    assert group.rows == {name: len(rows) for name, rows in women.items()}

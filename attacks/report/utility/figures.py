@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 MOST_DRAWN = 60  # coefficients
-_APART = frozenset({"columns", "groups"})  # shown by a part of the page of their own
+_APART = frozenset({"columns", "groups", "metrics"})  # shown by a part of the page of their own
 
 
 def figures(tables: dict[str, Any], *, ident: str) -> list[Figure]:

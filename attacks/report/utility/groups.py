@@ -16,15 +16,23 @@ NARROW = 340
 _TABLES = ("real", "synthetic", "holdout")
 
 
-def panels(groups: Any, scores: Sequence[dict[str, Any]], *, ident: str) -> list[dict[str, Any]]:
-    """Return a panel for each column that makes groups.
+def panels(
+    groups: Any, scores: Sequence[dict[str, Any]], *, metrics: Any = None, ident: str
+) -> list[dict[str, Any]]:
+    """Return a panel for each column that makes groups, with a table for each metric.
 
     Args:
         groups: records of ``column``, ``group`` (its name in the scores), ``label``, ``rows`` and
-            ``shares`` by table, and ``small``.
+            ``shares`` by table, ``small``, and ``instead``: words by metric, of those not measured.
         scores: of all groups, as the document has them.
+        metrics: records of ``title`` and ``names`` of scores; those that no metric names stand in
+            the first table, with the rows.
         ident: unique in the page.
     """
+    titled = {
+        clean(record.get("title", "")): [clean(name) for name in sequence(record.get("names"))]
+        for record in map(mapping, sequence(metrics))
+    }
     by_column: dict[str, list[dict[str, Any]]] = {}
     for record in map(mapping, sequence(groups)):
         by_column.setdefault(clean(record.get("column", "")), []).append(record)
@@ -32,7 +40,7 @@ def panels(groups: Any, scores: Sequence[dict[str, Any]], *, ident: str) -> list
     for score in scores:
         of_group.setdefault(str(score.get("group", "")), []).append(score)
     return [
-        _panel(column, held, of_group, ident=f"{ident}-{place}")
+        _panel(column, held, of_group, titled, ident=f"{ident}-{place}")
         for place, (column, held) in enumerate(by_column.items())
     ]
 
@@ -41,11 +49,14 @@ def _panel(
     column: str,
     held: list[dict[str, Any]],
     of_group: dict[str, list[dict[str, Any]]],
+    titled: dict[str, list[str]],
     *,
     ident: str,
 ) -> dict[str, Any]:
     rows = [_row(record, of_group.get(str(record.get("group", "")), [])) for record in held]
     names = list(dict.fromkeys(name for row in rows for name in row["scores"]))
+    others = list(titled)[1:]
+    elsewhere = {name for title in others for name in titled[title]}
     small = sum(row["small"] for row in rows)
     title = f"Groups of {column}: their shares in each table"
     return {
@@ -56,8 +67,14 @@ def _panel(
             which: _shares_chart(rows, width=width, ident=f"{ident}-{which}", title=title)
             for which, width in (("wide", WIDE), ("narrow", NARROW))
         },
-        "names": names,
+        "names": [name for name in names if name not in elsewhere],
         "rows": rows,
+        "tables": [
+            {"title": title, "names": kept}
+            for title in others
+            if (kept := [name for name in titled[title] if name in names])
+            or any(title in row["instead"] for row in rows)
+        ],
     }
 
 
@@ -71,6 +88,11 @@ def _row(record: dict[str, Any], scores: list[dict[str, Any]]) -> dict[str, Any]
             name: f"{counts[name]:,}" if is_number(counts.get(name)) else "–" for name in _TABLES
         },
         "scores": {clean(score.get("name", "")): _score(score) for score in scores},
+        "instead": {
+            clean(title): clean(words)
+            for title, words in mapping(record.get("instead")).items()
+            if words
+        },
         "notes": list(dict.fromkeys(clean(score["note"]) for score in scores if score.get("note"))),
     }
 

@@ -12,6 +12,11 @@ from attacks.report.wording import clean, humanize, mapping, measured, plural, s
 MOST_BARS = 30  # scores that are drawn; all are in the table
 MOST_ROWS = 200  # of a table of scores of columns or pairs
 OPEN_ROWS = 12  # that are shown without being asked for
+_STUDY = "dpsynth-augmentation-study/1"
+_HEADINGS = {
+    False: "What the synthetic table is good for",
+    True: "Do synthetic rows help where real ones are few?",
+}
 _TABLES = (("real", "real"), ("synthetic", "synthetic"), ("holdout", "real holdout"))
 
 
@@ -22,7 +27,10 @@ def view_of(evaluation: Mapping[str, Any]) -> dict[str, Any]:
         _section(mapping(found), ident=f"utility-{place}")
         for place, found in enumerate(sequence(evaluation.get("sections")))
     ]
+    study = evaluation.get("format") == _STUDY
     return {
+        "heading": _HEADINGS[study],
+        "study": study,
         "rows": [
             (words, f"{rows[name]:,}") for name, words in _TABLES if is_number(rows.get(name))
         ],
@@ -47,6 +55,10 @@ def of_fidelity(fidelity: Mapping[str, Any]) -> dict[str, Any]:
             "Each figure stands between a floor (columns drawn independently of one another) and a "
             "ceiling (one random half of the real rows against the other).",
             *sequence(fidelity.get("notes")),
+            "Single columns and pairs are all that a release compares by itself. dpsynth release "
+            "--evaluate measures the rest against the persons who were set aside, and dpsynth "
+            "evaluate does so later: associations, ROC and calibration curves of classifiers, "
+            "subgroups. Learning curves are drawn by dpsynth augment-study.",
         ]
         if scores
         else [],
@@ -65,7 +77,9 @@ def _section(found: dict[str, Any], *, ident: str) -> dict[str, Any]:
         for place, column in enumerate(sequence(tables.get("columns")))
         if (tile := multiples.tile(mapping(column), ident=f"{ident}-column-{place}")) is not None
     ]
-    panels = groups.panels(tables.get("groups"), parts, ident=f"{ident}-group")
+    panels = groups.panels(
+        tables.get("groups"), parts, metrics=tables.get("metrics"), ident=f"{ident}-group"
+    )
     drawn = figures.figures(tables, ident=f"{ident}-figure")
     notes = [clean(note) for note in sequence(found.get("notes"))]
     return {
@@ -77,6 +91,9 @@ def _section(found: dict[str, Any], *, ident: str) -> dict[str, Any]:
         "parts": [] if panels else [_row(score) for score in parts[:MOST_ROWS]],
         "parts_rest": 0 if panels else max(0, len(parts) - MOST_ROWS),
         "open": len(parts) <= OPEN_ROWS,
+        "parts_of": "methods"
+        if found.get("key") == "augmentation"
+        else "columns, pairs and groups",
         "tiles": tiles,
         "holdout": any("holdout" in tile["tables"] for tile in tiles),
         "panels": panels,

@@ -47,7 +47,7 @@ def eliminate(
         UsageError: a table on the way would have more than ``MOST_CELLS`` cells; none was made.
     """
     steps = _steps(nodes, wanted)
-    most = max(domain.size((*step.separator, *step.beneath)) for step in steps)
+    most = _most_cells(domain, steps)
     if most > MOST_CELLS:
         raise UsageError(
             f"the table over {', '.join(wanted)} would take {most:,} cells on the way, and at most "
@@ -67,6 +67,15 @@ def eliminate(
         assert node.parent is not None, "the root is the smallest position, so it comes last"
         sent.setdefault(node.parent, []).append((keep, conditional))
     return message
+
+
+def cells_on_the_way(domain: Domain, nodes: Sequence[Node], wanted: Clique) -> int:
+    """Return the cells of the largest table that ``eliminate`` would make; makes none."""
+    return _most_cells(domain, _steps(nodes, wanted))
+
+
+def _most_cells(domain: Domain, steps: Sequence[_Step]) -> int:
+    return max(domain.size((*step.separator, *step.beneath)) for step in steps)
 
 
 def _steps(nodes: Sequence[Node], wanted: Clique) -> list[_Step]:

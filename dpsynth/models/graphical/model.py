@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dpsynth.domain import Domain
 from dpsynth.errors import IntegrityError, UsageError
 from dpsynth.models.graphical.blocks import drawn_alone, drawn_in_blocks
-from dpsynth.models.graphical.elimination import eliminate, onto, product
+from dpsynth.models.graphical.elimination import cells_on_the_way, eliminate, onto, product
 from dpsynth.models.graphical.raking import Correction, candidates_for, corrected
 from dpsynth.models.graphical.tables import Array, NoisyTable
 from dpsynth.models.graphical.tree import Clique, Node, junction_tree
@@ -107,6 +107,10 @@ class GraphicalModel:
                 raise KeyError(f"not in the domain: {name!r}")
         tables = self.probabilities
         return self.total * eliminate(self.domain, self._nodes, tables, wanted)
+
+    def cells_on_the_way(self, clique: Sequence[str]) -> int:
+        """Return the cells of the largest table that ``marginal`` would make for these columns."""
+        return cells_on_the_way(self.domain, self._nodes, tuple(clique))
 
     def sample(
         self,

@@ -66,7 +66,7 @@ class Experiment:
     Attributes:
         design: ``SAME_ROWS``, ``LARGER_HOLDER`` or ``TRANSFER``.
         model: the classifier: "logistic", "boosting" or "network".
-        methods: names in ``METHODS``.
+        methods: names in ``METHODS``, or other ratios; see ``methods.method_called``.
         sizes: numbers of real rows; those that a pool does not have are left out.
         seeds: one run of every method and size for each.
         drawn: synthetic rows for methods that use as many as they like.
@@ -138,7 +138,7 @@ def learning_curves(
             step(f"{experiment.design}, {experiment.model}: seed {seed}, {size} real rows")
             few = pool.iloc[:size].reset_index(drop=True)
             draw = shared
-            if draw is None and any(METHODS[m].needs_release for m in experiment.methods):
+            if draw is None and any(method_called(m).needs_release for m in experiment.methods):
                 same = experiment.design == SAME_ROWS
                 learnt = release(rows.pool.iloc[:size] if same else None, seed)
                 draw = Draws(model=learnt, task=task, seed=seed, rows=experiment.drawn)
@@ -153,7 +153,8 @@ def learning_curves(
                 drawn=experiment.drawn,
             )
             for name in experiment.methods:
-                found = measure(METHODS[name].train(bench).shares(test), labels[kept])
+                shares = method_called(name).train(bench).shares(test)
+                found = measure(shares, labels[kept])
                 runs.append(_run(experiment, name, size, seed, found))
     return runs
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from dpsynth.errors import UsageError
 from dpsynth.utility.augmentation.curves import DESIGNS, SAME_ROWS, Run
-from dpsynth.utility.augmentation.methods import METHODS, REAL_ONLY
+from dpsynth.utility.augmentation.methods import REAL_ONLY, method_called
 from dpsynth.utility.downstream.measures import MEASURES
 from dpsynth.utility.downstream.models import TITLES
 from dpsynth.utility.scores import Score, Section
@@ -192,8 +192,84 @@ def augmentation_section(
                 ],
             },
         },
-        notes=(f"In this design {DESIGNS[design]}.", *said(compared), *_cautions(design)),
+        notes=(
+            f"In this design {DESIGNS[design]}.",
+            *answers(runs, figure=figure, against=against),
+            *said(compared),
+            *_cautions(design),
+        ),
     )
+
+
+def answers(runs: Sequence[Run], *, figure: str = "auroc", against: str = REAL_ONLY) -> list[str]:
+    """Say in plain words how much real data, how much synthetic, and whether synthetic rows help.
+
+    Args:
+        runs: of one design and one classifier.
+        figure: of merit.
+        against: what synthetic rows are held against: real rows alone.
+
+    Returns:
+        A sentence on real rows, one on synthetic rows, and where these help somewhere one that
+        holds them against the remedies that need no release.
+    """
+    compared = comparisons(runs, figure=figure, against=against)
+    if not compared:
+        return ["A single seed shows no difference: run more of them, such as 10."]
+    title = MEASURES[figure].title
+    found = [_of_real_rows(runs, figure, against)]
+    made = [each for each in compared if method_called(each.method).needs_release]
+    if not made:
+        return found
+    gains = [each for each in made if each.verdict == HELPS]
+    harms = sum(each.verdict == HURTS for each in made)
+    tried = f"of {len(made)} comparisons with {against} {{}} showed harm"
+    if not gains:
+        words = tried.format(harms or "none")
+        return [*found, f"Synthetic rows were not shown to help anywhere: {words}."]
+    at = ", ".join(f"{n:,}" for n in sorted({each.n for each in gains}))
+    best = max(gains, key=lambda each: each.difference)
+    found.append(
+        f"Synthetic rows helped at {at} real rows, and were not shown to help at other sizes; most "
+        f"at {best.n:,}, by {best.method}: {title} better by {best.difference:.3f} "
+        f"({best.low:.3f} to {best.high:.3f}); {tried.format(harms or 'none')}."
+    )
+    return [*found, *_against_the_free(runs, gains, figure)]
+
+
+def _of_real_rows(runs: Sequence[Run], figure: str, against: str) -> str:
+    """Say whether more real rows still help, by the last step of the curve."""
+    title, curve = MEASURES[figure].title, points(runs, figure=figure)[against]
+    ends = " and ".join(f"{each.mean:.3f} at {each.n:,}" for each in (curve[0], curve[-1]))
+    if len(curve) < 2:
+        return f"Real rows alone reach {title} {curve[0].mean:.3f} at {curve[0].n:,}."
+    sign = 1 if MEASURES[figure].better == "higher" else -1
+    before, last = curve[-2].n, curve[-1].n
+    by_place = {(run["n"], run["seed"]): run[figure] for run in runs if run["method"] == against}
+    seeds = [seed for n, seed in by_place if n == last and (before, seed) in by_place]
+    rises = sign * np.array([by_place[last, seed] - by_place[before, seed] for seed in seeds])
+    low, high = _interval(rises)
+    step = f"from {before:,} to {last:,} it changed for the better by {rises.mean():.3f}"
+    more = "so more real rows would help" if low > 0 else "so no gain of more real rows was shown"
+    return f"Real rows alone reach {title} {ends}; {step} ({low:.3f} to {high:.3f}), {more}."
+
+
+def _against_the_free(runs: Sequence[Run], gains: Sequence[Comparison], figure: str) -> list[str]:
+    """Hold what helps against the remedies that need no release."""
+    free = [name for name in _methods(runs) if not method_called(name).needs_release]
+    found = []
+    for name in free:
+        if name == gains[0].against:
+            continue
+        better = {
+            (each.method, each.n)
+            for each in comparisons(runs, figure=figure, against=name)
+            if each.verdict == HELPS
+        }
+        at = sorted({each.n for each in gains if (each.method, each.n) in better})
+        where = f"at {', '.join(f'{n:,}' for n in at)} real rows" if at else "at no size"
+        found.append(f"Where they help they were shown to be better than {name} {where}.")
+    return found
 
 
 def said(compared: Sequence[Comparison]) -> list[str]:
@@ -206,7 +282,7 @@ def said(compared: Sequence[Comparison]) -> list[str]:
             sizes = [f"{each.n:,}" for each in mine if each.verdict == verdict]
             if sizes:
                 parts.append(f"{verdict} at {', '.join(sizes)} real rows")
-        uses = "" if not METHODS[method].needs_release else " (synthetic rows)"
+        uses = "" if not method_called(method).needs_release else " (synthetic rows)"
         found.append(f"{method}{uses}, against {mine[0].against}: {'; '.join(parts)}.")
     return found
 

@@ -1,5 +1,6 @@
 """Ways to train on few real rows, with synthetic ones and without."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from dpsynth.schema import Schema
 
-REAL_ONLY = "real only"
+REAL_ONLY, SMOTE = "real only", "SMOTE"
 NEIGHBORS = 5  # of SMOTE, as imbalanced-learn has it
 
 
@@ -132,7 +133,7 @@ METHODS: Mapping[str, Method] = {
     REAL_ONLY: Method(train=_real_only, needs_release=False),
     "class weights": Method(train=_weighted, needs_release=False, models=("logistic", "boosting")),
     "random oversampling": Method(train=_oversampled, needs_release=False),
-    "SMOTE": Method(train=_smote, needs_release=False),
+    SMOTE: Method(train=_smote, needs_release=False),
     "synthetic only": Method(train=_synthetic_only, needs_release=True),
     "1 synthetic row a real one": mixed(1),
     "5 synthetic rows a real one": mixed(5),
@@ -141,15 +142,43 @@ METHODS: Mapping[str, Method] = {
 }
 
 
+def ratio_called(ratio: int) -> str:
+    """Return the name of the method that adds ``ratio`` synthetic rows for each real one."""
+    return f"{ratio} synthetic row{'' if ratio == 1 else 's'} a real one"
+
+
 def method_called(name: str) -> Method:
-    """Return a method by its name.
+    """Return a method by its name, which may state any whole ratio of synthetic rows to real ones.
 
     Raises:
         UnknownNameError: there is none.
     """
-    if name not in METHODS:
-        raise UnknownNameError(f"no method is called {name!r}; there are: {', '.join(METHODS)}")
-    return METHODS[name]
+    if name in METHODS:
+        return METHODS[name]
+    if (found := _RATIO.fullmatch(name)) and ratio_called(int(found[1])) == name:
+        return mixed(int(found[1]))
+    raise UnknownNameError(
+        f"no method is called {name!r}; there are: {', '.join(METHODS)}, and other whole numbers "
+        "of synthetic rows"
+    )
+
+
+_RATIO = re.compile(r"([1-9][0-9]{0,3}) synthetic rows? a real one")
+
+
+def require_smote() -> None:
+    """Refuse before anything is read where SMOTE cannot run.
+
+    Raises:
+        UnfitEnvironmentError: imbalanced-learn is not installed.
+    """
+    try:
+        import imblearn.over_sampling  # noqa: F401  # asked for, not used
+    except ImportError as error:
+        raise UnfitEnvironmentError(_NO_SMOTE) from error
+
+
+_NO_SMOTE = "SMOTE needs imbalanced-learn: pip install 'dpsynth[utility]'"
 
 
 def smote(features: Features, rows: Rows, labels: Labels, *, seed: int) -> tuple[Rows, Labels]:
@@ -166,9 +195,7 @@ def smote(features: Features, rows: Rows, labels: Labels, *, seed: int) -> tuple
     try:
         from imblearn.over_sampling import SMOTE, SMOTEN, SMOTENC
     except ImportError as error:
-        raise UnfitEnvironmentError(
-            "SMOTE needs imbalanced-learn: pip install 'dpsynth[utility]'"
-        ) from error
+        raise UnfitEnvironmentError(_NO_SMOTE) from error
     counts = np.bincount(labels)
     least = int(counts[counts > 0].min())
     if least < 2 or (counts > 0).sum() < 2:

@@ -11,7 +11,7 @@ from attacks import keys
 from attacks.gate import Gate
 from attacks.verify import verify
 from dpsynth.errors import UsageError
-from dpsynth.release import bundle, manifest
+from dpsynth.release import bundle, canonical, manifest
 
 SCHEMA = dpsynth.Schema.from_dict(
     {
@@ -77,6 +77,49 @@ def test_the_gate_from_plan_to_dossier(model, tmp_path):
     assert (tmp_path / "r" / "internal").stat().st_mode & 0o077 == 0
     for folder in ("public", "internal"):
         assert "<html" in (tmp_path / "r" / folder / "report.html").read_text()
+
+
+def test_the_dossier_shows_what_the_release_is_good_for_where_that_is_asked(model, tmp_path):
+    keys.new_key(tmp_path / "k.pem")
+    asked = {"synthetic": model.sample(200, seed=1), "members": people(200, 0)}
+    schema = SCHEMA.model_copy(update={"target": "sex"})
+
+    def internal(name, **more):
+        (tmp_path / name / "public").mkdir(parents=True)
+        (tmp_path / name / "public" / bundle.CERTIFICATE).write_text("{}")
+        Gate().audit_internal(
+            tmp_path / name,
+            **asked | {"controls": people(80, 1)} | more,
+            schema=schema,
+            tier="smoke",
+            key=tmp_path / "k.pem",
+        )
+        folder = tmp_path / name / "internal"
+        return folder, (folder / "report.html").read_text(encoding="utf-8")
+
+    folder, page = internal("plain")
+    assert not (folder / bundle.EVALUATION).exists()
+    assert "dpsynth release --evaluate measures the rest" in page
+    assert "Classifiers trained on" not in page
+    folder, page = internal("asked", evaluate=True)
+    document = canonical.read(folder / bundle.EVALUATION)
+    assert document["rows"]["holdout"] == 80  # the controls, not a half of the members
+    assert document["rows"]["real"] == 200
+    for words in (
+        "Classifiers trained on",
+        "ROC curves",
+        "Calibration",
+        "Groups of age",
+        "ceiling",
+    ):
+        assert words in page
+    assert bundle.EVALUATION in manifest.check(folder)
+    asked["synthetic"].to_parquet(tmp_path / "rows.parquet", index=False)
+    folder, _ = internal("file", evaluate=True, synthetic=tmp_path / "rows.parquet")
+    assert canonical.read(folder / bundle.EVALUATION)["rows"] == document["rows"]
+    folder, page = internal("without", evaluate=True, controls=people(0, 1))
+    assert not (folder / bundle.EVALUATION).exists()
+    assert "dpsynth release --evaluate measures the rest" in page
 
 
 def test_an_unusable_key_or_policy_is_found_before_anything_is_spent(tmp_path, monkeypatch):
