@@ -19,7 +19,7 @@ from attacks.engine.generators import Coded, FrameGenerator
 from attacks.scan.witnesses import witnesses
 from attacks.stats.permutation import PERMUTATIONS
 from attacks.stats.shift import shift
-from attacks.tables import read
+from attacks.tables import Rows, read
 from dpsynth.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ Progress = Callable[[str], None]
 
 
 def audit(
-    synthetic: "pd.DataFrame | Path | str",
-    members: "pd.DataFrame | Path | str",
-    controls: "pd.DataFrame | Path | str",
+    synthetic: "pd.DataFrame | Path | str | Rows",
+    members: "pd.DataFrame | Path | str | Rows",
+    controls: "pd.DataFrame | Path | str | Rows",
     schema: "Schema | Path | str",
     *,
     split: str = "unknown",
@@ -53,12 +53,16 @@ def audit(
     synthesizer: str | None = None,
     generator: FrameGenerator | None = None,
     delta: float = bounds.DELTA,
+    persons: int | None = None,
+    engine: str = "auto",
+    notes: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> AuditReport:
     """Attack ``synthetic`` and report how much better the attacks do on members than on controls.
 
     Args:
-        synthetic: the table under suspicion, made by any tool, with the schema's columns.
+        synthetic: the table under suspicion, made by any tool, with the schema's columns; a large
+            file is read block by block, and stands in memory at no time.
         members: persons who were in the table that it was made from.
         controls: persons of the same population who were not.
         schema: declares the columns, the unit, the quasi-identifiers and the sensitive columns.
@@ -81,6 +85,11 @@ def audit(
         generator: runs the synthesizer on a data frame, for attackers who can: any callable, or
             ``attacks.Planned`` for a release by dpsynth.
         delta: at which lower bounds on epsilon are stated.
+        persons: members and controls together to draw, by a keyed hash, before anything else is
+            done; all if not given. The synthetic table is always whole.
+        engine: of the synthetic table's file: "frame" holds it in memory, "duckdb" streams it from
+            disk; by its size where not given.
+        notes: sentences on how the tables came about, for the report.
         progress: called with a sentence as each attack starts.
 
     Returns:
@@ -95,12 +104,12 @@ def audit(
     say = progress or (lambda _: None)
     start = monotonic()
     say("reading and coding the tables")
-    tables = read(synthetic, members, controls, schema)
+    tables = read(synthetic, members, controls, schema, persons=persons, seed=seed, engine=engine)
     declared = tables.schema
     if control_share is not None:
         check_share(tables.members, tables.controls, control_share=control_share)
     groups = views.subgroup_columns(declared, subgroups_of)
-    persons = assemble(
+    drawn = assemble(
         tables.members,
         tables.controls,
         views=views.views(declared, attackers=attackers, knows=knows),
@@ -110,7 +119,7 @@ def audit(
     )
     evidence = Evidence(
         release=tables.release,
-        population=persons.reference,
+        population=drawn.reference,
         sizes=sizes(declared),
         ordered=ordered(declared),
         missing=missing(declared),
@@ -122,12 +131,12 @@ def audit(
     )
     limits = limits or rules.Limits()
     entries = suite.of_tier(tier, every_column=every_column)
-    lines, others = suite.run(entries, evidence, persons.stage, progress=say)
+    lines, others = suite.run(entries, evidence, drawn.stage, progress=say)
     by_group = partial(
         subgroups.drawn,
         entries=entries,
         evidence=evidence,
-        stage=persons.stage,
+        stage=drawn.stage,
         columns=groups,
         schema=declared,
     )
@@ -135,21 +144,21 @@ def audit(
     calibrated = split == "random"
     say("comparing members and controls without the release")
     apart = shift(
-        persons.stage.targets,
-        persons.is_member,
+        drawn.stage.targets,
+        drawn.is_member,
         ordered=evidence.ordered,
         sizes=evidence.sizes,
         rng=evidence.rng("shift"),
     )
     say("testing all lines together")
-    test = partial(judging.with_p_values, is_member=persons.is_member, seed=seed)
+    test = partial(judging.with_p_values, is_member=drawn.is_member, seed=seed)
     results = (
-        test(lines) if calibrated else [judging.counted(line, persons.is_member) for line in lines]
+        test(lines) if calibrated else [judging.counted(line, drawn.is_member) for line in lines]
     )
     calibration = (
         plants.planted(
             evidence,
-            persons,
+            drawn,
             lines,
             entries,
             test=test,
@@ -186,15 +195,17 @@ def audit(
             synthesizer=synthesizer,
             delta=delta,
             time_limit=time_limit,
+            **({} if persons is None else {"persons": persons}),
         ),
         plants=calibration,
         shift_p_value=apart.p_value,
-        lower_bounds=bounds.lower_bounds(lines, persons, delta=delta),
+        lower_bounds=bounds.lower_bounds(lines, drawn, delta=delta),
         witnesses=witnesses(tables, random=calibrated),
         conventions=identity.conventions(
-            evidence, tables.members, tables.controls, views=persons.stage.views
+            evidence, tables.members, tables.controls, views=drawn.stage.views
         ),
-        smoke_test=memorization.distances(evidence, persons),
+        smoke_test=memorization.distances(evidence, drawn),
+        tables=(*notes, *tables.notes),
     )
 
 

@@ -32,6 +32,8 @@ class AuditReport:
         witnesses: what needs no statistics.
         conventions: figures that regulators hold against a convention; they decide nothing.
         smoke_test: nearest-record distances; they decide nothing.
+        tables: sentences on what was read of the tables, where that is not all of them, or not
+            into memory.
     """
 
     split: str
@@ -47,6 +49,7 @@ class AuditReport:
     witnesses: tuple[Witness, ...] = ()
     conventions: tuple[Figure, ...] = ()
     smoke_test: tuple[Figure, ...] = ()
+    tables: tuple[str, ...] = ()
 
     @property
     def comparable(self) -> bool:
@@ -165,6 +168,7 @@ class AuditReport:
             "witnesses": [asdict(witness) for witness in self.witnesses],
             "conventions": [asdict(figure) for figure in self.conventions],
             "smoke_test": [asdict(figure) for figure in self.smoke_test],
+            **({"tables": list(self.tables)} if self.tables else {}),
         }
 
     @classmethod
@@ -200,4 +204,5 @@ class AuditReport:
             witnesses=tuple(Witness(**witness) for witness in document["witnesses"]),
             conventions=tuple(Figure(**figure) for figure in document["conventions"]),
             smoke_test=tuple(Figure(**figure) for figure in document["smoke_test"]),
+            tables=tuple(document.get("tables", ())),
         )

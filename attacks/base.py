@@ -13,6 +13,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from attacks.engine.released import Released
 from attacks.engine.table import CodedTable, Codes
 from attacks.threat_model import ThreatModel
 
@@ -56,7 +57,7 @@ class Evidence:
         say: told in a sentence how far a long attack has come.
     """
 
-    release: CodedTable
+    release: Released
     population: CodedTable
     sizes: Mapping[str, int]
     ordered: Mapping[str, bool]

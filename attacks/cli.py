@@ -175,6 +175,25 @@ def audit(
         Path | None,
         typer.Option("--ledger", metavar="FILE", help="Register this look at real rows here."),
     ] = None,
+    persons: Annotated[
+        int | None,
+        typer.Option(
+            "--persons",
+            metavar="N",
+            min=1,
+            help="Draw so many persons, members and controls together, by a keyed hash; all if not "
+            "given. The synthetic table is never thinned.",
+        ),
+    ] = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            "--engine",
+            metavar="NAME",
+            help="Of the synthetic table: frame holds it in memory, duckdb streams it from disk; "
+            "auto decides by its size.",
+        ),
+    ] = "auto",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the audit's own choices.")] = 0,
     key: KeyFile = None,
     strict: Strict = False,
@@ -201,9 +220,8 @@ def audit(
         step("reading the tables")
         declared = dpsynth.Schema.read(schema)
         declared.require_closed()
-        suspect, inside, outside = (
-            dpsynth.read_table(path, declared) for path in (synthetic, members, controls)
-        )
+        suspect = dpsynth.open_rows(synthetic, declared, persons=False)
+        inside, outside = (dpsynth.open_rows(path, declared) for path in (members, controls))
         if ledger is not None:
             step("registering the look in the ledger")
             with dpsynth.Ledger.open(ledger) as book:
@@ -225,6 +243,8 @@ def audit(
             knows=parts,
             every_column=every_column,
             synthesizer=synthesizer,
+            persons=persons,
+            engine=engine,
             progress=step,
         )
         step("writing the internal report")

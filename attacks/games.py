@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.base import AttributeAttack, Evidence, Guesses, MembershipAttack, Scores
-from attacks.engine.table import Codes, by_row, grouping
+from attacks.engine.released import Counts, column_counts
+from attacks.engine.table import Codes, grouping_of
 from attacks.membership.vulnerable import among_the_most_isolated
 from attacks.observed import Observed, Stage, View
 from attacks.stats.ranking import ranks
@@ -119,7 +120,7 @@ def attribute(attack: AttributeAttack, evidence: Evidence, stage: Stage) -> list
                 secret,
                 said[secret],
                 truth=groups[secret][stage.one_row.only([secret]).codes[:, 0]],
-                released=grouped.release.only([secret]).codes[:, 0],
+                common=commonest(evidence, secret, groups[secret]),
             )
     return lines
 
@@ -136,7 +137,7 @@ def judged(
     guesses: Guesses,
     *,
     truth: Codes,
-    released: Codes,
+    common: int,
 ) -> list[Observed]:
     """Return the lines of the guesses of one secret: over everybody, and over the confident ones.
 
@@ -146,11 +147,11 @@ def judged(
         secret: what it guessed.
         guesses: one a person.
         truth: shape ``(persons,)``, the group of each person's own code.
-        released: shape ``(rows,)``, the groups that the release holds.
+        common: the group that most released rows hold.
     """
     right = guesses.values == truth
     # Most common in the release, for everyone: what is known without looking at the target.
-    naive = truth == (np.argmax(np.bincount(released)) if released.size else 0)
+    naive = truth == common
     name = secret_name(attack.name, secret, view=view)
     model = attack.threat_model.knowing(*view.known, secret=secret)
     confident = guesses.confident.astype(bool)
@@ -184,19 +185,36 @@ def code_groups(evidence: Evidence, column: str) -> Codes:
     size = evidence.sizes[column]
     if not evidence.ordered[column]:
         return np.arange(size, dtype=np.int32)
-    released = evidence.release.codes[:, evidence.release.columns.index(column)]
     missing = evidence.missing.get(column, size)
-    made = grouping(released[released < missing], size=min(size, missing), ordered=True)
+    made = grouping_of(released_counts(evidence, column)[:missing], ordered=True)
     alone = np.full(size - made.groups.size, made.size, dtype=np.int32)
     return np.concatenate([made.groups, alone])
 
 
+def released_counts(evidence: Evidence, column: str) -> Counts:
+    """Return how many released rows hold each code of ``column``."""
+    return evidence.once(
+        ("counts", column),
+        lambda: column_counts(evidence.release, column, size=evidence.sizes[column]),
+    )
+
+
+def commonest(evidence: Evidence, column: str, groups: Codes) -> int:
+    """Return the group of codes that most released rows hold; the first where there are none."""
+    return int(np.argmax(np.bincount(groups, weights=released_counts(evidence, column))))
+
+
+def groups_of(evidence: Evidence, columns: Sequence[str]) -> dict[str, Codes]:
+    """Return the group of every code of some columns."""
+    return {
+        name: evidence.once(("code groups", name), partial(code_groups, evidence, name))
+        for name in columns
+    }
+
+
 def grouped_codes(evidence: Evidence, codes: Codes, columns: Sequence[str]) -> Codes:
     """Return some columns of ``codes``, which hold those of the release, by their groups."""
-    groups = [
-        evidence.once(("code groups", name), partial(code_groups, evidence, name))
-        for name in columns
-    ]
+    groups = groups_of(evidence, columns).values()
     places = [evidence.release.columns.index(name) for name in columns]
     return np.column_stack(
         [group[codes[:, place]] for group, place in zip(groups, places, strict=True)]
@@ -207,17 +225,13 @@ def _with_grouped(
     evidence: Evidence, secrets: Sequence[str]
 ) -> tuple[Evidence, Mapping[str, Codes]]:
     """Return the evidence with ordered secrets in groups, and the group of every code."""
-    release = evidence.release
-    codes = release.codes.copy()
     sizes, missing, groups = dict(evidence.sizes), dict(evidence.missing), {}
     for secret in secrets:
-        place = release.columns.index(secret)
         groups[secret] = code_groups(evidence, secret)
         sizes[secret] = int(groups[secret].max()) + 1
         if secret in missing:
             missing[secret] = sizes[secret] - 1
-        codes[:, place] = groups[secret][codes[:, place]]
-    grouped = by_row(release.columns, codes)
+    grouped = evidence.release.regrouped(groups)
     return replace(evidence, release=grouped, sizes=sizes, missing=missing), groups
 
 

@@ -6,7 +6,7 @@ folder that no computation on real rows has touched, and ``audit_internal`` only
 stands under its final name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,7 +102,7 @@ class Gate:
         self,
         directory: Path,
         *,
-        synthetic: "pd.DataFrame",
+        synthetic: "pd.DataFrame | Path",
         members: "pd.DataFrame",
         controls: "pd.DataFrame",
         schema: "Schema",
@@ -112,6 +112,7 @@ class Gate:
         delta: float | None = None,
         tier: str = "smoke",
         seed: int = 0,
+        notes: Sequence[str] = (),
         key: Path | None = None,
         evaluate: bool = False,
     ) -> dossier.Dossier:
@@ -119,7 +120,7 @@ class Gate:
 
         Args:
             directory: the release; its public folder stands and is certified.
-            synthetic: the released rows.
+            synthetic: the released rows, or the file that holds them.
             members: raw rows that the model learnt from.
             controls: raw rows of the persons who were set aside.
             schema: declared columns, unit and roles.
@@ -129,6 +130,7 @@ class Gate:
             delta: of the claim; where there is none, bounds on epsilon are stated at the usual one.
             tier: which attacks run, on how many persons: "smoke", "standard" or "full".
             seed: of the audit's own choices.
+            notes: sentences on how the tables came about, for the report.
             key: private signing key; without it the user's own.
             evaluate: measure what the release is good for as well, with the controls as the
                 holdout; fewer than two of them are none.
@@ -149,10 +151,12 @@ class Gate:
             delta=delta or DELTA,
             tier=tier,
             seed=seed,
+            notes=notes,
         )
         measured = fidelity(synthetic, members, schema, seed=seed)
         found = None
-        if evaluate and min(map(len, (synthetic, members, controls))) > 1:
+        held = [table for table in (synthetic, members, controls) if not isinstance(table, Path)]
+        if evaluate and min(map(len, held)) > 1:
             found = measure(synthetic, members, controls, schema, seed=seed).to_dict()
         with atomic.folder(directory / bundle.INTERNAL, mode=bundle.PRIVATE_MODE) as building:
             return dossier.certify_internal(

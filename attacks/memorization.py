@@ -9,7 +9,7 @@ import numpy as np
 
 from attacks.audit_set import AuditSet
 from attacks.base import Evidence
-from attacks.engine.distances import closest, space
+from attacks.engine.distances import closest_in, space
 from attacks.observed import Figure
 
 _MOST = 1000  # rows of each side that are looked up
@@ -35,7 +35,7 @@ def distances(evidence: Evidence, persons: AuditSet) -> tuple[Figure, ...]:
         if not chosen.size or not len(release):
             continue
         rows = persons.stage.one_row.codes[chosen]
-        found = closest(rows, release.codes, within, k=1).distance[:, 0]
+        found = closest_in(rows, release, within, k=1).distance[:, 0]
         figures += [
             Figure(
                 name=f"distance to the closest released record, {said}",

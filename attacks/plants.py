@@ -15,7 +15,6 @@ import numpy as np
 from attacks import rules, suite
 from attacks.audit_set import AuditSet
 from attacks.base import Evidence
-from attacks.engine.table import CodedTable
 from attacks.observed import Observed
 from attacks.results import AttackResult, Plant
 
@@ -61,7 +60,7 @@ def planted(
         if not copied.size:
             continue
         progress(f"calibration: would copies of {share:.1%} of the members be found?")
-        release = with_copies(evidence.release, persons.stage.targets.take(copied))
+        release = evidence.release.with_copies(persons.stage.targets.take(copied))
         again, _ = suite.run(
             quick, replace(evidence, release=release), persons.stage, progress=lambda _: None
         )
@@ -72,18 +71,6 @@ def planted(
         best = min(results[: len(again)], key=partial(_doubt, limits))
         found.append(Plant(share=share, planted=int(copied.size), line=best))
     return tuple(found)
-
-
-def with_copies(release: CodedTable, copies: CodedTable) -> CodedTable:
-    """Return the released rows and the copied ones; every row of a release stands for itself."""
-    rows = len(release) + len(copies)
-    return CodedTable(
-        columns=release.columns,
-        codes=np.concatenate([release.codes, copies.codes]),
-        words=np.concatenate([release.words, copies.words]),
-        persons=np.arange(rows, dtype=np.int64),
-        size=rows,
-    )
 
 
 def _doubt(limits: rules.Limits, result: AttackResult) -> tuple[bool, float, float]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.base import Evidence
-from attacks.engine.table import Codes
+from attacks.engine.released import Counts, column_counts
 from attacks.membership.vulnerable import isolation, most_isolated
 from attacks.observed import Mask, Observed, Stage
 from attacks.suite import Entry
@@ -86,7 +86,7 @@ def groups(
         if tool.size > GROUPS:
             if not evidence.ordered[column]:
                 continue
-            band = _bands(evidence.release.codes[:, place], tool)
+            band = _bands(column_counts(evidence.release, column, size=tool.size), tool)
         labels = tool.labels()
         for number in range(int(band.max(initial=-1)) + 1):
             held = np.flatnonzero(band == number)
@@ -97,10 +97,10 @@ def groups(
                 yield name, mask
 
 
-def _bands(released: Codes, tool: Codec) -> NDArray[np.int64]:
+def _bands(released: Counts, tool: Codec) -> NDArray[np.int64]:
     """Return the band of each code: even shares of the release; missing is one of its own."""
     values = tool.size - tool.has_missing
-    counts = np.bincount(released, minlength=tool.size)[:values]
+    counts = released[:values]
     middle = np.cumsum(counts) - counts / 2
     bands = np.minimum(middle * BANDS // max(1, counts.sum()), BANDS - 1).astype(np.int64)
     return np.append(bands, BANDS) if tool.has_missing else bands

@@ -1,25 +1,47 @@
 """The three tables of an audit, read and coded."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import pandas as pd
 
-from attacks.engine.encode import check_columns, encode
+from attacks.engine.encode import check_columns, encode, store
+from attacks.engine.released import Released
 from attacks.engine.table import CodedTable
+from attacks.scan.shown import Shown
 from dpsynth.encoding import cells
-from dpsynth.encoding.table import seen
-from dpsynth.errors import DataError
+from dpsynth.encoding.table import seen_in
+from dpsynth.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from dpsynth.schema import Schema
 
-    _Frames = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
+    _Frames = tuple[pd.DataFrame, pd.DataFrame]
+
+# Where rows of a file are held: as ``dpsynth release`` has it.
+ENGINES = ("auto", "frame", "duckdb")
 
 _FRESH = 20  # new records expected: none of them has a chance of exp(-20)
+
+
+class Rows(Protocol):
+    """A table on disk, as ``dpsynth.open_rows`` gives it."""
+
+    @property
+    def large(self) -> bool:
+        """Whether it should not be held in memory."""
+        ...
+
+    def frames(self) -> "Iterator[pd.DataFrame]":
+        """Yield the rows in frames, in their order."""
+        ...
+
+    def frame(self) -> "pd.DataFrame":
+        """Return all rows at once."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,45 +54,123 @@ class Tables:
         release: the released rows.
         members: rows of persons who were in the training table.
         controls: rows of persons who were not.
-        frames: the same three as they were given.
+        frames: the rows of members and controls that are attacked, as they were given.
+        shown: what the release shows beside declared values.
+        notes: sentences on what was read, where that is not all, or not into memory.
     """
 
     schema: "Schema"
     declared: "Schema"
-    release: CodedTable
+    release: Released
     members: CodedTable
     controls: CodedTable
     frames: "_Frames"
+    shown: Shown
+    notes: tuple[str, ...] = ()
 
 
-def read(synthetic: Any, members: Any, controls: Any, schema: Any) -> Tables:
+def read(
+    synthetic: Any,
+    members: Any,
+    controls: Any,
+    schema: Any,
+    *,
+    persons: int | None = None,
+    seed: int = 0,
+    engine: str = "auto",
+) -> Tables:
     """Read and code the tables; each is a data frame, or where one stands.
+
+    Args:
+        synthetic: coded block by block on disk where it is a large file; always whole.
+        members: persons who were in the training table.
+        controls: persons who were not.
+        schema: declares the columns.
+        persons: of members and controls together, drawn while they are read; all if not given.
+        seed: of the draw.
+        engine: of the synthetic table's file: "frame" holds it in memory, "duckdb" streams it;
+            by its size where "auto".
 
     Raises:
         DataError: a table lacks a declared column, or members and controls are not apart.
+        UsageError: no such engine, or too few persons.
     """
-    from dpsynth.schema import Schema
+    import dpsynth
 
-    declared = Schema.read(schema) if isinstance(schema, Path | str) else schema
-    released, insiders, outsiders = frames = (
-        _frame(synthetic, declared),
-        _frame(members, declared),
-        _frame(controls, declared),
-    )
-    check_columns(released, [column.name for column in declared.modeled], name="synthetic")
-    closed = seen(released, declared)
-    release = encode(released, closed, name="synthetic", persons=False)
+    if engine not in ENGINES:
+        raise UsageError(f"the engine must be one of: {', '.join(ENGINES)}")
+    declared = dpsynth.Schema.read(schema) if isinstance(schema, Path | str) else schema
+    notes: list[str] = []
+    insiders, outsiders = _real(members, controls, declared, persons, seed=seed, notes=notes)
+    closed, release, shown = _released(synthetic, declared, engine=engine, notes=notes)
     inside = encode(insiders, closed, name="members", persons=True)
     outside = encode(outsiders, closed, name="controls", persons=True)
-    _check_apart(inside, outside, frames=frames, schema=closed)
+    _check_apart(inside, outside, frames=(insiders, outsiders), schema=closed)
     return Tables(
         schema=closed,
         declared=declared,
         release=release,
         members=inside,
         controls=outside,
-        frames=frames,
+        frames=(insiders, outsiders),
+        shown=shown,
+        notes=tuple(notes),
     )
+
+
+def _released(
+    table: Any, declared: "Schema", *, engine: str, notes: list[str]
+) -> tuple["Schema", Released, Shown]:
+    """Return the schema closed to what the release shows, its codes, and its strange cells."""
+    shown = Shown(declared)
+    source = _source(table, declared, persons=False)
+    whole = isinstance(source, pd.DataFrame)
+    if not whole and engine != "duckdb" and (engine == "frame" or not source.large):
+        source, whole = source.frame(), True
+    if whole:
+        check_columns(source, [column.name for column in declared.modeled], name="synthetic")
+        closed = seen_in([source], declared)
+        shown.add(source)
+        return closed, encode(source, closed, name="synthetic", persons=False), shown
+    closed = seen_in(source.frames(), declared)
+    stored = store(shown.watching(source.frames()), closed, name="synthetic")
+    notes.append(
+        f"all {len(stored):,} rows of the synthetic table were read and attacked, from codes on "
+        "disk"
+    )
+    return closed, stored, shown
+
+
+def _real(
+    members: Any,
+    controls: Any,
+    schema: "Schema",
+    persons: int | None,
+    *,
+    seed: int,
+    notes: list[str],
+) -> "_Frames":
+    """Return the rows of members and controls, or of those who are drawn."""
+    import dpsynth
+
+    sources = [_source(table, schema) for table in (members, controls)]
+    if persons is None:
+        inside, outside = (
+            each if isinstance(each, pd.DataFrame) else each.frame() for each in sources
+        )
+        return inside, outside
+    if persons < 1:
+        raise UsageError("persons must be at least 1")
+    drawn = dpsynth.draw_persons(sources, schema, persons=persons, seed=seed)
+    who = "persons" if schema.unit.kind == "person" else "different rows"
+    inside, outside = drawn.frames
+    if drawn.thinned:
+        notes.append(
+            f"{drawn.persons[0]:,} {who} of the members and {drawn.persons[1]:,} of the controls "
+            "were drawn by a keyed hash, whoever stands in the release; nobody else was attacked "
+            "or compared"
+        )
+    return inside, outside
 
 
 def _check_apart(
@@ -80,7 +180,7 @@ def _check_apart(
     person = schema.unit.column
     ids: list[set[str]] = [set(), set()]
     if person is not None:
-        ids = [_ids(frame[person]) for frame in frames[1:]]
+        ids = [_ids(frame[person]) for frame in frames]
     if not ids[0].isdisjoint(ids[1]) or _among(controls, members):
         raise DataError(
             "the controls hold persons who are among the members: give persons who were not in "
@@ -107,10 +207,10 @@ def _among(controls: CodedTable, members: CodedTable) -> bool:
     return fresh >= _FRESH and bool(np.isin(controls.words, words).all())
 
 
-def _frame(table: Any, schema: "Schema") -> "pd.DataFrame":
-    if isinstance(table, Path | str):
-        import dpsynth
+def _source(table: Any, schema: "Schema", *, persons: bool = True) -> Any:
+    """Return what reads the table at a path; a data frame, or what reads one, as it is."""
+    if not isinstance(table, Path | str):
+        return table  # a frame, or what reads one
+    import dpsynth
 
-        table = dpsynth.read_table(Path(table), schema)
-    frame: pd.DataFrame = table
-    return frame
+    return dpsynth.open_rows(Path(table), schema, persons=persons)

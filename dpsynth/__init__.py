@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     )
     from dpsynth.release.pipeline import ReleaseOutcome, make_release
     from dpsynth.schema import Schema
+    from dpsynth.sources.drawing import draw_persons
     from dpsynth.sources.files import read_table
+    from dpsynth.sources.reading import open_rows
     from dpsynth.synthesizers.aim import AIM
     from dpsynth.synthesizers.auto import Auto
     from dpsynth.synthesizers.direct import Direct
@@ -53,10 +55,12 @@ _HOMES = {
     "augment": "dpsynth.utility.augmentation.mixing",
     "check_chain": "dpsynth.public",
     "claimed_epsilon": "dpsynth.public",
+    "draw_persons": "dpsynth.sources.drawing",
     "epsilon_at": "dpsynth.public",
     "evaluate": "dpsynth.utility.evaluate",
     "load_model": "dpsynth.public",
     "make_release": "dpsynth.release.pipeline",
+    "open_rows": "dpsynth.sources.reading",
     "read_table": "dpsynth.sources.files",
     "rho_of": "dpsynth.public",
     "synthesizer": "dpsynth.public",
@@ -82,10 +86,12 @@ __all__ = [
     "augment",
     "check_chain",
     "claimed_epsilon",
+    "draw_persons",
     "epsilon_at",
     "evaluate",
     "load_model",
     "make_release",
+    "open_rows",
     "read_table",
     "rho_of",
     "synthesizer",

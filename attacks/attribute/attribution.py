@@ -21,6 +21,7 @@ Source:
     and its ``TCAP`` is TCAP) and ``cap`` of SDMetrics. Taub et al. (2018) for CAP.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -30,7 +31,8 @@ from numpy.typing import NDArray
 
 from attacks import games
 from attacks.base import Evidence, TooLittle
-from attacks.engine.counts import mix, occurrences, record_words
+from attacks.engine.counts import mix, record_words
+from attacks.engine.released import Occurrences
 from attacks.engine.table import Codes
 from attacks.observed import Figure, Mask, Observed, Stage, View
 from attacks.stats import binomial, bounded
@@ -80,6 +82,12 @@ class Keyed:
         """Share of the records that are right; 0 where there is none."""
         return np.asarray(self.right / np.maximum(self.records, 1))
 
+    def only(self, persons: Mask | NDArray[np.int64]) -> "Keyed":
+        """Return what is said of some of the persons."""
+        return Keyed(
+            records=self.records[persons], right=self.right[persons], settled=self.settled[persons]
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Held:
@@ -101,17 +109,19 @@ class Held:
         return Held(words=self.words[rows], values=self.values[rows])
 
 
-def keyed(persons: Held, records: Held) -> Keyed:
-    """Look up every person among the records, by the keys."""
-    here = occurrences(persons.words, among=records.words)
-    right = occurrences(_with_value(persons), among=_with_value(records))
-    # Records with some keys all say the same where the first of them is said as often as they are.
-    words, first = np.unique(records.words, return_index=True)
-    as_the_first = occurrences(_with_value(records.only(first)), among=_with_value(records))
-    alike = as_the_first == occurrences(words, among=records.words)
-    place = np.minimum(np.searchsorted(words, persons.words), max(0, words.size - 1))
-    settled = (here > 0) & alike[place] if words.size else here > 0
-    return Keyed(records=here, right=right, settled=settled)
+def keyed(persons: Held, records: Iterable[Held]) -> Keyed:
+    """Look up every person among the records, which come in blocks, by the keys."""
+    keys, both = Occurrences(persons.words), Occurrences(_with_value(persons))
+    least = np.full(keys.distinct.size, np.iinfo(np.int64).max)
+    greatest = np.full(keys.distinct.size, -1)
+    for block in records:
+        keys.add(block.words)
+        both.add(_with_value(block))
+        rows, places = keys.places(block.words)
+        np.minimum.at(least, places, block.values[rows])
+        np.maximum.at(greatest, places, block.values[rows])
+    # Records with some keys all say the same where the least of it is the greatest.
+    return Keyed(records=keys.counts, right=both.counts, settled=keys.by_word(least == greatest))
 
 
 def play(attack: Attribution, evidence: Evidence, stage: Stage) -> list[Observed]:
@@ -133,9 +143,13 @@ def _lines(
     attack: Attribution, evidence: Evidence, stage: Stage, view: View, secret: str
 ) -> list[Observed]:
     persons = held(evidence, stage.one_row.codes, view.known, secret)
-    records = held(evidence, evidence.release.codes, view.known, secret)
-    found = keyed(persons, records)
-    naive = persons.values == np.argmax(np.bincount(records.values))
+    groups = games.groups_of(evidence, [*view.known, secret])
+    records = evidence.release.regrouped(groups).blocks([*view.known, secret])
+    found = keyed(
+        persons,
+        (Held(words=record_words(codes[:, :-1]), values=codes[:, -1]) for _, codes in records),
+    )
+    naive = persons.values == games.commonest(evidence, secret, groups[secret])
     model = attack.threat_model.knowing(*view.known, secret=secret)
     name = games.secret_name(attack.name, secret, view=view)
     return [
@@ -144,7 +158,7 @@ def _lines(
             threat_model=model,
             hits=found.attributed,
             baseline_rate=_mean(naive & found.settled),
-            describe=partial(tables, persons, records),
+            describe=partial(tables, persons, found),
         ),
         Observed(
             name=f"{name}@most records correct",
@@ -164,7 +178,7 @@ def held(evidence: Evidence, codes: Codes, known: tuple[str, ...], secret: str) 
     )
 
 
-def tables(persons: Held, records: Held, is_member: Mask) -> tuple[Figure, ...]:
+def tables(persons: Held, found: Keyed, is_member: Mask) -> tuple[Figure, ...]:
     """Return the figures of the family, for members and for as many controls.
 
     Who is alone with some keys depends on how many persons there are, so the larger group is cut
@@ -172,14 +186,15 @@ def tables(persons: Held, records: Held, is_member: Mask) -> tuple[Figure, ...]:
 
     Args:
         persons: the targets.
-        records: the release.
+        found: what the release says of them.
         is_member: shape ``(persons,)``.
     """
     least = int(min(is_member.sum(), (~is_member).sum()))
     figures: list[Figure] = []
     for group, side in ((MEMBERS, is_member), (CONTROLS, ~is_member)):
-        mine = persons.only(np.flatnonzero(side)[:least])
-        figures += _of_group(mine, keyed(mine, records), keyed(mine, mine), group=group)
+        chosen = np.flatnonzero(side)[:least]
+        mine = persons.only(chosen)
+        figures += _of_group(mine, found.only(chosen), keyed(mine, [mine]), group=group)
     return tuple(figures)
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from attacks.attribute.confidence import level
 from attacks.base import Evidence, Guesses, TooLittle
+from attacks.engine.released import Counts, column_counts
 from attacks.engine.table import Codes
 from attacks.threat_model import DataKnowledge, GeneratorAccess, Goal, ThreatModel
 
@@ -60,22 +61,20 @@ class Boosting:
         if len(release) < _FEWEST_ROWS:
             raise TooLittle(f"the release has fewer than {_FEWEST_ROWS} rows to learn from")
         rng = evidence.rng(self.name)
-        rows = np.arange(len(release))
-        if rows.size > self.rows:
-            rows = np.sort(rng.choice(rows, size=self.rows, replace=False))
+        rows = np.arange(min(len(release), self.rows))
+        if len(release) > self.rows:
+            rows = np.sort(rng.choice(len(release), size=self.rows, replace=False))
         seed = int(rng.integers(2**31))
-        released = release.only(known).codes
-        features, asked, categorical = _features(evidence, known, released, targets)
+        learnt = release.at(rows, (*known, *secrets))
+        features, asked, categorical = _features(evidence, known, learnt[:, : len(known)], targets)
         # People who look alike are asked about once.
         different, back = np.unique(asked, axis=0, return_inverse=True)
         guesses = {}
-        for secret in secrets:
-            column = release.codes[:, release.columns.index(secret)]
-            values, sure = self._told(
-                features[rows], column[rows], different, categorical, seed=seed
-            )
+        for place, secret in enumerate(secrets, start=len(known)):
+            values, sure = self._told(features, learnt[:, place], different, categorical, seed=seed)
             # The level follows the whole column: it does not depend on which rows were drawn.
-            confident = sure > level(column)
+            counts = column_counts(release, secret, size=evidence.sizes[secret])
+            confident = sure > level(counts)
             guesses[secret] = Guesses(
                 values=values[back.ravel()], confident=confident[back.ravel()]
             )
@@ -144,27 +143,27 @@ def _trained(
 def _features(
     evidence: Evidence, known: tuple[str, ...], released: Codes, targets: Codes
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], list[bool]]:
-    """Return the release and the targets as features, and which of them are categories.
+    """Return released rows and the targets as features, and which of them are categories.
 
     A column of many unordered codes is handed over as numbers too: trees put categories of fewer
     than ten records together, but may cut any number off.
     """
-    told = [place for place in range(len(known)) if np.ptp(released[:, place])]
+    held = [column_counts(evidence.release, name, size=evidence.sizes[name]) for name in known]
+    told = [place for place, counts in enumerate(held) if np.count_nonzero(counts) > 1]
     told = told or [0]
     columns: list[NDArray[Any]] = []
     asked: list[NDArray[Any]] = []
     categorical: list[bool] = []
     for place in told:
         name = known[place]
-        held, wanted = released[:, place], targets[:, place]
-        size = evidence.sizes[name]
-        if evidence.ordered[name] or size > _FEW:
-            columns.append(held)
+        shown, wanted = released[:, place], targets[:, place]
+        if evidence.ordered[name] or evidence.sizes[name] > _FEW:
+            columns.append(shown)
             asked.append(wanted)
             categorical.append(False)
         if not evidence.ordered[name]:
-            category = _categories(held, size=size)
-            columns.append(category[held])
+            category = _categories(held[place])
+            columns.append(category[shown])
             asked.append(category[wanted])
             categorical.append(True)
     return (
@@ -174,9 +173,8 @@ def _features(
     )
 
 
-def _categories(held: NDArray[np.int32], *, size: int) -> NDArray[np.int64]:
+def _categories(counts: Counts) -> NDArray[np.int64]:
     """Return the category of every code: one of its own for the common ones, 0 for the rest."""
-    counts = np.bincount(held, minlength=size)
     common = np.argsort(-counts, kind="stable")[: _CATEGORIES - 1]
     common = common[counts[common] > 0]
     category = np.zeros(counts.size, dtype=np.int64)

@@ -19,7 +19,7 @@ Source:
     those of the table given, not of a population, and "new" has the plain meaning below.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 from attacks import games
 from attacks.attribute.attribution import CONTROLS, MEMBERS
 from attacks.base import Evidence
-from attacks.engine.counts import occurrences, record_words
+from attacks.engine.counts import Words, occurrences, record_words
+from attacks.engine.released import Counts, Occurrences
 from attacks.engine.table import CodedTable, Codes
 from attacks.observed import Figure, View
 from attacks.stats import bounded
@@ -114,31 +115,40 @@ def risk(
     plain = np.zeros(persons.size)
     for view in sorted(views, key=lambda one: len(one.known)):
         keys = _keys(evidence, persons.codes, view)
-        released = _keys(evidence, evidence.release.codes, view)
         alike = occurrences(keys, among=_keys(evidence, table.codes, view)) + (not own)
-        found = occurrences(keys, among=released) > 0
-        plain = found / alike
-        for secret in view.secrets:
-            truth = games.grouped_codes(evidence, persons.codes, [secret])[:, 0]
-            shown = games.grouped_codes(evidence, evidence.release.codes, [secret])[:, 0]
-            new = _learns(keys, truth, released, shown)
+        truths = {
+            secret: games.grouped_codes(evidence, persons.codes, [secret])[:, 0]
+            for secret in view.secrets
+        }
+        records, right = _in_release(evidence, view, keys, truths)
+        plain = (records > 0) / alike
+        for secret, truth in truths.items():
+            # Most matching records say what is true, though it is not the commonest value.
+            groups = games.groups_of(evidence, [secret])[secret]
+            usual = games.commonest(evidence, secret, groups)
+            new = (2 * right[secret] > records) & (truth != usual)
             learnt = np.maximum(learnt, np.where(new, plain, 0.0))
     return plain, learnt
 
 
-def _learns(
-    keys: NDArray[np.uint64], truth: Codes, released: NDArray[np.uint64], shown: Codes
-) -> NDArray[np.bool_]:
-    """Return of whom most matching records say what is true, though not the commonest value."""
-    if not shown.size:
-        return np.zeros(truth.size, dtype=bool)
-    records = occurrences(keys, among=released)
-    both = [
-        record_words(np.column_stack([words.view(np.int64), values]))
-        for words, values in ((keys, truth), (released, shown))
-    ]
-    right = occurrences(both[0], among=both[1])
-    return np.asarray((2 * right > records) & (truth != np.argmax(np.bincount(shown))))
+def _in_release(
+    evidence: Evidence, view: View, keys: Words, truths: Mapping[str, Codes]
+) -> tuple[Counts, dict[str, Counts]]:
+    """Return how many released records have the keys of each person, and the true value too."""
+    columns = [*view.known, *truths]
+    found = Occurrences(keys)
+    right = {secret: Occurrences(_with_value(keys, truth)) for secret, truth in truths.items()}
+    grouped = evidence.release.regrouped(games.groups_of(evidence, columns))
+    for _, codes in grouped.blocks(columns):
+        released = record_words(codes[:, : len(view.known)])
+        found.add(released)
+        for place, seen in enumerate(right.values(), start=len(view.known)):
+            seen.add(_with_value(released, codes[:, place]))
+    return found.counts, {secret: seen.counts for secret, seen in right.items()}
+
+
+def _with_value(keys: Words, values: Codes) -> Words:
+    return record_words(np.column_stack([keys.view(np.int64), values]))
 
 
 def _keys(evidence: Evidence, codes: Codes, view: View) -> NDArray[np.uint64]:

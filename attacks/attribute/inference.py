@@ -1,5 +1,6 @@
 """A hidden column, guessed from the closest released records."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -7,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.base import Evidence, Guesses
-from attacks.engine.nearest import Nearest, nearest
-from attacks.engine.table import Codes, grouping
+from attacks.engine.nearest import Ballot, ballot
+from attacks.engine.released import Counts, Released, column_counts
+from attacks.engine.table import Codes, grouping_of
 from attacks.threat_model import DataKnowledge, GeneratorAccess, Goal, ThreatModel
 
 _VOTES = 1 << 22  # counters held at once
@@ -35,27 +37,38 @@ class NearestVote:
         self, evidence: Evidence, targets: Codes, known: tuple[str, ...], secrets: tuple[str, ...]
     ) -> dict[str, Guesses]:
         """Return one guess a target and secret; see ``attacks.base.AttributeAttack``."""
-        released = evidence.release.only(known).codes
-        extra = _groups(evidence, known, released)
+        extra = _groups(evidence, known)
         different, back = np.unique(targets, axis=0, return_inverse=True)
-        found = nearest(_widened(different, extra), _widened(released, extra))
+        asked = _widened(different, extra)
+        sizes = {secret: evidence.sizes[secret] for secret in secrets}
+        found = ballot(asked, _records(evidence.release, known, secrets, extra), sizes)
         guesses = {}
         for secret in secrets:
-            place = evidence.release.columns.index(secret)
-            values, confident = _majority(
-                found, evidence.release.codes[:, place], size=evidence.sizes[secret]
-            )
+            common = column_counts(evidence.release, secret, size=sizes[secret])
+            values, confident = _majority(found, secret, common)
             guesses[secret] = Guesses(
                 values=values[back.ravel()], confident=confident[back.ravel()]
             )
         return guesses
 
 
+def _records(
+    release: Released,
+    known: tuple[str, ...],
+    secrets: tuple[str, ...],
+    extra: list[NDArray[np.int32] | None],
+) -> Iterator[tuple[Codes, Mapping[str, Codes]]]:
+    """Yield what is compared of the released rows, and what they say, in blocks."""
+    for _, codes in release.blocks((*known, *secrets)):
+        said = {name: codes[:, len(known) + place] for place, name in enumerate(secrets)}
+        yield _widened(codes[:, : len(known)], extra), said
+
+
 def _majority(
-    found: Nearest, released: NDArray[np.int32], *, size: int
+    found: Ballot, secret: str, common: Counts
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return the value with the most votes of each target, and whether it had all of them."""
-    common = np.bincount(released, minlength=size)
+    size = common.size
     # Ties go to the value that is commoner in the release, then to the lower code.
     preference = np.empty(size, dtype=np.int64)
     preference[np.lexsort((-np.arange(size), common))] = np.arange(size)
@@ -65,24 +78,22 @@ def _majority(
     step = max(1, _VOTES // size)
     for start in range(0, targets, step):
         part = slice(start, min(targets, start + step))
-        votes = found.votes(released, size=size, start=part.start, stop=part.stop)
+        votes = found.votes(secret, start=part.start, stop=part.stop)
         values[part] = np.argmax(votes * size + preference, axis=1)
         unanimous = (votes > 0).sum(axis=1) == 1
         confident[part] = (found.distance[part] == 0) & unanimous
     return values, confident
 
 
-def _groups(
-    evidence: Evidence, known: tuple[str, ...], released: Codes
-) -> list[NDArray[np.int32] | None]:
+def _groups(evidence: Evidence, known: tuple[str, ...]) -> list[NDArray[np.int32] | None]:
     """Return for each known column the groups that count beside its codes, if any."""
     extra: list[NDArray[np.int32] | None] = []
-    for place, name in enumerate(known):
+    for name in known:
         size = evidence.sizes[name]
         if not evidence.ordered[name]:
             extra.append(None)
             continue
-        made = grouping(released[:, place], size=size, ordered=True)
+        made = grouping_of(column_counts(evidence.release, name, size=size), ordered=True)
         extra.append(made.groups if made.size < size else None)
     return extra
 

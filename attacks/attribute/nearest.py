@@ -7,7 +7,7 @@ import numpy as np
 
 from attacks import games
 from attacks.base import Evidence, Guesses, NotApplicable, TooLittle
-from attacks.engine.distances import Neighbors, closest_without_each, space
+from attacks.engine.distances import Neighbors, closest_without_each_in, space
 from attacks.observed import Observed, Stage, View
 from attacks.threat_model import DataKnowledge, GeneratorAccess, Goal, ThreatModel
 
@@ -59,7 +59,7 @@ class Nearest:
         for secret in secrets:
             place = release.columns.index(secret)
             guesses[secret] = Guesses(
-                values=release.codes[found.index[place], place].astype(np.int64),
+                values=release.at(found.index[place], (secret,))[:, 0].astype(np.int64),
                 confident=np.asarray(found.distance[place] == 0),
             )
         return guesses
@@ -92,15 +92,15 @@ def play(attack: Nearest, evidence: Evidence, stage: Stage) -> list[Observed]:
             secret,
             replace(said[secret], values=group[said[secret].values].astype(np.int64)),
             truth=group[stage.one_row.codes[:, columns.index(secret)]],
-            released=group[evidence.release.codes[:, columns.index(secret)]],
+            common=games.commonest(evidence, secret, group),
         )
     return lines
 
 
 def _closest(evidence: Evidence, stage: Stage) -> Neighbors:
     columns = evidence.release.columns
-    return closest_without_each(
+    return closest_without_each_in(
         stage.one_row.codes,
-        evidence.release.codes,
+        evidence.release,
         space(evidence.sizes, evidence.ordered, columns, missing=evidence.missing),
     )

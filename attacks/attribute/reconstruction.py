@@ -1,6 +1,8 @@
 """A hidden column of all targets at once, solved for from the counts that the release shows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,8 +11,9 @@ from scipy import sparse
 from scipy.optimize import Bounds, minimize
 
 from attacks import games
-from attacks.attribute.marginals import Floats, Linear, Marginals
+from attacks.attribute.marginals import Floats, Linear, Marginals, Records
 from attacks.base import Evidence, TooLittle
+from attacks.engine.released import pieces
 from attacks.engine.table import Codes
 from attacks.observed import Observed, Stage, View
 from attacks.threat_model import DataKnowledge, GeneratorAccess, Goal, ThreatModel
@@ -91,17 +94,25 @@ def play(attack: Reconstruction, evidence: Evidence, stage: Stage) -> list[Obser
     asked = [view for view in stage.views if view.known and view.secrets]
     for view in asked:
         marginals = Marginals(
-            games.grouped_codes(evidence, evidence.release.codes, view.known),
             games.grouped_codes(evidence, stage.one_row.codes, view.known),
             depth=attack.depth,
             rng=evidence.rng(attack.name),
         )
         for secret in view.secrets:
-            released = games.grouped_codes(evidence, evidence.release.codes, [secret])[:, 0]
+            columns = [*view.known, secret]
+            groups = games.groups_of(evidence, columns)
+            counts = np.bincount(groups[secret], games.released_counts(evidence, secret))
             truth = games.grouped_codes(evidence, stage.one_row.codes, [secret])[:, 0]
-            if np.ptp(released):
-                found = recover(marginals, released, most=attack.codes)
-                lines += _lines(attack, view, secret, found, truth=truth, released=released)
+            if np.count_nonzero(counts) > 1:
+                found = recover(
+                    marginals,
+                    partial(pieces, evidence.release.regrouped(groups), columns),
+                    sizes=[int(groups[name].max()) + 1 for name in view.known],
+                    counts=counts.astype(np.int64),
+                    most=attack.codes,
+                )
+                common = int(np.argmax(counts))
+                lines += _lines(attack, view, secret, found, truth=truth, common=common)
     if asked and not lines:
         raise TooLittle("the release shows no more than one value of any sensitive column")
     return lines
@@ -114,11 +125,11 @@ def _lines(
     found: Recovered,
     *,
     truth: Codes,
-    released: Codes,
+    common: int,
 ) -> list[Observed]:
     name = games.secret_name(attack.name, secret, view=view)
     model = attack.threat_model.knowing(*view.known, secret=secret)
-    naive = float((truth == np.argmax(np.bincount(released))).mean()) if truth.size else None
+    naive = float((truth == common).mean()) if truth.size else None
     own = truth[:, None] == found.codes
     likeliest = found.codes[np.argmax(found.after, axis=1)]
     pushed = found.codes[np.argmax(found.push, axis=1)]
@@ -139,27 +150,34 @@ def _lines(
     ]
 
 
-def recover(marginals: Marginals, released: Codes, *, most: int) -> Recovered:
+def recover(
+    marginals: Marginals,
+    records: Records,
+    *,
+    sizes: Sequence[int],
+    counts: NDArray[np.int64],
+    most: int,
+) -> Recovered:
     """Solve for the most common values of a hidden column, one against the rest.
 
     Args:
         marginals: of the known columns.
-        released: shape ``(rows,)``, the hidden column of the release, with two values or more.
+        records: the release.
+        sizes: number of codes of each known column.
+        counts: released rows that hold each hidden value, two of them or more.
         most: values solved for.
     """
-    counts = np.bincount(released)
     common = np.argsort(-counts, kind="stable")[:most]
     common = common[counts[common] > 0]
     # Of two values, what one gains the other loses.
     solved = common[:1] if (counts > 0).sum() == 2 else common
-    before = np.empty((len(marginals.targets), solved.size))
+    linear = Linear(records, sizes, solved.tolist())
+    seen = marginals.sums(records, solved.tolist(), linear)
+    before = linear.chances(marginals.targets)
     after = np.empty_like(before)
-    linear = Linear(marginals.released, marginals.targets)
-    for place, code in enumerate(solved):
-        hidden = (released == code).astype(np.float64)
-        rows, mine = linear.chances(hidden)
-        matrix, right = marginals.equations(hidden, rows, mine)
-        before[:, place] = mine
+    for place in range(solved.size):
+        mine = before[:, place]
+        matrix, right = marginals.equations(seen, place, mine)
         after[:, place] = mine + shift(matrix, right, mine)
     if solved.size < common.size:
         before, after = np.hstack([before, 1 - before]), np.hstack([after, 1 - after])

@@ -10,17 +10,29 @@ them as a rule, are then compared in fixed-point integers, whose sums depend on 
 answer is that of a full comparison, ties included.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attacks.engine.counts import record_words
-from attacks.engine.pairs import UNIT, Fine, candidates
+from attacks.engine.pairs import FAR, UNIT, Fine, candidates
+from attacks.engine.released import Released, gathered
 from attacks.engine.space import Space, space
 from attacks.engine.table import Codes
 
-__all__ = ["Neighbors", "Space", "between", "closest", "closest_without_each", "space"]
+__all__ = [
+    "Neighbors",
+    "Space",
+    "between",
+    "between_in",
+    "closest",
+    "closest_in",
+    "closest_without_each",
+    "closest_without_each_in",
+    "space",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,16 +64,94 @@ def closest(
     """
     if exclude_own:
         return _without_own(closest(targets, release, space, k=k + 1))
-    distance = np.full((targets.shape[0], k), np.inf, dtype=np.float32)
-    index = np.full((targets.shape[0], k), -1, dtype=np.int64)
-    if not targets.shape[0] or not release.shape[0]:
-        return Neighbors(distance=distance, index=index)
     asked, back = _distinct(targets)
+    found = _Found.none(asked.size, k)
+    if targets.shape[0]:
+        found = _closest(targets[asked], release, space, before=found)
+    return found.neighbors(back)
+
+
+def closest_in(
+    targets: Codes,
+    release: Released,
+    space: Space,
+    *,
+    k: int,
+    columns: Sequence[str] | None = None,
+) -> Neighbors:
+    """Find the ``k`` closest rows of a released table, block by block; see ``closest``.
+
+    Args:
+        targets: shape ``(targets, columns)``.
+        release: the table.
+        space: of these columns.
+        k: how many, at least 1.
+        columns: of the table, as in ``targets``; all if not given.
+    """
+    asked, back = _distinct(targets)
+    found = _Found.none(asked.size, k)
+    if targets.shape[0]:
+        different = targets[asked]
+        for start, codes in release.blocks(columns):
+            found = _closest(different, codes, space, before=found, start=start)
+    return found.neighbors(back)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """The closest rows so far: distances in fixed point, ``FAR`` for none, and rows, -1 for none.
+
+    Ascending in the second axis by distance, then by row.
+    """
+
+    apart: NDArray[np.int64]
+    index: NDArray[np.int64]
+
+    @classmethod
+    def none(cls, targets: int, k: int) -> "_Found":
+        return cls(apart=np.full((targets, k), FAR), index=np.full((targets, k), -1))
+
+    def neighbors(self, back: NDArray[np.int64]) -> Neighbors:
+        """Return them for all targets, of which each different one was looked up once."""
+        distance = np.where(self.apart < FAR, self.apart / UNIT, np.inf).astype(np.float32)
+        return Neighbors(distance=distance[back], index=self.index[back])
+
+    def with_(self, later: "_Found") -> "_Found":
+        """Return the closest of both; the rows of ``later`` all come after these."""
+        k = self.apart.shape[1]
+        apart = np.concatenate([self.apart, later.apart], axis=1)
+        index = np.concatenate([self.index, later.index], axis=1)
+        order = np.argsort(apart, axis=1, kind="stable")[:, :k]
+        return _Found(
+            apart=np.take_along_axis(apart, order, axis=1),
+            index=np.take_along_axis(index, order, axis=1),
+        )
+
+
+def _closest(
+    different: Codes, release: Codes, space: Space, *, before: _Found, start: int = 0
+) -> _Found:
+    """Return the closest rows of every distinct target among those before and these.
+
+    Args:
+        different: distinct targets.
+        release: rows, of which there may be none.
+        space: of these columns.
+        before: the closest of rows that come before these.
+        start: number of the first row.
+    """
+    if not release.shape[0]:
+        return before
+    k = before.apart.shape[1]
+    apart_of, index = np.full(before.apart.shape, FAR), np.full(before.index.shape, -1)
     held = _Rows(release)
-    different, rows = targets[asked], release[held.first]
+    rows = release[held.first]
     fine = Fine(different, rows, space)
-    for start, pairs in candidates(different, rows, space, nearest=k):
-        apart = fine.total(pairs.target + start, pairs.row)
+    known = before.apart[:, -1]
+    for first, pairs in candidates(different, rows, space, nearest=k, known=known):
+        if not pairs.target.size:
+            continue
+        apart = fine.total(pairs.target + first, pairs.row)
         # Rows are numbered in the order in which they first occur.
         best = _smallest(pairs.target, apart * rows.shape[0] + pairs.row, k)
         target, apart = pairs.target[best], apart[best]
@@ -70,9 +160,9 @@ def closest(
         best = _smallest(target, apart * release.shape[0] + row, k)
         target = target[best]
         rank = np.arange(target.size) - np.searchsorted(target, target, side="left")
-        distance[target + start, rank] = apart[best] / UNIT
-        index[target + start, rank] = row[best]
-    return Neighbors(distance=distance[back], index=index[back])
+        apart_of[target + first, rank] = apart[best]
+        index[target + first, rank] = row[best] + start
+    return before.with_(_Found(apart=apart_of, index=index))
 
 
 def closest_without_each(targets: Codes, release: Codes, space: Space) -> Neighbors:
@@ -87,25 +177,40 @@ def closest_without_each(targets: Codes, release: Codes, space: Space) -> Neighb
         Arrays of shape ``(columns, targets)``: row ``c`` as ``closest`` with ``k=1`` gives it for
         the columns without ``c``.
     """
-    columns = len(space.columns)
-    distance = np.full((columns, targets.shape[0]), np.inf, dtype=np.float32)
-    index = np.full((columns, targets.shape[0]), -1, dtype=np.int64)
-    if not targets.shape[0] or not release.shape[0]:
-        return Neighbors(distance=distance, index=index)
+    return _without_each(targets, [(0, release)], space)
+
+
+def closest_without_each_in(targets: Codes, release: Released, space: Space) -> Neighbors:
+    """Find the same in a released table, block by block; see ``closest_without_each``."""
+    return _without_each(targets, release.blocks(), space)
+
+
+def _without_each(targets: Codes, blocks: Iterable[tuple[int, Codes]], space: Space) -> Neighbors:
     asked, back = _distinct(targets)
-    first = _Rows(release).first
-    different, rows = targets[asked], release[first]
-    fine = Fine(different, rows, space)
-    for start, pairs in candidates(different, rows, space, nearest=1, spare=1):
-        total = fine.total(pairs.target + start, pairs.row)
-        begins = np.flatnonzero(np.diff(pairs.target, prepend=-1))
-        for place in range(columns):
-            left = total - fine.apart(place, pairs.target + start, pairs.row)
-            # One number for distance and row: the smallest is the closest, then the lowest row.
-            best = np.minimum.reduceat(left * first.size + pairs.row, begins)
-            answered = slice(start, start + best.size)
-            distance[place, answered] = best // first.size / UNIT
-            index[place, answered] = first[best % first.size]
+    different = targets[asked]
+    shape = len(space.columns), asked.size
+    apart, index = np.full(shape, FAR), np.full(shape, -1)
+    for begin, release in blocks:
+        if not release.shape[0] or not asked.size:
+            continue
+        first = _Rows(release).first
+        rows = release[first]
+        fine = Fine(different, rows, space)
+        known = apart.max(axis=0, initial=0)
+        for start, pairs in candidates(different, rows, space, nearest=1, spare=1, known=known):
+            if not pairs.target.size:
+                continue
+            total = fine.total(pairs.target + start, pairs.row)
+            begins = np.flatnonzero(np.diff(pairs.target, prepend=-1))
+            answered = pairs.target[begins] + start
+            for place in range(shape[0]):
+                left = total - fine.apart(place, pairs.target + start, pairs.row)
+                # One number for distance and row: the smallest is the closest, then the lowest row.
+                best = np.minimum.reduceat(left * first.size + pairs.row, begins)
+                nearer = best // first.size < apart[place, answered]
+                apart[place, answered[nearer]] = best[nearer] // first.size
+                index[place, answered[nearer]] = first[best[nearer] % first.size] + begin
+    distance = np.where(apart < FAR, apart / UNIT, np.inf).astype(np.float32)
     return Neighbors(distance=distance[:, back], index=index[:, back])
 
 
@@ -126,6 +231,19 @@ def between(
         apart = Fine(targets, release, space).total(target, rows[target, place])
         distance[target, place] = apart / UNIT
     return distance
+
+
+def between_in(
+    targets: Codes,
+    release: Released,
+    space: Space,
+    *,
+    rows: NDArray[np.int64],
+    columns: Sequence[str],
+) -> NDArray[np.float32]:
+    """Return the distance of every target from chosen rows of a released table; see ``between``."""
+    few, places = gathered(release, rows, columns)
+    return between(targets, few, space, rows=places)
 
 
 class _Rows:

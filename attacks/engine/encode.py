@@ -1,14 +1,16 @@
 """From data frames to codes, by the schema's own codecs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.engine.counts import mix
-from attacks.engine.table import CodedTable
+from attacks.engine.counts import Words, mix
+from attacks.engine.stored import StoredTable, Writer
+from attacks.engine.table import CodedTable, Codes
 from dpsynth.encoding import codecs
+from dpsynth.encoding.codec import Codec
 from dpsynth.errors import DataError
 
 if TYPE_CHECKING:
@@ -34,18 +36,33 @@ def encode(frame: "pd.DataFrame", schema: "Schema", *, name: str, persons: bool)
     """
     held = codecs(schema)
     check_columns(frame, list(held), name=name)
-    codes = np.empty((len(frame), len(held)), dtype=np.int32, order="F")
-    words = np.zeros(len(frame), dtype=np.uint64)
-    for place, (column, codec) in enumerate(held.items()):
-        encoded = codec.encode(frame[column])
-        codes[:, place] = encoded.codes
-        mix(words, encoded.content)
+    codes, words = _coded(frame, held)
     if persons and schema.unit.kind == "person":
         whose = str(schema.unit.column)
         check_columns(frame, [whose], name=name)
         return _by_person(tuple(held), codes, words, _numbers(frame[whose]))
     rows = np.arange(len(frame), dtype=np.int64)
     return CodedTable(columns=tuple(held), codes=codes, words=words, persons=rows, size=len(frame))
+
+
+def store(frames: "Iterable[pd.DataFrame]", schema: "Schema", *, name: str) -> StoredTable:
+    """Return a release that comes in frames as codes on disk; see ``encode``."""
+    held = codecs(schema)
+    writer = Writer({column: codec.size for column, codec in held.items()})
+    for frame in frames:
+        check_columns(frame, list(held), name=name)
+        writer.append(*_coded(frame, held))
+    return writer.table()
+
+
+def _coded(frame: "pd.DataFrame", held: Mapping[str, Codec]) -> tuple[Codes, Words]:
+    codes = np.empty((len(frame), len(held)), dtype=np.int32, order="F")
+    words = np.zeros(len(frame), dtype=np.uint64)
+    for place, (column, codec) in enumerate(held.items()):
+        encoded = codec.encode(frame[column])
+        codes[:, place] = encoded.codes
+        mix(words, encoded.content)
+    return codes, words
 
 
 def sizes(schema: "Schema") -> dict[str, int]:

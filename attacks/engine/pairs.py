@@ -13,6 +13,7 @@ from attacks.engine.table import Codes
 # One column's greatest distance, in fixed point: divisible by 1 to 20, so that the steps of short
 # scales add up exactly.
 UNIT = 232_792_560
+FAR = np.int64(1) << 40  # beyond any distance in fixed point
 _PAIRS = 1 << 17  # coarse distances worked on at once, in the processor's cache
 _TOGETHER = 16  # targets at least that are compared together, so that a row is read once for them
 _GROUPS = 512  # groups of rows whose smallest coarse distances bound the k-th smallest of all
@@ -27,7 +28,13 @@ class Pairs:
 
 
 def candidates(
-    targets: Codes, release: Codes, space: Space, *, nearest: int, spare: int = 0
+    targets: Codes,
+    release: Codes,
+    space: Space,
+    *,
+    nearest: int,
+    spare: int = 0,
+    known: NDArray[np.int64] | None = None,
 ) -> Iterator[tuple[int, Pairs]]:
     """Yield per block of targets its first one, and the rows that rounding cannot rule out.
 
@@ -37,13 +44,18 @@ def candidates(
         space: of their columns.
         nearest: the row may be among so many closest.
         spare: columns in which it may be further away than these.
+        known: by target, a distance in ``UNIT`` beyond which no row matters; ``FAR`` for none.
     """
     coarse = _Coarse(targets, release, space)
     rows = release.shape[0]
     block = max(_TOGETHER, _PAIRS // rows)
     for start in range(0, targets.shape[0], block):
         apart = coarse.distances(start, min(start + block, targets.shape[0]))
-        limit = _bound(apart, nearest).astype(np.int64) + spare * coarse.unit + 2 * coarse.error + 1
+        limit = _bound(apart, nearest).astype(np.int64) + 2 * coarse.error
+        if known is not None:
+            held = known[start : start + limit.size]
+            limit = np.minimum(limit, held // UNIT * coarse.unit + coarse.unit + coarse.error)
+        limit += spare * coarse.unit + 1
         limit = np.minimum(limit, np.iinfo(np.int16).max).astype(np.int16)
         flat = np.flatnonzero(apart <= limit[:, None])
         yield start, Pairs(target=flat // rows, row=flat % rows)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.engine.counts import record_words
+from attacks.engine.released import Released
 from attacks.engine.table import CodedTable, Codes
 
 NOBODY, SEVERAL = -1, -2
@@ -51,11 +52,32 @@ def isolated(predicates: Predicates, table: CodedTable) -> NDArray[np.int64]:
     Returns:
         Shape ``(predicates,)``: a person number, ``NOBODY``, or ``SEVERAL`` for more than one.
     """
-    found = np.full(len(predicates), NOBODY, dtype=np.int64)
-    if not len(table) or not len(predicates):
-        return found
     by_person = np.argsort(table.persons, kind="stable")
-    persons, codes = table.persons[by_person], table.codes[by_person]
+    return _isolated(predicates, table.codes[by_person], table.persons[by_person])
+
+
+def isolated_in(predicates: Predicates, records: Released) -> NDArray[np.int64]:
+    """Return the number of the one record that meets each predicate; see ``isolated``."""
+    found = np.full(len(predicates), NOBODY, dtype=np.int64)
+    for start, codes in records.blocks():
+        rows = np.arange(start, start + len(codes), dtype=np.int64)
+        found = _either(found, _isolated(predicates, codes, rows))
+    return found
+
+
+def _either(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the one person who meets each predicate among two lots of rows."""
+    both = np.where(first == second, first, SEVERAL)
+    return np.where(second == NOBODY, first, np.where(first == NOBODY, second, both))
+
+
+def _isolated(
+    predicates: Predicates, codes: Codes, persons: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the one person of each predicate; rows stand in the order of persons."""
+    found = np.full(len(predicates), NOBODY, dtype=np.int64)
+    if not len(codes) or not len(predicates):
+        return found
     if _states_whole_values(predicates):
         return _looked_up(predicates, codes, persons)
     stated, numbers = _distinct(predicates)
@@ -65,8 +87,7 @@ def isolated(predicates: Predicates, table: CodedTable) -> NDArray[np.int64]:
         rows = slice(start, start + step)
         words = -(-persons[rows].size // _WORD)
         here = _found(_bits(stated, codes[rows], words), numbers, persons[rows])
-        both = np.where(here == found, found, SEVERAL)
-        found = np.where(here == NOBODY, found, np.where(found == NOBODY, here, both))
+        found = _either(found, here)
     return found
 
 

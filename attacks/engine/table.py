@@ -1,6 +1,6 @@
 """Tables as integer codes, encoded once for all attacks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -45,6 +45,52 @@ class CodedTable:
             persons=self.persons,
             size=self.size,
         )
+
+    @property
+    def held(self) -> bool:
+        """Whether all rows are in memory; see ``attacks.engine.released``."""
+        return True
+
+    def blocks(self, columns: Sequence[str] | None = None) -> Iterator[tuple[int, Codes]]:
+        """Yield all rows at once, some columns of them."""
+        yield 0, self._some(columns)
+
+    def word_blocks(self) -> Iterator[NDArray[np.uint64]]:
+        """Yield all words at once."""
+        yield self.words
+
+    def at(self, rows: NDArray[np.int64], columns: Sequence[str] | None = None) -> Codes:
+        """Return the codes of some rows, in the order asked for."""
+        return self._some(columns)[rows]
+
+    def regrouped(self, groups: Mapping[str, Codes]) -> "CodedTable":
+        """Return the same rows with ``groups[column][code]`` in the place of every code."""
+        codes = np.empty(self.codes.shape, dtype=np.int32, order="F")
+        for place, name in enumerate(self.columns):
+            column = self.codes[:, place]
+            codes[:, place] = groups[name][column] if name in groups else column
+        return replace(self, codes=codes)
+
+    def with_copies(self, copies: "CodedTable") -> "CodedTable":
+        """Return these rows and the copied ones; every row of a release stands for itself."""
+        rows = len(self) + len(copies)
+        return CodedTable(
+            columns=self.columns,
+            codes=np.concatenate([self.codes, copies.codes]),
+            words=np.concatenate([self.words, copies.words]),
+            persons=np.arange(rows, dtype=np.int64),
+            size=rows,
+        )
+
+    def distinct(self) -> "CodedTable":
+        """Return every record once, where it first occurs, known by its codes."""
+        _, first = np.unique(record_words(self.codes), return_index=True)
+        return by_row(self.columns, self.codes[np.sort(first)])
+
+    def _some(self, columns: Sequence[str] | None) -> Codes:
+        if columns is None or tuple(columns) == self.columns:
+            return self.codes
+        return self.codes[:, [self.columns.index(name) for name in columns]]
 
     def take(self, persons: NDArray[np.int64]) -> "CodedTable":
         """Return the rows of the named persons, renumbered in the order of ``persons``."""
@@ -139,14 +185,19 @@ def grouping(codes: Codes, *, size: int, ordered: bool, groups: int | None = Non
             rare in the release are.
         groups: groups made at most; ``GROUPS`` or ``CATEGORIES`` if not given.
     """
+    return grouping_of(np.bincount(codes, minlength=size), ordered=ordered, groups=groups)
+
+
+def grouping_of(counts: NDArray[np.int64], *, ordered: bool, groups: int | None = None) -> Grouping:
+    """Group the codes of one released column by how many rows hold each; see ``grouping``."""
+    size = counts.size
     most = groups or (GROUPS if ordered else CATEGORIES)
     if size <= most:
         return _grouping(np.arange(size, dtype=np.int32))
-    counts = np.bincount(codes, minlength=size)
     if ordered:
         # A code with a large share of the rows has a group almost to itself.
         middle = np.cumsum(counts) - counts / 2
-        places = np.floor(middle / max(1, codes.size) * most).astype(np.int32)
+        places = np.floor(middle / max(1, int(counts.sum())) * most).astype(np.int32)
         return _grouping(np.minimum(places, most - 1))
     common = np.argsort(-counts, kind="stable")[: most - 1]
     grouped_as = np.full(size, most - 1, dtype=np.int32)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.base import Evidence
-from attacks.engine.distances import Space, between, closest, space
+from attacks.engine.distances import Space, between_in, closest_in, space
 from attacks.engine.table import Codes
 from attacks.linkage.base import Candidates
 from attacks.threat_model import DataKnowledge, GeneratorAccess, Goal, ThreatModel
@@ -38,8 +38,8 @@ class ClosestRows:
         self, evidence: Evidence, half: Codes, known: tuple[str, ...], *, most: int
     ) -> Candidates:
         """Return the closest rows; see ``attacks.linkage.base.LinkageAttack``."""
-        released = evidence.release.only(known).codes
-        found = closest(half, released, _space(evidence, known), k=most)
+        within = _space(evidence, known)
+        found = closest_in(half, evidence.release, within, k=most, columns=known)
         return Candidates(rows=found.index, misfit=found.distance)
 
     def misfit(
@@ -50,8 +50,8 @@ class ClosestRows:
         rows: NDArray[np.int64],
     ) -> NDArray[np.float32]:
         """Return the distance of given rows; see ``attacks.linkage.base.LinkageAttack``."""
-        released = evidence.release.only(known).codes
-        return between(half, released, _space(evidence, known), rows=rows)
+        within = _space(evidence, known)
+        return between_in(half, evidence.release, within, rows=rows, columns=known)
 
 
 def _space(evidence: Evidence, known: tuple[str, ...]) -> Space:

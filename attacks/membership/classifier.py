@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.base import Evidence, NotApplicable, Scores, TooLittle
+from attacks.engine.released import Released
 from attacks.engine.table import CodedTable, Codes
 from attacks.membership.distance import NO_POPULATION
 from attacks.threat_model import DataKnowledge, GeneratorAccess, Goal, ThreatModel
@@ -72,8 +73,8 @@ class Classifier:
             mine = fold[population.persons] == number
             theirs = fold_of_target[targets.persons] == number
             odds = self._log_odds(
-                _some(release.codes, rng),
-                _some(population.codes[~mine], rng),
+                _some(release, rng),
+                _some_of(population.codes[~mine], rng),
                 asked=np.concatenate([population.codes[mine], targets.codes[theirs]]),
                 seed=int(rng.integers(2**31)),
             )
@@ -113,7 +114,13 @@ class Classifier:
         return odds - _TIES * depth / self.trees
 
 
-def _some(codes: Codes, rng: np.random.Generator) -> Codes:
+def _some(release: Released, rng: np.random.Generator) -> Codes:
+    if len(release) <= ROWS:
+        return release.at(np.arange(len(release)))
+    return release.at(rng.choice(len(release), ROWS, replace=False))
+
+
+def _some_of(codes: Codes, rng: np.random.Generator) -> Codes:
     if len(codes) <= ROWS:
         return codes
     return codes[rng.choice(len(codes), ROWS, replace=False)]

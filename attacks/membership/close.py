@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.base import Evidence
-from attacks.engine.distances import Neighbors, Space, closest, space
+from attacks.engine.distances import Neighbors, Space, closest, closest_in, space
 from attacks.engine.table import CodedTable
 
 NEAREST = 32  # neighbors kept of each row; the density attacks sum over them
@@ -37,16 +37,6 @@ def in_population(evidence: Evidence, targets: CodedTable) -> Close:
     return evidence.once(
         ("close in population", targets), partial(_in_population, evidence, targets)
     )
-
-
-def of_release(evidence: Evidence) -> Neighbors:
-    """Return the rows of the population sample that are closest to every released row."""
-
-    def find() -> Neighbors:
-        codes = evidence.release.codes
-        return closest(codes, evidence.population.codes, columns_of(evidence), k=NEAREST)
-
-    return evidence.once("population close to release", find)
 
 
 def columns_of(evidence: Evidence) -> Space:
@@ -90,7 +80,7 @@ def owned(
 
 def _in_release(evidence: Evidence, targets: CodedTable) -> Close:
     both = np.concatenate([targets.codes, evidence.population.codes])
-    found = closest(both, evidence.release.codes, columns_of(evidence), k=NEAREST)
+    found = closest_in(both, evidence.release, columns_of(evidence), k=NEAREST)
     return Close(
         targets=_part(found, slice(0, len(targets))),
         population=_part(found, slice(len(targets), None)),

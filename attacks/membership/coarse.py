@@ -1,14 +1,17 @@
 """Release, population and targets in groups of codes, made once for all attacks on marginals."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attacks.base import Evidence
-from attacks.engine.table import CodedTable, Grouping, grouped, grouping
+from attacks.engine.released import Counts, Released, cell_counts, column_counts
+from attacks.engine.table import CodedTable, Grouping, grouped, grouping_of
 
 Cells = NDArray[np.int32]
+_CELLS = 1 << 22  # of counts of the release that are kept
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -22,10 +25,11 @@ class Coarse:
         groupings: the groups of each column, from the release alone.
     """
 
-    release: CodedTable
+    release: Released
     population: CodedTable
     targets: CodedTable
     groupings: tuple[Grouping, ...]
+    _counted: dict[tuple[int, ...], Counts] = field(init=False, default_factory=dict, repr=False)
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -36,8 +40,22 @@ class Coarse:
         """Return the number of cells of the columns at these places."""
         return int(np.prod([self.groupings[place].size for place in clique]))
 
+    def released(self, clique: tuple[int, ...]) -> Counts:
+        """Return how many released rows stand in each cell of the columns at these places."""
+        if clique not in self._counted:
+            counts = cell_counts(
+                self.release,
+                [self.release.columns[place] for place in clique],
+                sizes=[self.groupings[place].size for place in clique],
+            )
+            counts.flags.writeable = False
+            if sum(map(len, self._counted.values())) + counts.size > _CELLS:
+                return counts
+            self._counted[clique] = counts
+        return self._counted[clique]
+
     def cells(self, table: CodedTable, clique: tuple[int, ...]) -> Cells:
-        """Return for each row of one of the three tables its cell of some columns."""
+        """Return for each row of targets or population its cell of some columns."""
         cells: Cells = table.codes[:, clique[0]]
         for place in clique[1:]:
             cells = cells * np.int32(self.groupings[place].size) + table.codes[:, place]
@@ -52,17 +70,18 @@ def coarse(evidence: Evidence, targets: CodedTable) -> Coarse:
 def _made(evidence: Evidence, targets: CodedTable) -> Coarse:
     release = evidence.release
     groupings = {
-        name: grouping(
-            release.codes[:, place], size=evidence.sizes[name], ordered=evidence.ordered[name]
+        name: grouping_of(
+            column_counts(release, name, size=evidence.sizes[name]), ordered=evidence.ordered[name]
         )
-        for place, name in enumerate(release.columns)
+        for name in release.columns
     }
-    tables = [grouped(table, groupings) for table in (release, evidence.population, targets)]
+    groups: Mapping[str, Cells] = {name: made.groups for name, made in groupings.items()}
+    tables = [grouped(table, groupings) for table in (evidence.population, targets)]
     # Column by column in memory: that is how cells are counted.
     by_column = [replace(table, codes=np.asfortranarray(table.codes)) for table in tables]
     return Coarse(
-        release=by_column[0],
-        population=by_column[1],
-        targets=by_column[2],
+        release=release.regrouped(groups),
+        population=by_column[0],
+        targets=by_column[1],
         groupings=tuple(groupings[name] for name in release.columns),
     )

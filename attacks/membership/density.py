@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from attacks.base import Evidence, NotApplicable, Scores
+from attacks.engine.released import gathered
 from attacks.engine.table import CodedTable
 from attacks.membership import close
 from attacks.membership.distance import NO_POPULATION
@@ -49,7 +50,8 @@ class Density:
             (targets, released.targets, others.targets, len(population)),
             (population, released.population, others.population, left),
         ):
-            under_release = kernel.log_weights(table.codes, release.codes, mine.index)
+            near, index = gathered(release, mine.index)
+            under_release = kernel.log_weights(table.codes, near, index)
             under_population = kernel.log_weights(table.codes, population.codes, theirs.index)
             ratio = log_mean(under_release, rows=len(release)) - log_mean(
                 under_population, rows=rows

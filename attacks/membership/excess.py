@@ -90,7 +90,7 @@ class Ratios:
         """Return by row how often its cell occurs in the release, and in both tables."""
         tables = self._tables
         size = tables.size(clique)
-        released = np.bincount(tables.cells(tables.release, clique), minlength=size)
+        released = tables.released(clique)
         both = released + np.bincount(tables.cells(tables.population, clique), minlength=size)
         cells = tables.cells(self._among, clique)
         own = self._own_rows(cells) if self._own else 0

@@ -6,6 +6,8 @@ from typing import ClassVar
 import numpy as np
 
 from attacks.base import Evidence, NotApplicable, Scores
+from attacks.engine.distances import closest
+from attacks.engine.released import gathered
 from attacks.engine.table import CodedTable
 from attacks.membership import close
 from attacks.membership.distance import NO_POPULATION
@@ -45,18 +47,21 @@ class GenLra:
         if not len(release):
             return Scores(targets=np.zeros(targets.size), population=np.zeros(population.size))
         found = close.in_release(evidence, targets)
-        beside = close.of_release(evidence)
+        both = np.concatenate([found.targets.index, found.population.index])
+        near, places = gathered(release, both)  # no other released record has a say
+        of_targets, of_population = places[: len(targets)], places[len(targets) :]
+        beside = closest(near, population.codes, close.columns_of(evidence), k=close.NEAREST)
         kernel = Kernel(evidence)
-        around = kernel.log_weights(release.codes, population.codes, beside.index)
+        around = kernel.log_weights(near, population.codes, beside.index)
         expected = log_mean(around, rows=len(population))
-        mine = kernel.log_weights(targets.codes, release.codes, found.targets.index)
-        scores = log_sum(mine - expected[found.targets.index])
+        mine = kernel.log_weights(targets.codes, near, of_targets)
+        scores = log_sum(mine - expected[of_targets])
 
-        own = kernel.log_weights(population.codes, release.codes, found.population.index)
+        own = kernel.log_weights(population.codes, near, of_population)
         rows = np.bincount(population.persons)[population.persons]
         left = np.empty(len(population))
         for part in blocks(len(population), width=own.shape[1] * around.shape[1]):
-            index = found.population.index[part]
+            index = of_population[part]
             # The density without the person who is scored: their rows weigh nothing in it.
             theirs = close.owned(
                 beside.index[index], by=population.persons[part], rows=population.persons

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.base import Evidence
+from attacks.engine.released import Counts, column_counts
 from attacks.engine.table import Codes
 
 Values = NDArray[np.float64]
@@ -54,12 +55,11 @@ class Kernel:
         release = evidence.release
         self._columns = [
             _column(
-                release.codes[:, place],
-                size=evidence.sizes[name],
+                column_counts(release, name, size=evidence.sizes[name]),
                 ordered=evidence.ordered[name],
                 missing=evidence.missing.get(name, -1),
             )
-            for place, name in enumerate(release.columns)
+            for name in release.columns
         ]
 
     def log_weights(self, rows: Codes, among: Codes, index: NDArray[np.int64]) -> Values:
@@ -113,8 +113,8 @@ def log_sum(log_weights: Values) -> Values:
     return result
 
 
-def _column(codes: NDArray[np.int32], *, size: int, ordered: bool, missing: int) -> _Column:
-    counts = np.bincount(codes, minlength=size) + 0.5
+def _column(released: Counts, *, ordered: bool, missing: int) -> _Column:
+    counts = released + 0.5
     share = counts / counts.sum()
     return _Column(
         ordered=ordered, share=share, place=np.cumsum(share) - share / 2, missing=missing

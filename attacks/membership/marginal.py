@@ -68,10 +68,8 @@ def _pairs(tables: Coarse) -> LowOrder:
     both = len(release) + len(population)
     for clique in chosen:
         size = tables.size(clique)
-        released, sample, sought = (
-            tables.cells(table, clique) for table in (release, population, targets)
-        )
-        in_release = np.bincount(released, minlength=size)
+        sample, sought = (tables.cells(table, clique) for table in (population, targets))
+        in_release = tables.released(clique)
         in_both = in_release + np.bincount(sample, minlength=size)
         # One row, spread evenly, so that no cell has probability 0.
         chance = (in_both + 1 / size) / (both + 1)

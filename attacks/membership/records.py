@@ -7,10 +7,13 @@ from numpy.typing import NDArray
 
 from attacks.base import Evidence, Scores
 from attacks.engine.counts import Words, occurrences, own_occurrences, record_words
+from attacks.engine.released import Occurrences
+from attacks.engine.stored import pairs_alike
 from attacks.engine.table import CodedTable
 from attacks.membership.coarse import Coarse
 
 Values = NDArray[np.float64]
+Counts = NDArray[np.int64]
 _Three = tuple[Words, Words, Words]
 
 
@@ -60,32 +63,58 @@ def _mixed(low: Values, records: Values) -> Values:
 
 def _records(evidence: Evidence, targets: CodedTable, tables: Coarse) -> LowOrder:
     """Return the logarithm of the sum of the three frequencies of whole records."""
-    fine = (evidence.release, evidence.population, targets)
-    release, population, sought = (
-        (record_words(b.codes), record_words(a.codes), a.words)
-        for a, b in zip(fine, (tables.release, tables.population, tables.targets), strict=True)
+    release = evidence.release
+    population, sought = (
+        (record_words(grouped.codes), record_words(fine.codes), fine.words)
+        for fine, grouped in ((evidence.population, tables.population), (targets, tables.targets))
     )
     # How much likelier two released rows are to agree in codes than in content, in the logarithm:
     # the density that a record of exact content has above its codes.
-    finer = float(np.log((1 + _agreeing(release[1])) / (1 + _agreeing(release[2]))))
+    by_code = pairs_alike((record_words(codes) for _, codes in release.blocks()), rows=len(release))
+    by_content = pairs_alike(release.word_blocks(), rows=len(release))
+    finer = float(np.log((1 + by_code) / (1 + by_content)))
     persons = evidence.population.persons
     own_rows = np.bincount(persons, minlength=evidence.population.size)[persons]
     own = tuple(own_occurrences(words, persons) for words in population)
     densities = [_spread(table, tables) for table in (tables.targets, tables.population)]
-    rows = len(evidence.release)
+    rows = len(release)
+    sought_released, population_released = _in_release(evidence, tables, sought, population)
+    sought_sampled, population_sampled = (
+        [occurrences(mine, among=theirs) for mine, theirs in zip(words, population, strict=True)]
+        for words in (sought, population)
+    )
     others = (len(evidence.population) - own_rows).astype(np.float64)
     return LowOrder(
-        targets_release=_frequencies(sought, release, density=densities[0], finer=finer, rows=rows),
+        targets_release=_frequencies(sought_released, density=densities[0], finer=finer, rows=rows),
         targets_population=_frequencies(
-            sought, population, density=densities[0], finer=finer, rows=len(evidence.population)
+            sought_sampled, density=densities[0], finer=finer, rows=len(evidence.population)
         ),
         population_release=_frequencies(
-            population, release, density=densities[1], finer=finer, rows=rows
+            population_released, density=densities[1], finer=finer, rows=rows
         ),
         population_population=_frequencies(
-            population, population, density=densities[1], finer=finer, rows=others, own=own
+            [seen - mine for seen, mine in zip(population_sampled, own, strict=True)],
+            density=densities[1],
+            finer=finer,
+            rows=others,
         ),
     )
+
+
+def _in_release(evidence: Evidence, tables: Coarse, *asked: _Three) -> tuple[list[Counts], ...]:
+    """Return how often words of grouped codes, codes and content occur in the release."""
+    seen = [[Occurrences(words) for words in three] for three in asked]
+    blocks = zip(
+        tables.release.blocks(),
+        evidence.release.blocks(),
+        evidence.release.word_blocks(),
+        strict=True,
+    )
+    for (_, grouped), (_, fine), content in blocks:
+        for place, words in enumerate((record_words(grouped), record_words(fine), content)):
+            for three in seen:
+                three[place].add(words)
+    return tuple([one.counts for one in three] for three in seen)
 
 
 def _spread(table: CodedTable, tables: Coarse) -> Values:
@@ -101,26 +130,12 @@ def _spread(table: CodedTable, tables: Coarse) -> Values:
 
 
 def _frequencies(
-    words: _Three,
-    among: _Three,
-    *,
-    density: Values,
-    finer: float,
-    rows: float | Values,
-    own: tuple[NDArray[np.int64], ...] | None = None,
+    counts: list[Counts], *, density: Values, finer: float, rows: float | Values
 ) -> Values:
     estimates = []
-    for place, above in enumerate((np.zeros_like(density), density, density + finer)):
-        seen = occurrences(words[place], among=among[place])
-        if own is not None:
-            seen = seen - own[place]
+    densities = (np.zeros_like(density), density, density + finer)
+    for seen, above in zip(counts, densities, strict=True):
         with np.errstate(divide="ignore"):
             estimates.append(np.log(seen / np.maximum(rows, 1)) + above)
     together: Values = np.logaddexp.reduce(estimates)
     return together
-
-
-def _agreeing(words: Words) -> int:
-    """Return how many pairs of rows are the same."""
-    _, counts = np.unique(words, return_counts=True)
-    return int((counts * (counts - 1) // 2).sum())

@@ -66,6 +66,11 @@ class Shadow:
         generator = evidence.generator
         if generator is None:
             raise NotApplicable("no synthesizer was given that the attacker could run")
+        if not evidence.release.held:
+            raise NotApplicable(
+                "each shadow run draws a table as large as the release, which is not held in "
+                "memory; nobody was scored"
+            )
         if not len(evidence.release) or not len(targets):
             raise TooLittle("the release has no rows, or there is nobody to attack")
         if len(evidence.population) < _FEWEST:
@@ -130,7 +135,9 @@ def _shadows(
     return _Shadows(
         seen=seen,
         present=present,
-        release=_features(tables.release.codes[:, columns], records, masks),
+        release=_features(
+            tables.release.at(np.arange(rows), [names[place] for place in columns]), records, masks
+        ),
     )
 
 

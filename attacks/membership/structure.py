@@ -7,7 +7,6 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.engine.table import CodedTable
 from attacks.membership.coarse import Coarse
 
 Pair = tuple[int, int]
@@ -41,7 +40,7 @@ def recovered(tables: Coarse) -> Structure:
     """Recover the structure from the release, compared with the population."""
     places = range(len(tables.widths))
     pairs = list(combinations(places, 2))
-    information = {pair: _information(_counts(tables, tables.release, pair)) for pair in pairs}
+    information = {pair: _information(_released(tables, pair)) for pair in pairs}
     tree = spanning_tree(information, columns=len(places))
     others = tuple(pair for pair in pairs if pair not in tree)
     return Structure(
@@ -68,10 +67,17 @@ def spanning_tree(weights: dict[Pair, float], *, columns: int) -> tuple[Pair, ..
     return tuple(sorted(chosen))
 
 
-def _counts(tables: Coarse, table: CodedTable, pair: Pair) -> Table:
-    shape = tables.widths[pair[0]], tables.widths[pair[1]]
-    cells = np.bincount(tables.cells(table, pair), minlength=shape[0] * shape[1])
-    return cells.reshape(shape).astype(np.float64)
+def _released(tables: Coarse, pair: Pair) -> Table:
+    return _shaped(tables, tables.released(pair), pair)
+
+
+def _sampled(tables: Coarse, pair: Pair) -> Table:
+    cells = np.bincount(tables.cells(tables.population, pair), minlength=tables.size(pair))
+    return _shaped(tables, cells, pair)
+
+
+def _shaped(tables: Coarse, cells: NDArray[np.int64], pair: Pair) -> Table:
+    return cells.reshape(tables.widths[pair[0]], tables.widths[pair[1]]).astype(np.float64)
 
 
 def _information(counts: Table) -> float:
@@ -99,11 +105,8 @@ def _product(joint: Table) -> Table:
 
 
 def _both(tables: Coarse, pair: Pair) -> tuple[Table, Table]:
-    release, population = (
-        _counts(tables, table, pair) / max(1, len(table))
-        for table in (tables.release, tables.population)
-    )
-    return release, population
+    release = _released(tables, pair) / max(1, len(tables.release))
+    return release, _sampled(tables, pair) / max(1, len(tables.population))
 
 
 def _along(tables: Coarse, tree: tuple[Pair, ...], pairs: tuple[Pair, ...]) -> Iterator[_Four]:
@@ -135,12 +138,13 @@ def _from(
     tables: Coarse, start: int, links: dict[int, dict[int, tuple[Table, Table]]]
 ) -> dict[int, tuple[Table, Table]]:
     """Return the tables of ``start`` with every column that the tree implies."""
-    own = [
-        np.diag(np.bincount(table.codes[:, start], minlength=tables.widths[start]))
-        / max(1, len(table))
-        for table in (tables.release, tables.population)
-    ]
-    found: dict[int, tuple[Table, Table]] = {start: (own[0], own[1])}
+    sampled = np.bincount(tables.population.codes[:, start], minlength=tables.widths[start])
+    found: dict[int, tuple[Table, Table]] = {
+        start: (
+            np.diag(tables.released((start,))) / max(1, len(tables.release)),
+            np.diag(sampled) / max(1, len(tables.population)),
+        )
+    }
     waiting = [start]
     while waiting:
         place = waiting.pop()
@@ -158,7 +162,7 @@ def _kept(tables: Coarse, pairs: Iterator[_Four]) -> float:
     The population's own sampling error is taken off the denominator; it is independent of the
     release, and so leaves the numerator alone.
     """
-    rows = [max(1, len(table)) for table in (tables.release, tables.population)]
+    rows = max(1, len(tables.release)), max(1, len(tables.population))
     together, alone = 0.0, 0.0
     for release, population, expected, reference in pairs:
         usual = (expected + reference) / 2

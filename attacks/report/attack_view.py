@@ -35,6 +35,7 @@ def attack_section(audit: Mapping[str, Any], *, claimed: float | None) -> dict[s
         "notable": [_row(line) for line in _notable(found)],
         "bad": sum(_bad(line) for line in found),
         "subgroups": _subgroups(parts),
+        "tables": [clean(sentence) for sentence in sequence(audit.get("tables"))],
         "plants": beside.plants(sequence(audit.get("plants"))),
         "shift": beside.shift(audit),
         "bounds": beside.bounds(sequence(audit.get("lower_bounds")), claimed=claimed),

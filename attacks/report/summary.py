@@ -72,6 +72,8 @@ def internal(view: dict[str, Any]) -> str:
     attack = view["attack"]
     lines += [f"- Found without statistics: {md(w['sentence'])}" for w in attack["witnesses"]]
     lines += [""] if attack["witnesses"] else []
+    lines += [f"- {md(sentence)}" for sentence in attack["tables"]]
+    lines += [""] if attack["tables"] else []
     if attack["headlines"]:
         lines += [
             "| attack | outcome | members | controls | guessing | difference |",

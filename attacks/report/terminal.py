@@ -1,6 +1,7 @@
 """An audit on a terminal: what must be read, in a hundred columns; JSON and HTML have the rest."""
 
 from collections.abc import Callable, Mapping
+from textwrap import wrap
 from typing import Any
 
 from attacks.report import choice, lines
@@ -82,4 +83,8 @@ def _beside(document: Mapping[str, Any]) -> list[str]:
         for bound in map(mapping, sequence(document.get("lower_bounds")))
         if is_number(bound.get("epsilon")) and is_number(bound.get("ceiling"))
     ]
-    return [shorten(line, COLUMNS) for line in said]
+    told = [clean(sentence) for sentence in sequence(document.get("tables"))]
+    return [
+        *(part for sentence in told for part in wrap(sentence, COLUMNS)),
+        *(shorten(line, COLUMNS) for line in said),
+    ]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from attacks.base import Evidence, NotApplicable, TooLittle
 from attacks.engine.counts import Words, mix
+from attacks.engine.released import Occurrences
 from attacks.engine.table import CodedTable, Codes
 from attacks.observed import Observed, Stage
 from attacks.threat_model import DataKnowledge, GeneratorAccess, Goal, ThreatModel
@@ -53,7 +54,10 @@ class Copies:
 
     def found(self, evidence: Evidence, targets: CodedTable) -> NDArray[np.bool_]:
         """Return for each person whether they were found."""
-        return _looked_up(targets, targets.words, among=evidence.release.words)
+        sought = _Sought(targets, targets.words)
+        for words in evidence.release.word_blocks():
+            sought.look(words)
+        return sought.hits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,13 +84,14 @@ class NearCopies:
         """
         if len(targets.columns) < 3:
             raise NotApplicable("records of one or two columns have no near copies")
-        mine, theirs = _sums(targets.codes), _sums(evidence.release.codes)
-        hits = np.zeros(targets.size, dtype=bool)
-        for place in range(len(targets.columns)):
-            left = mine - _cells(targets.codes, place)
-            released = theirs - _cells(evidence.release.codes, place)
-            hits |= _looked_up(targets, left, among=released)
-        return hits
+        places = range(len(targets.columns))
+        mine = _sums(targets.codes)
+        sought = [_Sought(targets, mine - _cells(targets.codes, place)) for place in places]
+        for _, codes in evidence.release.blocks():
+            theirs = _sums(codes)
+            for place in places:
+                sought[place].look(theirs - _cells(codes, place))
+        return np.asarray(np.any([each.hits for each in sought], axis=0))
 
 
 def scan(attack: Scan, evidence: Evidence, stage: Stage) -> list[Observed]:
@@ -125,12 +130,29 @@ def _alone(words: Words, targets: CodedTable) -> NDArray[np.int64]:
     return np.asarray(order[np.repeat(least == greatest, runs)])
 
 
-def _looked_up(targets: CodedTable, words: Words, *, among: Words) -> NDArray[np.bool_]:
-    """Return for each person whether a word that no other person has occurs among others."""
-    rows = _alone(words, targets)
-    hits = np.zeros(targets.size, dtype=bool)
-    hits[targets.persons[rows[np.isin(words[rows], among)]]] = True
-    return hits
+class _Sought:
+    """Words of persons that no other person has, and who of them was found.
+
+    Args:
+        targets: the persons.
+        words: one a row.
+    """
+
+    def __init__(self, targets: CodedTable, words: Words) -> None:
+        rows = _alone(words, targets)
+        self._persons, self._words = targets.persons[rows], Occurrences(words[rows])
+        self._size = targets.size
+
+    def look(self, among: Words) -> None:
+        """Look for them among the words of some more released rows."""
+        self._words.add(among)
+
+    @property
+    def hits(self) -> NDArray[np.bool_]:
+        """Shape ``(persons,)``."""
+        hits = np.zeros(self._size, dtype=bool)
+        hits[self._persons[self._words.counts > 0]] = True
+        return hits
 
 
 def _cells(codes: Codes, place: int) -> Words:

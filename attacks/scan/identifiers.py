@@ -1,18 +1,16 @@
 """Real identifiers: does a value that only members have stand in the release?"""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from unicodedata import normalize
+from typing import TYPE_CHECKING
 
 from scipy import special
 
 from attacks.results import Witness
-from attacks.scan.outside import Cells, outside
+from attacks.scan.outside import Cells
+from attacks.scan.shown import Shown
+from attacks.scan.spelling import text_in_one_spelling
 from attacks.stats import difference
-from dpsynth.encoding import cells
-from dpsynth.schema.columns import ModeledColumn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,9 +23,6 @@ LEVEL = 0.001
 _DIGIT, _LETTER = 10, 4
 # So many released numbers, at least, with so few gaps, were numbered one after the other.
 _RUN, _GAPS = 3, 1.1
-_DATE = re.compile(
-    r"[0-9]{4}([-/.])[0-9]{1,2}\1[0-9]{1,2}.*|[0-9]{1,2}([-/.])[0-9]{1,2}\2[0-9]{2,4}.*"
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +73,7 @@ class Overlap:
 
 
 def real_identifiers(
-    released: "pd.DataFrame",
+    released: Shown,
     members: "pd.DataFrame",
     controls: "pd.DataFrame",
     schema: "Schema",
@@ -99,7 +94,7 @@ def real_identifiers(
     witness is a flag.
 
     Args:
-        released: as given.
+        released: what the release shows beside declared values.
         members: as given.
         controls: as given.
         schema: declares what is modeled.
@@ -111,12 +106,9 @@ def real_identifiers(
         name: _texts(Cells.of(controls[name]).cells) for name in named if name in controls.columns
     }
     witnesses = []
-    standing = {
-        str(name): _unexplained(released.iloc[:, place], str(name), schema)
-        for place, name in enumerate(released.columns)
-    }
-    level = LEVEL / max(1, len(named) * len(standing))
-    for column, texts in standing.items():
+    level = LEVEL / max(1, len(named) * len(released.texts))
+    for column, shown in released.texts.items():
+        texts = dict(shown)
         for text in _own_values(members, column, schema) & texts.keys():
             del texts[text]
         for name in named:
@@ -164,33 +156,8 @@ def _is_modeled(name: str, schema: "Schema") -> bool:
     return any(column.name == name for column in schema.modeled)
 
 
-def _unexplained(series: "pd.Series[Any]", name: str, schema: "Schema") -> dict[str, int]:
-    """Return the released values that no declared value explains, and how many cells hold each."""
-    held = Cells.of(series)
-    chosen = list(range(len(held.cells)))
-    if _is_modeled(name, schema):
-        column = schema.column(name)
-        assert isinstance(column, ModeledColumn)
-        chosen = outside(held, column).nonzero()[0].tolist()
-    counts: dict[str, int] = {}
-    for place in chosen:
-        text = _text(held.cells[place])
-        if text is not None:
-            counts[text] = counts.get(text, 0) + int(held.rows[place])
-    return counts
-
-
 def _texts(held: Iterable[object]) -> set[str]:
-    return {text for text in map(_text, held) if text is not None}
-
-
-def _text(cell: object) -> str | None:
-    """Return the one spelling of a cell, or None where it is missing, unreadable or a date."""
-    text = cells.text_of(cell)
-    if text is None or text == cells.UNREADABLE:
-        return None
-    text = normalize("NFKC", cells.as_whole_text(text) or text).casefold().strip()
-    return None if not text or _DATE.fullmatch(text) else text
+    return {text for text in map(text_in_one_spelling, held) if text is not None}
 
 
 def _expected(mine: set[str], theirs: set[str], texts: Iterable[str]) -> float:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.results import Witness
 from dpsynth.encoding import cells, codec
 from dpsynth.schema.codes import Rollup
 from dpsynth.schema.columns import (
@@ -20,8 +19,6 @@ from dpsynth.schema.values import key
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from dpsynth.schema import Schema
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -96,32 +93,3 @@ def _out_of_range(
     if isinstance(column, IntegerColumn):
         strange |= number & (values != np.rint(values))
     return strange
-
-
-def undeclared_values(released: "pd.DataFrame", schema: "Schema") -> list[Witness]:
-    """Return a flag for each column of the release with cells outside its declared domain.
-
-    They show that the schema is not the whole domain of the release: its values came from
-    somewhere else, as a rule from the rows.
-    """
-    flags = []
-    for column in schema.modeled:
-        if column.learns_values:
-            continue
-        held = Cells.of(released[column.name])
-        count = int(held.rows[outside(held, column)].sum())
-        count += 0 if column.has_missing else held.nulls
-        if count:
-            flags.append(
-                Witness(
-                    kind="outside the domain",
-                    column=column.name,
-                    cells=count,
-                    decides=False,
-                    sentence=(
-                        f"the released column {column.name!r} holds values that the schema does "
-                        f"not declare, in {count} cells"
-                    ),
-                )
-            )
-    return flags

@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.base import Evidence, TooLittle
-from attacks.engine.counts import record_words
 from attacks.engine.predicates import Predicates
-from attacks.engine.table import CodedTable, by_row
+from attacks.engine.released import Released
 from attacks.threat_model import ThreatModel
+
+_SHUFFLED = 1 << 22  # records, at most, whose numbers are all put in random order
 
 
 class SinglingOutAttack(Protocol):
@@ -28,7 +29,7 @@ class SinglingOutAttack(Protocol):
         ...
 
 
-def distinct_records(evidence: Evidence) -> CodedTable:
+def distinct_records(evidence: Evidence) -> Released:
     """Return the release with every record once: one that stands there twice is still one record.
 
     Raises:
@@ -37,12 +38,17 @@ def distinct_records(evidence: Evidence) -> CodedTable:
     release = evidence.release
     if not len(release) or not release.columns:
         raise TooLittle("the release has no rows to make a condition from")
+    return evidence.once(("distinct records", release), release.distinct)
 
-    def once() -> CodedTable:
-        _, first = np.unique(record_words(release.codes), return_index=True)
-        return by_row(release.columns, release.codes[np.sort(first)])
 
-    return evidence.once(("distinct records", release), once)
+def drawn(count: int, *, most: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return at most ``most`` of ``count`` records in random order, no record twice.
+
+    Of very many, without putting all their numbers in order first.
+    """
+    if count <= _SHUFFLED:
+        return rng.permutation(count)[:most]
+    return rng.choice(count, min(count, most), replace=False)
 
 
 def last_codes(evidence: Evidence) -> NDArray[np.int32]:

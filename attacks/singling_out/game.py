@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from attacks.base import Evidence
 from attacks.engine.predicates import Predicates, isolated
+from attacks.engine.released import Released, gathered
 from attacks.engine.table import CodedTable
 from attacks.observed import Figure, Observed, Stage
 from attacks.singling_out.base import (
@@ -120,8 +121,16 @@ def random_predicates(
     way = rng.integers(0, 3, like.columns.shape)
     return stated(
         like.columns,
-        records.codes[rows, like.columns],
+        _cells(records, rows, like.columns),
         upward=ordered & (way == 1),
         downward=ordered & (way == 2),
         last=last_codes(evidence),
     )
+
+
+def _cells(
+    records: Released, rows: NDArray[np.int64], places: NDArray[np.int32]
+) -> NDArray[np.int32]:
+    """Return the code of each row in its column; arrays of one shape."""
+    few, numbers = gathered(records, rows)
+    return few[numbers, places]

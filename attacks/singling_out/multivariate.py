@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.base import Evidence
-from attacks.engine.predicates import Predicates, isolated
-from attacks.engine.table import CodedTable
-from attacks.singling_out.base import distinct_records, last_codes, stated
+from attacks.engine.predicates import Predicates, isolated_in
+from attacks.engine.released import Counts, Released, column_counts
+from attacks.singling_out.base import distinct_records, drawn, last_codes, stated
 from attacks.threat_model import DataKnowledge, GeneratorAccess, Goal, ThreatModel
 
 
@@ -60,11 +60,11 @@ class Multivariate:
             rows=rows,
             places=drawn_places(len(records.columns), self.conditions, rows.size, rng),
         )
-        return tried.take(isolated(tried, records) >= 0)
+        return tried.take(isolated_in(tried, records) >= 0)
 
 
 def conditions_on(
-    records: CodedTable,
+    records: Released,
     evidence: Evidence,
     *,
     rows: NDArray[np.int64],
@@ -80,10 +80,13 @@ def conditions_on(
     """
     last = last_codes(evidence)
     medians = np.array(
-        [_median(codes[codes <= last[place]]) for place, codes in enumerate(records.codes.T)]
+        [
+            _median(column_counts(records, name, size=evidence.sizes[name])[: last[place] + 1])
+            for place, name in enumerate(records.columns)
+        ]
     )
     ordered = np.array([evidence.ordered[name] for name in records.columns])
-    codes = records.codes[rows[:, None], places]
+    codes = np.take_along_axis(records.at(rows), places, axis=1)
     above = codes > medians[places]
     return stated(
         places,
@@ -97,7 +100,7 @@ def conditions_on(
 def drawn_rows(records: int, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Return row numbers at random, no row again before all have had their turn."""
     turns = -(-count // records)
-    return np.concatenate([rng.permutation(records) for _ in range(turns)])[:count]
+    return np.concatenate([drawn(records, most=count, rng=rng) for _ in range(turns)])[:count]
 
 
 def drawn_places(
@@ -108,5 +111,9 @@ def drawn_places(
     return np.argsort(keys, axis=1)[:, :conditions].astype(np.int32)
 
 
-def _median(codes: NDArray[np.int32]) -> float:
-    return float(np.median(codes)) if codes.size else 0.0
+def _median(counts: Counts) -> float:
+    """Return the median of codes of which so many rows hold each; 0 where there are none."""
+    below = np.cumsum(counts)
+    rows = int(below[-1]) if below.size else 0
+    middle = [(rows - 1) // 2, rows // 2]
+    return float(np.searchsorted(below, middle, side="right").mean()) if rows else 0.0

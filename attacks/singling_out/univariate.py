@@ -6,7 +6,8 @@ from typing import ClassVar
 import numpy as np
 
 from attacks.base import Evidence
-from attacks.engine.predicates import Predicates, isolated
+from attacks.engine.predicates import Predicates, isolated_in
+from attacks.engine.released import column_counts
 from attacks.singling_out.base import distinct_records, last_codes, stated
 from attacks.threat_model import DataKnowledge, GeneratorAccess, Goal, ThreatModel
 
@@ -41,7 +42,7 @@ class Univariate:
         last = last_codes(evidence)
         found: list[tuple[int, int, bool, bool]] = []
         for place, name in enumerate(records.columns):
-            counts = np.bincount(records.codes[:, place], minlength=evidence.sizes[name])
+            counts = column_counts(records, name, size=evidence.sizes[name])
             found += [(place, code, False, False) for code in np.flatnonzero(counts == 1).tolist()]
             present = np.flatnonzero(counts[: last[place] + 1])
             if evidence.ordered[name] and present.size:
@@ -57,5 +58,5 @@ class Univariate:
             downward=parts[:, 3:4] > 0,
             last=last,
         )
-        unique = np.flatnonzero(isolated(predicates, records) >= 0)
+        unique = np.flatnonzero(isolated_in(predicates, records) >= 0)
         return predicates.take(evidence.rng(self.name).permutation(unique))

@@ -7,7 +7,7 @@ import numpy as np
 
 from attacks.base import Evidence
 from attacks.engine.predicates import Predicates
-from attacks.singling_out.base import distinct_records
+from attacks.singling_out.base import distinct_records, drawn
 from attacks.threat_model import DataKnowledge, GeneratorAccess, Goal, ThreatModel
 
 
@@ -39,7 +39,6 @@ class WholeRecord:
     def predicates(self, evidence: Evidence) -> Predicates:
         """Return conditions; see ``attacks.singling_out.base.SinglingOutAttack``."""
         records = distinct_records(evidence)
-        rows = evidence.rng(self.name).permutation(len(records))[: self.most]
-        codes = records.codes[rows]
+        codes = records.at(drawn(len(records), most=self.most, rng=evidence.rng(self.name)))
         places = np.broadcast_to(np.arange(codes.shape[1], dtype=np.int32), codes.shape)
         return Predicates(columns=places, low=codes, high=codes)

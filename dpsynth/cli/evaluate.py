@@ -80,6 +80,16 @@ def evaluate(
         Path | None,
         typer.Option("--ledger", metavar="FILE", help="Register this look at real rows here."),
     ] = None,
+    persons: Annotated[
+        int | None,
+        typer.Option(
+            "--persons",
+            metavar="N",
+            min=1,
+            help="Draw so many persons, of both real tables together, by a keyed hash; all if not "
+            "given.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of all that is drawn.")] = 0,
     json: Json = False,
 ) -> None:
@@ -107,9 +117,8 @@ def evaluate(
         step("reading the tables")
         declared = dpsynth.Schema.read(schema)
         declared.require_closed()
-        suspect, inside, outside = (
-            dpsynth.read_table(path, declared) for path in (synthetic, real, holdout)
-        )
+        suspect = dpsynth.open_rows(synthetic, declared, persons=False)
+        inside, outside = (dpsynth.open_rows(path, declared) for path in (real, holdout))
         if ledger is not None:
             step("registering the look in the ledger")
             with dpsynth.Ledger.open(ledger) as book:
@@ -125,6 +134,7 @@ def evaluate(
             subgroups=subgroup,
             time=time,
             event=event,
+            persons=persons,
             progress=step,
         )
         step("writing the internal report")
@@ -149,7 +159,7 @@ def _short(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text(found: "Evaluation") -> list[str]:
-    lines = []
+    lines = [*found.notes, *([""] if found.notes else [])]
     for section in found.sections:
         rows = [_row(score) for score in section.scores if not score.group]
         if rows:

@@ -1,6 +1,6 @@
 """Whole tables: rows to codes and canonical content, and codes back to a typed table."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -136,9 +136,15 @@ def seen(frame: "pd.DataFrame", schema: "Schema") -> "Schema":
 
     For comparing tables with one that is public already: its values are not private.
     """
-    found = {}
-    for column in schema.modeled:
-        if column.learns_values:
+    return seen_in([frame], schema)
+
+
+def seen_in(frames: "Iterable[pd.DataFrame]", schema: "Schema") -> "Schema":
+    """Return the same of a table that comes in frames; see ``seen``."""
+    opened = [column for column in schema.modeled if column.learns_values]
+    found: dict[str, set[str]] = {column.name: set() for column in opened}
+    for frame in frames if opened else ():
+        for column in opened:
             held = codec(column).encode(frame[column.name]).undeclared
-            found[column.name] = () if held is None else held.texts
-    return schema.with_values(found)
+            found[column.name].update(() if held is None else held.texts)
+    return schema.with_values({name: sorted(texts) for name, texts in found.items()})

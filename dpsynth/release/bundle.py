@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from dpsynth.release.streaming import Stream
+
 PUBLIC = "public"
 INTERNAL = "internal"
 PARQUET = "synthetic.parquet"
@@ -73,7 +75,7 @@ class SavesItself(Protocol):
 def write(
     directory: Path | str,
     *,
-    synthetic: "pd.DataFrame",
+    synthetic: "pd.DataFrame | Callable[[], Stream]",
     model: SavesItself,
     schema: WritesItself | None = None,
     plan: Mapping[str, object] | None = None,
@@ -84,7 +86,7 @@ def write(
 
     Args:
         directory: the release; made if needed, but ``public`` must not stand in it yet.
-        synthetic: the released rows.
+        synthetic: the released rows, or what draws them again and again, block by block.
         model: the fitted model, saved below ``model/``.
         schema: the declared columns; the model's own if not given.
         plan: the bill, as the synthesizer's plan gives it; the model's own if not given.
@@ -115,15 +117,21 @@ def write(
 def write_public(
     directory: Path,
     *,
-    synthetic: "pd.DataFrame",
+    synthetic: "pd.DataFrame | Callable[[], Stream]",
     model: SavesItself,
     schema: WritesItself,
     plan: Mapping[str, object],
     ledger_extract: Mapping[str, object],
 ) -> None:
     """Write the payload of ``public/`` into the existing folder ``directory``; no manifest yet."""
-    write_parquet(directory / PARQUET, synthetic)
-    atomic.write_bytes(directory / CSV, spreadsheet.to_csv(synthetic))
+    if callable(synthetic):
+        from dpsynth.release.streaming import write_stream
+
+        for name in (PARQUET, CSV):
+            write_stream(synthetic(), directory / name)
+    else:
+        write_parquet(directory / PARQUET, synthetic)
+        atomic.write_bytes(directory / CSV, spreadsheet.to_csv(synthetic))
     model.save(directory / MODEL)
     schema.write(directory / SCHEMA)
     atomic.write_bytes(directory / PLAN, canonical.dumps(plan))

@@ -7,9 +7,10 @@ audit then finds changes neither that folder nor its verdict (DESIGN, law 12).
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -75,7 +76,7 @@ class Gate(Protocol):
         self,
         directory: Path,
         *,
-        synthetic: "pd.DataFrame",
+        synthetic: "pd.DataFrame | Path",
         members: "pd.DataFrame",
         controls: "pd.DataFrame",
         schema: "Schema",
@@ -83,6 +84,7 @@ class Gate(Protocol):
         control_share: float | None,
         synthesizer: str,
         delta: float | None,
+        notes: Sequence[str],
         key: Path | None,
         evaluate: bool,
     ) -> Verdict:
@@ -164,6 +166,7 @@ def make_release(
     """
     from dpsynth.release import bundle, dictionary
     from dpsynth.schema import Schema
+    from dpsynth.sources import reading
     from dpsynth.sources.chosen import preparing
     from dpsynth.synthesizers.facade import control_share, identity_warning, synthesizer_of
 
@@ -209,7 +212,10 @@ def make_release(
             prepared, schema=declared, plan=plan, account=account, progress=training
         )
         step("drawing the synthetic table")
-        synthetic = model.sample(rows, seed=SAMPLE_SEED)
+        draw = partial(model.stream, rows, seed=SAMPLE_SEED)
+        written = [column.name for column in declared.columns if column.kind != "excluded"]
+        large = draw().rows * len(written) > reading.LARGE_CELLS  # what is released says so
+        synthetic = None if large else model.sample(rows, seed=SAMPLE_SEED)
         step("writing and signing the public folder")
         public: list[Verdict] = []
 
@@ -217,7 +223,9 @@ def make_release(
             dictionary.write(folder, model.full_schema)
             public.append(gate.certify_public(folder, key=key, checks=checks, policy=policy))
 
-        bundle.write(out, synthetic=synthetic, model=model, finish=finish)
+        stands = bundle.write(
+            out, synthetic=draw if synthetic is None else synthetic, model=model, finish=finish
+        )
         step("attacking the release, for the custodian alone")
         book.record_look(subject=account.release, reason="audit of a release")
         if evaluate:
@@ -226,7 +234,7 @@ def make_release(
         try:
             internal = gate.audit_internal(
                 out,
-                synthetic=synthetic,
+                synthetic=stands / bundle.PARQUET if synthetic is None else synthetic,
                 members=prepared.members,
                 controls=prepared.controls,
                 schema=declared,
@@ -234,6 +242,7 @@ def make_release(
                 control_share=float(share) or None,
                 synthesizer=chosen.name,
                 delta=float(plan.delta) or None,
+                notes=(prepared.note,) if prepared.note else (),
                 key=key,
                 evaluate=evaluate,
             ).verdict

@@ -37,6 +37,7 @@ class FileTable:
     Attributes:
         paths: the files, in the order in which they are read.
         names: the columns that are read.
+        every: all columns that there are.
         name: what to call the table in a message.
         stood: size, time of change and number of every file.
         plain: whether every engine reads these types alike.
@@ -44,6 +45,7 @@ class FileTable:
 
     paths: tuple[Path, ...]
     names: tuple[str, ...]
+    every: tuple[str, ...]
     name: str
     stood: tuple[tuple[int, ...], ...] = field(repr=False)
     plain: bool = True
@@ -84,8 +86,13 @@ def is_large(path: Path) -> bool:
     return path.is_file() and path.stat().st_size > LARGE_BYTES
 
 
-def open_table(path: Path | str, schema: "Schema") -> FileTable:
+def open_table(path: Path | str, schema: "Schema", *, persons: bool = True) -> FileTable:
     """Check the structure of a file, or of a folder of Parquet files, against the schema.
+
+    Args:
+        path: the file or folder.
+        schema: the declared columns.
+        persons: whether rows belong to persons; those of a synthetic table do not.
 
     Raises:
         DataError: nothing is there, or the columns are not the declared ones.
@@ -117,11 +124,12 @@ def open_table(path: Path | str, schema: "Schema") -> FileTable:
             )
     else:
         raise DataError(f"{path.name!r} must end in .csv, .parquet or .ndjson")
-    check_columns(names, schema, where=repr(path.name))
+    check_columns(names, schema, where=repr(path.name), persons=persons)
     wanted = {column.name for column in schema.modeled} | {schema.unit.column}
     return FileTable(
         paths=paths,
         names=tuple(name for name in names if name in wanted),
+        every=tuple(names),
         name=repr(path.name),
         stood=stood,
         plain=plain,

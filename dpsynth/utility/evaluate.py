@@ -8,10 +8,12 @@ in ``Tables``: schema (with its target), subgroups, time and event.
 import time as clock
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from dpsynth.errors import UnknownNameError
+from dpsynth.errors import UnknownNameError, UsageError
 from dpsynth.utility.downstream.task import Task
+from dpsynth.utility.part import Part, held_or_part
 from dpsynth.utility.scores import Evaluation, Section
 from dpsynth.utility.tables import Tables
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dpsynth.schema import Schema
+    from dpsynth.sources.reading import Rows
 
 # Key, what to say while it runs, and where it is; in the order of the report.
 SECTIONS: tuple[tuple[str, str, str], ...] = (
@@ -40,9 +43,9 @@ SECTIONS: tuple[tuple[str, str, str], ...] = (
 
 
 def evaluate(
-    synthetic: "pd.DataFrame",
-    real: "pd.DataFrame",
-    holdout: "pd.DataFrame",
+    synthetic: "pd.DataFrame | Path | str | Rows",
+    real: "pd.DataFrame | Path | str | Rows",
+    holdout: "pd.DataFrame | Path | str | Rows",
     schema: "Schema",
     *,
     seed: int = 0,
@@ -52,12 +55,15 @@ def evaluate(
     time: str | None = None,
     event: str | None = None,
     sections: Sequence[str] | None = None,
+    persons: int | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Evaluation:
     """Measure how useful a synthetic table is; what is found is for the custodian alone.
 
     Args:
-        synthetic: the rows to judge, of any origin.
+        synthetic: the rows to judge, of any origin. Of a file that is too large to be held, single
+            columns are counted in all rows; all else is computed from a random part, as large as
+            the larger of the real tables, and the evaluation says so.
         real: the rows that they were learnt from.
         holdout: other real rows, which say how close two real tables are.
         schema: declares all three.
@@ -68,6 +74,7 @@ def evaluate(
         time: column of the follow-up time, if there is one.
         event: column that says whether the event happened.
         sections: keys of the sections wanted; all that apply where not given.
+        persons: of both real tables together, to be drawn by a keyed hash; all if not given.
         progress: is told each section as it begins.
 
     Privacy:
@@ -91,10 +98,16 @@ def evaluate(
     if target is not None or positive:
         Task.of(schema, positive=tuple(positive))  # which says what will not do
     step("coding the tables")
+    notes: list[str] = []
+    inside, outside = _real(real, holdout, schema, persons=persons, seed=seed, notes=notes)
+    most = max(len(inside), len(outside))
+    suspect = held_or_part(synthetic, schema, most=most, seed=seed)
+    if isinstance(suspect, Part):
+        notes.append(suspect.sentence)
     tables = Tables.of(
-        synthetic,
-        real,
-        holdout,
+        suspect,
+        inside,
+        outside,
         schema,
         seed=seed,
         subgroups=None if subgroups is None else tuple(subgroups),
@@ -117,7 +130,42 @@ def evaluate(
             seconds[key] = clock.perf_counter() - began
             if section is not None:
                 found.append(section)
-    return Evaluation(sections=tuple(found), rows=tables.rows, seed=seed, seconds=seconds)
+    return Evaluation(
+        sections=tuple(found), rows=tables.rows, seed=seed, seconds=seconds, notes=tuple(notes)
+    )
+
+
+def _real(
+    real: "pd.DataFrame | Path | str | Rows",
+    holdout: "pd.DataFrame | Path | str | Rows",
+    schema: "Schema",
+    *,
+    persons: int | None,
+    seed: int,
+    notes: list[str],
+) -> "tuple[pd.DataFrame, pd.DataFrame]":
+    """Return the real rows, or those of the persons that are drawn, which ``notes`` then say."""
+    from dpsynth.sources.drawing import draw_persons
+    from dpsynth.sources.reading import Rows, open_rows
+
+    sources = [
+        open_rows(table, schema) if isinstance(table, Path | str) else table
+        for table in (real, holdout)
+    ]
+    if persons is None:
+        inside, outside = (table.frame() if isinstance(table, Rows) else table for table in sources)
+        return inside, outside
+    if persons < 1:
+        raise UsageError("persons must be at least 1")
+    drawn = draw_persons(sources, schema, persons=persons, seed=seed)
+    who = "persons" if schema.unit.kind == "person" else "different rows"
+    if drawn.thinned:
+        notes.append(
+            f"{drawn.persons[0]:,} {who} of the real table and {drawn.persons[1]:,} of the holdout "
+            "were drawn by a keyed hash, and compared alone."
+        )
+    inside, outside = drawn.frames
+    return inside, outside
 
 
 def _load(where: str) -> Callable[..., Section | None]:

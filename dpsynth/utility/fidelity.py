@@ -8,10 +8,13 @@ compared with. Computed from real rows outside the guarantee, so it is for the c
 from typing import TYPE_CHECKING, Any
 
 from dpsynth.utility.marginals import WIDTHS, columns, marginals
+from dpsynth.utility.part import Part, held_or_part
 from dpsynth.utility.scores import DIGITS
 from dpsynth.utility.tables import Tables, halves
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
     from dpsynth.schema import Schema
@@ -21,12 +24,17 @@ _FEWEST = 4  # real rows: two a half
 
 
 def fidelity(
-    synthetic: "pd.DataFrame", real: "pd.DataFrame", schema: "Schema", *, seed: int = 0
+    synthetic: "pd.DataFrame | Path | str",
+    real: "pd.DataFrame",
+    schema: "Schema",
+    *,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Return mean total variation distances of 1-way and 2-way marginals, and each column's.
 
     Args:
-        synthetic: the released rows.
+        synthetic: the released rows; of a file that is too large to be held, single columns are
+            counted in all rows, and pairs in as many as there are real ones, drawn at random.
         real: the custodian's rows.
         schema: declares both.
         seed: of the split into halves.
@@ -37,9 +45,11 @@ def fidelity(
         empty where a table has too few rows to be compared.
     """
     document: dict[str, Any] = {"format": FORMAT, "measures": [], "columns": []}
-    if len(real) < _FEWEST or len(synthetic) < 2:
+    suspect = held_or_part(synthetic, schema, most=len(real), seed=seed)
+    few = len(suspect.frame if isinstance(suspect, Part) else suspect) < 2
+    if len(real) < _FEWEST or few:
         return document
-    tables = Tables.of(synthetic, *halves(real, seed=seed), schema, seed=seed)
+    tables = Tables.of(suspect, *halves(real, seed=seed), schema, seed=seed)
     section = marginals(tables, seed=seed, widths=(1, 2))
     assert section is not None  # it applies to any table
     for score in section.scores:
@@ -59,4 +69,6 @@ def fidelity(
                 "synthetic": column["synthetic"].round(DIGITS).tolist(),
             }
         )
+    if isinstance(suspect, Part):
+        document["notes"] = [suspect.sentence]
     return document

@@ -99,6 +99,7 @@ def columns(tables: Tables) -> list[dict[str, Any]]:
                 which: shares(tables.codes[which][name], len(labels))
                 for which in ("real", "synthetic", "holdout")
             },
+            **({} if tables.whole is None else {"synthetic": tables.whole[name]}),
         }
         for name, labels in tables.labels.items()
     ]

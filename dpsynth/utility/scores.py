@@ -89,12 +89,14 @@ class Evaluation:
         rows: of each table, by name.
         seed: of every choice that was drawn.
         seconds: how long each section took, by its key; for the screen, in no document.
+        notes: sentences on what was read of the tables, where that is not all of them.
     """
 
     sections: tuple[Section, ...]
     rows: Mapping[str, int]
     seed: int
     seconds: Mapping[str, float] = field(default_factory=dict, compare=False)
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the evaluation as evaluation.json holds it."""
@@ -103,6 +105,7 @@ class Evaluation:
             "rows": {name: int(count) for name, count in self.rows.items()},
             "seed": self.seed,
             "sections": [section.to_dict() for section in self.sections],
+            **({"notes": list(self.notes)} if self.notes else {}),
         }
 
     @classmethod
@@ -128,6 +131,7 @@ class Evaluation:
                 ),
                 rows=dict(document["rows"]),
                 seed=int(document["seed"]),
+                notes=tuple(document.get("notes", ())),
             )
         except (KeyError, TypeError, ValueError, AttributeError):
             raise DataError("this evaluation is damaged: make it again") from None

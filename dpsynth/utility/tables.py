@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dpsynth.encoding.codec import Codec, GridCodec, codecs, ordered_columns
 from dpsynth.encoding.table import seen
 from dpsynth.errors import DataError
+from dpsynth.utility.part import Part
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,6 +57,9 @@ class Tables:
         event: column that says whether the event happened, likewise.
         positive: values of the target that count as positive; empty where nobody said.
         seed: of the order of rows and the floor.
+        whole: where the synthetic rows are some of a larger table: by column, the share of each
+            group in all of it.
+        whole_rows: how many rows that has.
         kept: what one section found and another needs again; of these very rows alone, so a part
             of the tables begins with none.
     """
@@ -76,12 +80,14 @@ class Tables:
     event: str | None = None
     positive: tuple[str, ...] = ()
     seed: int = 0
+    whole: Mapping[str, NDArray[np.float64]] | None = field(default=None, repr=False)
+    whole_rows: int | None = None
     kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of(
         cls,
-        synthetic: "pd.DataFrame",
+        synthetic: "pd.DataFrame | Part",
         real: "pd.DataFrame",
         holdout: "pd.DataFrame",
         schema: "Schema",
@@ -98,7 +104,11 @@ class Tables:
             DataError: a table lacks a declared column, or is too small to be compared.
             SchemaError: the schema is not closed, or a role names no column to learn.
         """
-        schema = seen(_checked(synthetic, "synthetic", schema), schema)
+        part = synthetic if isinstance(synthetic, Part) else None
+        if isinstance(synthetic, Part):
+            schema, synthetic = synthetic.schema, _checked(synthetic.frame, "synthetic", schema)
+        else:
+            schema = seen(_checked(synthetic, "synthetic", schema), schema)
         roles = tuple(subgroups or ()) + tuple(name for name in (time, event) if name is not None)
         for name in roles:
             if name not in {column.name for column in schema.modeled}:
@@ -125,12 +135,16 @@ class Tables:
                 values["floor"][column] = values["real"][column][drawn[column]]
         ordered = ordered_columns(schema)
         labels: dict[str, list[str]] = {}
+        whole: dict[str, NDArray[np.float64]] = {}
         for column, codec in encoders.items():
             groups, labels[column] = grouped(
                 raw["real"][column], codec.labels(), ordered=column in ordered
             )
             for name in NAMES:
                 raw[name][column] = groups[raw[name][column]]
+            if part is not None:
+                held = np.bincount(groups, part.counts[column], minlength=len(labels[column]))
+                whole[column] = held / part.rows
         return cls(
             **frames,
             floor=_independent(frames["real"], drawn),
@@ -146,12 +160,15 @@ class Tables:
             event=event,
             positive=positive,
             seed=seed,
+            whole=None if part is None else whole,
+            whole_rows=None if part is None else part.rows,
         )
 
     @property
     def rows(self) -> dict[str, int]:
-        """The number of rows of each table."""
-        return {name: len(getattr(self, name)) for name in NAMES}
+        """The number of rows of each table; of a synthetic one that is not held, of all of it."""
+        found = {name: len(getattr(self, name)) for name in NAMES}
+        return found if self.whole_rows is None else {**found, "synthetic": self.whole_rows}
 
     @property
     def kinds(self) -> dict[str, str]:
@@ -187,6 +204,8 @@ class Tables:
             sizes={column: size for column, size in self.sizes.items() if column in columns},
             labels={column: held for column, held in self.labels.items() if column in columns},
             compared=min(len(rows[name]) for name in ("synthetic", "holdout", "floor")),
+            whole=None,  # that of all rows says nothing of some
+            whole_rows=None,
         )
 
     def alike(self, name: str, most: int | None = None) -> dict[str, Codes]:

@@ -404,6 +404,35 @@ def test_audit_of_a_copy_fails_and_says_no_claim(world):
     assert {found["p_value"] for found in unknown.json["results"]} == {None}
 
 
+def test_audit_of_a_file_on_disk_says_what_was_read_and_who_was_drawn(world):
+    rows = pd.read_csv(world.table)
+    inside, outside = world.folder / "in.csv", world.folder / "out.csv"
+    rows[:230].to_csv(inside, index=False)
+    rows[230:].sort_values("age").assign(age=lambda held: (held["age"] + 7) % 100).to_csv(
+        outside, index=False
+    )
+    pd.concat([rows, rows]).to_parquet(world.folder / "s.parquet", index=False)
+    words = ["--synthetic", world.folder / "s.parquet", "--members", inside]
+    words += ["--controls", outside, "--schema", world.schema, "--key", world.key]
+    words += ["--tier", "smoke", "--engine", "duckdb"]
+    done = world.run("audit", *words, "--persons", "40", "--out", world.folder / "a", "--json")
+    assert done.code in (0, 1), done.err
+    drawn, read = done.json["tables"]
+    assert re.match(r"\d+ different rows of the members and \d+ of the controls were drawn", drawn)
+    assert read.startswith(f"all {2 * ROWS:,} rows of the synthetic table were read")
+    for name in ("audit.json", "summary.md", "report.html"):
+        told = (world.folder / "a" / name).read_text(encoding="utf-8")
+        assert drawn in told, name
+        assert read in told, name
+    every = world.run("audit", *words, "--out", world.folder / "b")
+    said = " ".join(every.out.split())
+    assert read in said, every.err
+    assert "were drawn" not in said
+    refused = world.run("audit", *words[:-1], "spark", "--out", world.folder / "c")
+    assert refused.code == 2
+    assert "auto, frame, duckdb" in refused.err
+
+
 def test_certify_refuses_what_is_certified(released):
     world, _ = released
     done = world.run("certify", world.folder / "release", "--key", world.key)

@@ -127,6 +127,24 @@ def test_survival_needs_a_time_and_an_event(files, words, code, said):
     refused(files, evaluate(files, "--survival", *words), code, said)
 
 
+def test_a_large_file_is_counted_whole_and_persons_are_drawn(files, monkeypatch):
+    monkeypatch.setattr("dpsynth.sources.reading.LARGE_CELLS", 1)
+    held = pd.read_csv(files.folder / "synthetic.csv")
+    held.to_parquet(files.folder / "large.parquet", index=False)
+    done = evaluate(files, "--persons", "60", synthetic=files.folder / "large.parquet")
+    assert done.code == 0, done.err
+    folder = files.folder / "found"
+    document = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+    drawn, counted = document["notes"]
+    assert "were drawn by a keyed hash" in drawn
+    assert counted.startswith(f"Single columns were counted in all {len(held):,} rows")
+    assert document["rows"]["synthetic"] == len(held)
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    for sentence in (drawn, counted):
+        assert sentence in done.out
+        assert sentence in page
+
+
 def test_a_table_that_lacks_a_column_is_refused(files):
     short = files.folder / "short.csv"
     pd.read_csv(files.folder / "real.csv").drop(columns="sex").to_csv(short, index=False)

@@ -20,7 +20,10 @@ def of(texts):
 
 
 def figures(persons, records, is_member):
-    return {(f.group, f.name.partition(":")[0]): f for f in tables(persons, records, is_member)}
+    return {
+        (f.group, f.name.partition(":")[0]): f
+        for f in tables(persons, keyed(persons, [records]), is_member)
+    }
 
 
 def test_by_hand():
@@ -155,7 +158,7 @@ def test_nobody_found():
     release, targets = table(20, rng), table(10, rng)
     release.codes[:, 1] = 0
     targets.codes[:, 1] = 1
-    found = keyed(of(["Ax", "By"]), of(["Cx"]))
+    found = keyed(of(["Ax", "By"]), [of(["Cx"])])
     assert not found.settled.any()
     assert found.share.tolist() == [0, 0]
     assert not lines(release, targets)["attribute/attribution(ill)@most records correct"].hits.any()
@@ -167,3 +170,17 @@ def test_an_empty_release_is_too_little_and_one_person_is_enough():
         lines(table(0, rng), table(5, rng))
     exact = lines(table(9, rng), table(1, rng))["attribute/attribution(ill)@disclosive and correct"]
     assert exact.describe(np.array([True])) == ()
+
+
+def test_records_that_come_in_blocks_say_what_they_say_together():
+    rng = np.random.default_rng(3)
+    records = ["ABCDEFGH"[key] + "xy"[value] for key, value in rng.integers(0, (8, 2), (12, 2))]
+    records += ["Ix", "Iy", "Jy", "Jx", "Kx", "Kx"]
+    persons = [key + value for key in "ABCDEFGHIJKL" for value in "xy"]
+    whole = keyed(of(persons), [of(records)])
+    parts = keyed(of(persons), [of([record]) for record in records])
+    for key, settled in (("I", False), ("J", False), ("K", True), ("L", False)):
+        assert parts.settled[persons.index(f"{key}x")] == settled
+    assert np.array_equal(parts.settled, whole.settled)
+    assert np.array_equal(parts.records, whole.records)
+    assert np.array_equal(parts.right, whole.right)

@@ -276,7 +276,7 @@ def test_closest_records_are_told_of_members_and_of_controls():
 
 def test_a_person_is_planted_with_all_rows():
     copies = THOUSAND.stage.targets
-    twice = plants.with_copies(copies, copies)
+    twice = copies.with_copies(copies)
     assert (len(twice), twice.size) == (2000, 2000)
     handed = []
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from attacks.base import Evidence, NotApplicable, TooLittle
-from attacks.engine.distances import closest
+from attacks.engine.distances import closest, closest_in
 from attacks.engine.table import CodedTable, by_row, record_words
-from attacks.membership import close
+from attacks.membership import close, gen_lra
 from attacks.membership.classifier import Classifier
 from attacks.membership.density import Density
 from attacks.membership.distance import CalibratedDistance, Distance
@@ -297,11 +297,16 @@ def assert_finite(attack, held, targets):
 def test_neighbors_are_found_once(monkeypatch):
     calls = []
 
-    def counted(*args, **kwargs):
-        calls.append(len(args[0]))
-        return closest(*args, **kwargs)
+    def counted(find):
+        def counting(*args, **kwargs):
+            calls.append(len(args[0]))
+            return find(*args, **kwargs)
 
-    monkeypatch.setattr(close, "closest", counted)
+        return counting
+
+    monkeypatch.setattr(close, "closest", counted(closest))
+    monkeypatch.setattr(close, "closest_in", counted(closest_in))
+    monkeypatch.setattr(gen_lra, "closest", counted(closest))
     rng = np.random.default_rng(15)
     held = evidence(people(50, rng), by_row(COLUMNS, people(40, rng)))
     targets = by_row(COLUMNS, people(30, rng))
@@ -309,7 +314,7 @@ def test_neighbors_are_found_once(monkeypatch):
         attack.score(held, targets)
     isolation(held, targets)
     # Targets and population in the release; targets, and population, in the population; the
-    # release in the population; targets among themselves.
+    # release, whose every row is close to somebody, in the population; targets among themselves.
     assert sorted(calls) == [30, 30, 40, 50, 70]
 
 

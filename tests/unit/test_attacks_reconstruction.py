@@ -17,7 +17,7 @@ from scipy.optimize import linprog, lsq_linear
 import attacks
 from attacks import games
 from attacks.attribute.inference import NearestVote
-from attacks.attribute.marginals import Marginals
+from attacks.attribute.marginals import Linear, Marginals
 from attacks.attribute.reconstruction import Reconstruction, play, recover, shift
 from attacks.base import Evidence, TooLittle
 from attacks.engine.table import by_row
@@ -88,8 +88,14 @@ def test_everybody_known_and_nobody_else_is_solved_and_a_linear_program_agrees()
     rng = np.random.default_rng(4)
     members = people(60, rng)
     release = np.tile(members, (40, 1))  # marginals to the last digit: no draw, no noise
-    marginals = Marginals(release[:, :-1], members[:, :-1], depth=2, rng=rng)
-    found = recover(marginals, release[:, -1], most=6)
+    marginals = Marginals(members[:, :-1], depth=2, rng=rng)
+    found = recover(
+        marginals,
+        lambda: iter([release]),
+        sizes=[SIZE] * len(KNOWN),
+        counts=np.bincount(release[:, -1]),
+        most=6,
+    )
     truth = members[:, -1, None] == found.codes
     assert ((found.after > 0.5) == truth).mean() > 0.97
     rows, right = [], []
@@ -168,7 +174,9 @@ def test_nothing_to_count_or_to_tell_apart_is_too_little():
 def test_a_hundred_columns_are_cut_to_some_marginals():
     rng = np.random.default_rng(10)
     wide = rng.integers(0, 3, (500, 100)).astype(np.int32)
-    marginals = Marginals(wide, wide[:200], depth=2, rng=np.random.default_rng(0))
-    hidden = (wide[:, 0] == 1).astype(np.float64)
-    matrix, _ = marginals.equations(hidden, np.full(500, 0.3), np.full(200, 0.3))
+    marginals = Marginals(wide[:200], depth=2, rng=np.random.default_rng(0))
+    blocks = [np.column_stack([wide, wide[:, 0]])]
+    linear = Linear(lambda: iter(blocks), [3] * 100, [1])
+    seen = marginals.sums(lambda: iter(blocks), [1], linear)
+    matrix, _ = marginals.equations(seen, 0, np.full(200, 0.3))
     assert matrix.nnz == 150 * 200

@@ -14,7 +14,8 @@ from attacks.linkage.game import linkage
 from attacks.observed import Stage
 from attacks.scan.copies import Copies, NearCopies, scan
 from attacks.scan.identifiers import real_identifiers
-from attacks.scan.outside import undeclared_values
+from attacks.scan.shown import Shown
+from attacks.scan.witnesses import undeclared_values
 from attacks.singling_out.game import singling_out
 from attacks.singling_out.whole_record import WholeRecord
 from attacks.tables import read
@@ -170,12 +171,17 @@ MEMBERS, CONTROLS = persons(400, seed=1), persons(400, seed=2)
 FRESH = persons(500, seed=3)
 
 
+def shown(released, schema=SCHEMA):
+    """What is gathered of a release that comes in two frames."""
+    return Shown.of([released[: len(released) // 2], released[len(released) // 2 :]], schema)
+
+
 def identifiers(released, *, members=MEMBERS, controls=CONTROLS, random=True):
-    return real_identifiers(released, members, controls, SCHEMA, random=random)
+    return real_identifiers(shown(released), members, controls, SCHEMA, random=random)
 
 
 def seen_outside(released):
-    return {flag.column: flag.cells for flag in undeclared_values(released, SCHEMA)}
+    return {flag.column: flag.cells for flag in undeclared_values(shown(released))}
 
 
 @pytest.mark.parametrize("random", [True, False])
@@ -296,7 +302,7 @@ def test_what_is_outside_the_domain():
         drug=["anything", *FRESH["drug"][1:]],
     )
     assert seen_outside(strange) == {"age": 3, "town": 2, "seen": 2, "change": 3, "alive": 1}
-    flags = undeclared_values(strange, SCHEMA)
+    flags = undeclared_values(shown(strange))
     assert not any(flag.decides for flag in flags)
     assert all("'" + flag.column + "'" in flag.sentence for flag in flags)
 
@@ -309,7 +315,7 @@ def test_codes_that_roll_up_are_declared():
         }
     )
     released = pd.DataFrame({"code": ["250.01", "250", "no such code"]})
-    assert [flag.cells for flag in undeclared_values(released, schema)] == [1]
+    assert [flag.cells for flag in undeclared_values(shown(released, schema))] == [1]
 
 
 def test_empty_tables():

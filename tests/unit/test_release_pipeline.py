@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 import dpsynth
+from attacks.verify import verify
 from dpsynth.errors import BudgetExceededError, DataError, UnfitEnvironmentError, UsageError
 from dpsynth.privacy.bounding import bound_rows
-from dpsynth.release import pipeline
+from dpsynth.release import pipeline, spreadsheet
 from dpsynth.sources.frame import prepare
 
 PERSONS = 2311
@@ -271,3 +272,36 @@ def test_open_columns_are_certified_at_a_larger_delta(tmp_path):
     world.ledger.unlink()
     dpsynth.Ledger.create(world.ledger, cap_epsilon=8, cap_delta="1e-5").close()
     assert world.release(delta="1e-6").public_verdict == "PASS"
+
+
+def test_a_large_synthetic_table_is_written_as_it_is_drawn_and_attacked_on_disk(world, monkeypatch):
+    monkeypatch.setattr("dpsynth.sources.reading.LARGE_CELLS", 1000)
+
+    def held(*_, **__):
+        raise AssertionError("the table was drawn into memory")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(dpsynth.FittedModel, "sample", held)
+        outcome = world.release()
+    assert outcome.internal_verdict != pipeline.NOT_AUDITED, outcome.warnings
+    public = outcome.directory / "public"
+    expected = dpsynth.load_model(public / "model").sample(seed=pipeline.SAMPLE_SEED)
+    pd.testing.assert_frame_equal(pd.read_parquet(public / "synthetic.parquet"), expected)
+    assert (public / "synthetic.csv").read_bytes() == spreadsheet.to_csv(expected)
+    audit = json.loads((outcome.directory / "internal" / "audit.json").read_text(encoding="utf-8"))
+    assert audit["tables"] == [
+        f"all {len(expected):,} rows of the synthetic table were read and attacked, from codes on "
+        "disk"
+    ]
+    fidelity = json.loads(
+        (outcome.directory / "internal" / "fidelity.json").read_text(encoding="utf-8")
+    )
+    assert fidelity["measures"]
+    assert f"all {len(expected):,} rows" in fidelity["notes"][0]
+    assert verify(outcome.directory).internal_verdict == outcome.internal_verdict
+
+
+def test_a_small_synthetic_table_is_held(world):
+    outcome = world.release(rows=300)
+    audit = json.loads((outcome.directory / "internal" / "audit.json").read_text(encoding="utf-8"))
+    assert "tables" not in audit

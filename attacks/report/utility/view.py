@@ -34,6 +34,7 @@ def view_of(evaluation: Mapping[str, Any]) -> dict[str, Any]:
         "rows": [
             (words, f"{rows[name]:,}") for name, words in _TABLES if is_number(rows.get(name))
         ],
+        "notes": [clean(note) for note in sequence(evaluation.get("notes"))],
         "seed": clean(evaluation.get("seed", "not stated")),
         "sections": [section for section in sections if section["shown"]],
     }
@@ -53,6 +54,7 @@ def of_fidelity(fidelity: Mapping[str, Any]) -> dict[str, Any]:
         "notes": [
             "Each figure stands between a floor (columns drawn independently of one another) and a "
             "ceiling (one random half of the real rows against the other).",
+            *sequence(fidelity.get("notes")),
             "Single columns and pairs are all that a release compares by itself. dpsynth release "
             "--evaluate measures the rest against the persons who were set aside, and dpsynth "
             "evaluate does so later: associations, ROC and calibration curves of classifiers, "

@@ -114,6 +114,9 @@ def test_the_dossier_shows_what_the_release_is_good_for_where_that_is_asked(mode
     ):
         assert words in page
     assert bundle.EVALUATION in manifest.check(folder)
+    asked["synthetic"].to_parquet(tmp_path / "rows.parquet", index=False)
+    folder, _ = internal("file", evaluate=True, synthetic=tmp_path / "rows.parquet")
+    assert canonical.read(folder / bundle.EVALUATION)["rows"] == document["rows"]
     folder, page = internal("without", evaluate=True, controls=people(0, 1))
     assert not (folder / bundle.EVALUATION).exists()
     assert "dpsynth release --evaluate measures the rest" in page
