@@ -12,10 +12,13 @@ from dpsynth.cli.evaluate import INTERNAL, UNREGISTERED, Reports
 from dpsynth.cli.options import (
     DEFAULT_SYNTHESIZER,
     Json,
+    LookLedger,
     NewFolder,
+    PositiveValues,
     Settings,
     SynthesizerName,
     TableFile,
+    TaskColumn,
 )
 from dpsynth.cli.sample import model_folder
 from dpsynth.errors import UsageError
@@ -71,18 +74,8 @@ def augment_study(
     ] = "1e-6",
     synthesizer: SynthesizerName = DEFAULT_SYNTHESIZER,
     settings: Settings = None,
-    task: Annotated[
-        str | None,
-        typer.Option("--task", metavar="COLUMN", help="To predict; else the schema's target."),
-    ] = None,
-    positive: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--positive",
-            metavar="VALUE",
-            help="Value of the task's column to tell from all others; repeatable.",
-        ),
-    ] = None,
+    task: TaskColumn = None,
+    positive: PositiveValues = None,
     classifier: Annotated[
         list[str] | None,
         typer.Option(
@@ -131,10 +124,7 @@ def augment_study(
         str,
         typer.Option("--test-share", metavar="S", help="Without --test: persons set aside for it."),
     ] = "0.3",
-    ledger: Annotated[
-        Path | None,
-        typer.Option("--ledger", metavar="FILE", help="Register this look at real rows here."),
-    ] = None,
+    ledger: LookLedger = None,
     json: Json = False,
 ) -> None:
     """Draw learning curves of TABLE's real rows, alone and with synthetic ones added.

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
 import typer
 
 from dpsynth.cli import console
-from dpsynth.cli.options import Json, NewFolder, SchemaFile
+from dpsynth.cli.options import (
+    Json,
+    LookLedger,
+    NewFolder,
+    PositiveValues,
+    SchemaFile,
+    TaskColumn,
+)
 from dpsynth.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,18 +55,8 @@ def evaluate(
             help="Other real rows, which say how close two real tables are; always needed.",
         ),
     ] = None,
-    task: Annotated[
-        str | None,
-        typer.Option("--task", metavar="COLUMN", help="To predict; else the schema's target."),
-    ] = None,
-    positive: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--positive",
-            metavar="VALUE",
-            help="Value of the task's column to tell from all others; repeatable.",
-        ),
-    ] = None,
+    task: TaskColumn = None,
+    positive: PositiveValues = None,
     subgroup: Annotated[
         list[str] | None,
         typer.Option(
@@ -76,10 +73,7 @@ def evaluate(
             help="Columns of the follow-up time and of whether the event happened, if any.",
         ),
     ] = None,
-    ledger: Annotated[
-        Path | None,
-        typer.Option("--ledger", metavar="FILE", help="Register this look at real rows here."),
-    ] = None,
+    ledger: LookLedger = None,
     persons: Annotated[
         int | None,
         typer.Option(

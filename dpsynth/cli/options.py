@@ -42,6 +42,22 @@ FileEngine = Annotated[
 SchemaFile = Annotated[
     Path, typer.Option("--schema", metavar="FILE", help="Declared public facts: .toml or .json.")
 ]
+TaskColumn = Annotated[
+    str | None,
+    typer.Option("--task", metavar="COLUMN", help="To predict; else the schema's target."),
+]
+PositiveValues = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--positive",
+        metavar="VALUE",
+        help="Value of the task's column to tell from all others; repeatable.",
+    ),
+]
+LookLedger = Annotated[
+    Path | None,
+    typer.Option("--ledger", metavar="FILE", help="Register this look at real rows here."),
+]
 SynthesizerName = Annotated[
     str, typer.Option("--synthesizer", metavar="NAME", help="How to model the table.")
 ]

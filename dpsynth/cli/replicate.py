@@ -7,7 +7,7 @@ import typer
 
 from dpsynth.cli import console
 from dpsynth.cli.evaluate import UNREGISTERED
-from dpsynth.cli.options import Json
+from dpsynth.cli.options import Json, LookLedger
 from dpsynth.cli.sample import model_folder
 from dpsynth.errors import UsageError
 
@@ -83,10 +83,7 @@ def replicate(
         Path | None,
         typer.Option("--schema", metavar="FILE", help="Declared columns, where tables are given."),
     ] = None,
-    ledger: Annotated[
-        Path | None,
-        typer.Option("--ledger", metavar="FILE", help="Register this look at real rows here."),
-    ] = None,
+    ledger: LookLedger = None,
     out: Annotated[
         Path | None,
         typer.Option(
