@@ -291,12 +291,23 @@ def days(
     dtype = series.dtype
     if isinstance(dtype, pd.DatetimeTZDtype) or (isinstance(dtype, np.dtype) and dtype.kind == "M"):
         values, nulls = stamps.days(series)
-        return values, nulls.astype(np.uint8)  # MISSING is 1
-    found = distinct(series)
-    texts = {key(code) for code in codes}
-    parsed = [_parse_day(cell, layout, texts) for cell in found.cells]
-    values = found.spread(np.array([value for value, _ in parsed], dtype=np.float64), 0.0)
-    return values, found.spread(np.array([s for _, s in parsed], dtype=np.uint8), MISSING)
+        states = nulls.astype(np.uint8)  # MISSING is 1
+    else:
+        found = distinct(series)
+        texts = {key(code) for code in codes}
+        parsed = [_parse_day(cell, layout, texts) for cell in found.cells]
+        values = found.spread(np.array([value for value, _ in parsed], dtype=np.float64), 0.0)
+        states = found.spread(np.array([s for _, s in parsed], dtype=np.uint8), MISSING)
+    listed = np.isin(values, days_of_codes(codes, layout=layout)) & (states == NUMBER)
+    return np.where(listed, 0.0, values), np.where(listed, np.uint8(MISSING), states)
+
+
+def days_of_codes(
+    codes: tuple[bool | int | float | str, ...], *, layout: str | None
+) -> list[float]:
+    """Return the days that codes for "missing" name, however a table spells or stores these."""
+    parsed = [_parse_day(key(code), layout, set()) for code in codes]
+    return [day for day, state in parsed if state == NUMBER]
 
 
 def _parse_day(cell: object, layout: str | None, codes: set[str]) -> tuple[float, int]:

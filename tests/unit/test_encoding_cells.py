@@ -155,3 +155,26 @@ def test_extended_floats_are_read_without_a_warning():
     values, states = numbers(column, codes=())
     assert values.tolist() == [np.inf, -np.inf, 0.0, 0.5]
     assert states.tolist() == [0, 0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        ["2020-01-02", "9999-12-31", None],
+        ["2020-01-02T10:00", "9999-12-31 00:00:00", None],
+        [dt.date(2020, 1, 2), dt.date(9999, 12, 31), None],
+        pa.chunked_array([[dt.date(2020, 1, 2), dt.date(9999, 12, 31), None]]).to_pandas(),
+        np.array(["2020-01-02", "9999-12-31", "NaT"], dtype="M8[us]"),
+    ],
+    ids=["text", "times", "days", "arrow", "stamps"],
+)
+def test_a_day_that_means_missing_is_missing_however_it_is_stored(column):
+    values, states = days(pd.Series(column), layout=None, codes=("9999-12-31", "unknown"))
+    assert states.tolist() == [0, 1, 1]
+    assert values.tolist() == [dt.date(2020, 1, 2).toordinal(), 0.0, 0.0]
+
+
+def test_a_day_that_means_missing_is_read_by_the_declared_format():
+    column = pd.Series([dt.date(2020, 1, 2), dt.date(9999, 12, 31)])
+    assert days(column, layout="%d.%m.%Y", codes=("31.12.9999",))[1].tolist() == [0, 1]
+    assert days(column, layout=None, codes=("31.12.9999",))[1].tolist() == [0, 0]

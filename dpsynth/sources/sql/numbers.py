@@ -5,7 +5,7 @@ import math
 from sqlglot import exp
 
 from dpsynth.encoding import cells as numpy_cells
-from dpsynth.encoding.cells import number_of_text
+from dpsynth.encoding.cells import days_of_codes, number_of_text
 from dpsynth.encoding.codec import DateCodec, NumericCodec
 from dpsynth.encoding.grid import CELLS, MISSING_WORD, UNPARSABLE_WORD, ZERO, Grid
 from dpsynth.schema.values import key
@@ -109,12 +109,15 @@ def put_day(
         found = layers.put(TEXT, f"t{place}", marked)
         value = layers.put(VALUE, f"x{place}", _NONE.copy())
         missing = found.eq(text(""))
+    days = days_of_codes(tool.column.missing_codes, layout=tool.column.format)
+    means_missing = among(value, [double(day) for day in days])
     state = layers.put(
         STATE,
         f"s{place}",
         case(
             (missing, whole(numpy_cells.MISSING)),
             (cells.is_null(value), whole(numpy_cells.UNPARSABLE)),
+            *([(means_missing, whole(numpy_cells.MISSING))] if days else []),
             otherwise=whole(numpy_cells.NUMBER),
         ),
     )
