@@ -114,7 +114,9 @@ def test_draws_do_not_depend_on_how_many_go_together(moved, monkeypatch):
     codes = rows(50)
     whole = drawing.log_likelihood(network, codes, rules=rules)
     monkeypatch.setattr(drawing, "_AT_ONCE", 7 * network.numbers_a_row)
-    assert np.array_equal(drawing.log_likelihood(network, codes, rules=rules), whole)
+    found = drawing.log_likelihood(network, codes, rules=rules)
+    # How many rows a product has decides on some processors in which order it is added up.
+    np.testing.assert_allclose(found, whole, rtol=1e-6)
 
 
 def test_a_condition_on_the_first_columns_is_exact(moved):
