@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from dpsynth.privacy.ledger import LedgerEntry
+from dpsynth.testing.logged import Lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,7 +85,7 @@ def outcome_of(
     documents: dict[str, Any] = {}
     files: dict[str, bytes] = {}
     sample: pd.DataFrame | None = None
-    lines, out, err = _Lines(), io.StringIO(), io.StringIO()
+    lines, out, err = Lines(), io.StringIO(), io.StringIO()
     root = logging.getLogger()
     level = root.level
     root.addHandler(lines)
@@ -115,18 +116,6 @@ def outcome_of(
         files=files,
         sample=sample,
     )
-
-
-class _Lines(logging.Handler):
-    """Keeps what is logged."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.held: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep one line."""
-        self.held.append(f"{record.name} {record.levelname} {record.getMessage()}")
 
 
 def _documents(model: Any) -> dict[str, Any]:

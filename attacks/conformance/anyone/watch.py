@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attacks.conformance.anyone.protocol import Mechanism, events_of, transcript_of
+from dpsynth.testing.logged import Lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,16 +81,6 @@ class Seen:
         }
 
 
-class _Lines(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep one line."""
-        self.lines.append(f"{record.name} {record.levelname} {record.getMessage()}")
-
-
 @contextmanager
 def _elsewhere(folder: Path) -> Iterator[None]:
     """Make ``folder`` the working directory."""
@@ -120,7 +111,7 @@ def watch(
         folder: an empty folder; what is left there is noted and removed.
         draws: seed of the sample; the same for all fits, so that samples differ by the fit alone.
     """
-    lines, out = _Lines(), io.StringIO()
+    lines, out = Lines(), io.StringIO()
     ended, raised, fitted, frame, given = "well", "", None, None, None
     root = logging.getLogger()
     level = root.level
@@ -151,7 +142,7 @@ def watch(
         root.setLevel(level)
         root.removeHandler(lines)
     texts = [f"{type(each.message).__name__} {each.message}" for each in warned]
-    said = "\n".join([*texts, *lines.lines, out.getvalue(), raised]).strip()
+    said = "\n".join([*texts, *lines.held, out.getvalue(), raised]).strip()
     files, content = _left(folder)
     events = None if fitted is None else events_of(fitted)
     answers = None if fitted is None else transcript_of(fitted)
