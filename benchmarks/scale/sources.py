@@ -100,7 +100,7 @@ def _over(runner: Any, domain: Any) -> Any:
 
 
 class _DuckDB:
-    grouping_sets = True
+    form = "sets"
 
     def __init__(self, codes: dict[str, np.ndarray], folder: str) -> None:
         import duckdb
@@ -119,7 +119,7 @@ class _DuckDB:
 
 
 class _Spark:
-    grouping_sets = True
+    form = "array"
 
     def __init__(self, codes: dict[str, np.ndarray], folder: str) -> None:
         import pyarrow as pa

@@ -16,6 +16,7 @@ from sqlglot import exp
 from dpsynth.errors import DataError, UnfitEnvironmentError, UsageError
 from dpsynth.sources.bounded import PURPOSES, bounded_rows, keyed, prepared
 from dpsynth.sources.connection import Connection
+from dpsynth.sources.engine import Form
 from dpsynth.sources.sql.dialects import Postgres, Sqlite, functions
 from dpsynth.sources.sql.engine import Engine, Expression, Kind, text
 from dpsynth.sources.structure import check_columns
@@ -57,7 +58,7 @@ class DatabaseEngine:
     """A session that counts; see ``dpsynth.sources.engine.Engine``."""
 
     def __init__(self, connection: Connection, words: "Engine") -> None:
-        self.grouping_sets = connection.dialect == "postgres"
+        self.form: Form = "sets" if connection.dialect == "postgres" else "each"
         self.rows = connection.rows
         self.batches: Callable[..., Iterator[Sequence[Sequence[Any]]]] = connection.batches
         self._words = words

@@ -16,6 +16,7 @@ from sqlglot import exp
 from dpsynth.errors import DataError, UnfitEnvironmentError
 from dpsynth.schema.columns import DateColumn
 from dpsynth.sources.bounded import PURPOSES, bounded_rows, keyed, prepared
+from dpsynth.sources.engine import Form
 from dpsynth.sources.sql.dialects import Spark
 from dpsynth.sources.sql.engine import Expression, Kind, text
 from dpsynth.sources.structure import check_columns
@@ -54,7 +55,7 @@ def open_session(master: str) -> Any:
 class SparkEngine:
     """A session that counts; see ``dpsynth.sources.engine.Engine``."""
 
-    grouping_sets = True
+    form: Form = "array"
 
     def __init__(self, session: Any, words: "Spark") -> None:
         self._session = session

@@ -20,7 +20,7 @@ OPEN = ("it's", 'b"', "\\", "\\'", "🙂", "é", "e\u0301", "%s", ":x", "--")
 class Sqlite:
     """The least engine: coded rows in memory, one statement after the other."""
 
-    grouping_sets = False
+    form = "each"
 
     def __init__(self, rows, columns):
         self.held = sqlite3.connect(":memory:")
@@ -114,11 +114,15 @@ def test_one_statement_a_round(monkeypatch):
 
 
 def test_the_words_of_a_round():
-    assert counting(["a + 0", "b + 3"], "coded", sets=True) == (
+    assert counting(["a + 0", "b + 3"], "coded", form="sets") == (
         "SELECT COALESCE(q0, q1) AS cell, COUNT(*) AS held FROM (SELECT a + 0 AS q0, b + 3 AS q1 "
         "FROM coded) AS placed GROUP BY GROUPING SETS ((q0), (q1))"
     )
-    assert " UNION ALL " in counting(["a", "b"], "coded", sets=False)
+    assert " UNION ALL " in counting(["a", "b"], "coded", form="each")
+    assert counting(["a + 0", "b + 3"], "coded", form="array") == (
+        "SELECT cell, COUNT(*) AS held FROM (SELECT EXPLODE(ARRAY(a + 0, b + 3)) AS cell "
+        "FROM coded) AS placed GROUP BY cell"
+    )
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=40))

@@ -4,12 +4,16 @@ import hashlib
 import sqlite3
 from dataclasses import replace
 from fractions import Fraction
+from itertools import combinations
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from dpsynth.encoding.cells import text_of
 from dpsynth.encoding.codec import base_domain
 from dpsynth.errors import DataError
+from dpsynth.schema import Schema
 from dpsynth.sources.frame import prepare
 from dpsynth.sources.sql.engine import UnsupportedCellError
 from dpsynth.testing.nasty_tables import nasty_table
@@ -334,3 +338,22 @@ def test_one_state_of_the_table_is_counted(postgres, cluster):
     with psycopg.connect(cluster.url, autocommit=True) as other:
         other.execute("DELETE FROM nasty")
     assert found.source.count((name,)).tolist() == before
+
+
+@OF_PANDAS
+@pytest.mark.xdist_group("spark")
+def test_spark_counts_more_tables_at_once_than_it_takes_grouping_sets(spark):
+    """Of thirteen columns there are 78 pairs, and Spark takes 64 grouping sets."""
+    from dpsynth.sources.spark import prepare_spark
+
+    names = [f"c{at}" for at in range(13)]
+    schema = Schema.from_dict(
+        {"columns": [{"name": name, "kind": "integer", "bounds": [0, 2]} for name in names]}
+    )
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({name: rng.integers(0, 3, 200) for name in names})
+    pairs = [*((name,) for name in names), *combinations(names, 2)]
+    expected = prepare(frame, schema, key=key).source
+    found = prepare_spark(spark.createDataFrame(frame), schema, key=key).source
+    for mine, theirs in zip(found.count_many(pairs), expected.count_many(pairs), strict=True):
+        assert mine.tolist() == theirs.tolist()

@@ -50,7 +50,7 @@ def statements(name):
     )
     keyed(bounded.query, {each: exp.column(f"key_of_{each}") for each in PURPOSES})
     coded = words.sql(bounded.query, pretty=True)
-    return [coded, counting(["c0 + 0", "c1 + 3", "c0 * 4 + c1 + 6"], "dpsynth_rows", sets=True)]
+    return [coded, counting(["c0 + 0", "c1 + 3", "c0 * 4 + c1 + 6"], "dpsynth_rows", form="sets")]
 
 
 @pytest.mark.parametrize("name", sorted(WORDS))

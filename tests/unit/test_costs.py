@@ -41,7 +41,7 @@ def table():
 class Counting:
     """DuckDB with the codes of a table in it; counts statements and the bytes of their answers."""
 
-    grouping_sets = True
+    form = "sets"
 
     def __init__(self, codes):
         duckdb = pytest.importorskip("duckdb")
