@@ -204,7 +204,7 @@ def counting(places: Sequence[str], relation: str, *, form: Form) -> str:
             tables share a number.
         relation: what to write after FROM.
         form: "sets" by grouping sets; "array" by an array of places a row, as Spark does it, which
-            takes 64 grouping sets at most, and four times as long for them; "each" one by one.
+            takes 64 grouping sets at most; "each" one by one.
 
     Returns:
         A statement that answers pairs: the number of a cell that holds a row, and how many.
