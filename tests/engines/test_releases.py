@@ -14,23 +14,10 @@ import dpsynth
 from dpsynth.cli.app import main
 from dpsynth.errors import UnfitEnvironmentError
 from dpsynth.sources import connection
+from dpsynth.testing.people import people_toml
 
 SECRET = "s3cret"
-SCHEMA = """
-format = "dpsynth-schema/1"
-expected_rows = 400
-
-[[columns]]
-name = "age"
-kind = "integer"
-bounds = [0, 100]
-bins = [0, 20, 40, 60, 80, 100]
-
-[[columns]]
-name = "sex"
-kind = "categorical"
-values = ["f", "m"]
-"""
+SCHEMA = people_toml(expected_rows=400)
 
 
 @pytest.fixture

@@ -13,27 +13,14 @@ import dpsynth
 from dpsynth.cli.app import main
 from dpsynth.errors import UnfitEnvironmentError
 from dpsynth.sources import spark as of_spark
+from dpsynth.testing.people import people_toml
 
 pytestmark = [
     pytest.mark.xdist_group("spark"),
     pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas"),
 ]
 SECRET = "s3cret-cell"
-SCHEMA = """
-format = "dpsynth-schema/1"
-expected_rows = 200
-
-[[columns]]
-name = "age"
-kind = "integer"
-bounds = [0, 100]
-bins = [0, 20, 40, 60, 80, 100]
-
-[[columns]]
-name = "sex"
-kind = "categorical"
-values = ["f", "m"]
-"""
+SCHEMA = people_toml(expected_rows=200)
 
 
 @pytest.fixture

@@ -14,23 +14,10 @@ import dpsynth
 from dpsynth.errors import DataError, UnfitEnvironmentError
 from dpsynth.sources.duckdb import parquet_batches
 from dpsynth.sources.folder import PrivateFolder
+from dpsynth.testing.people import people_toml
 
 SECRET = "s3cret-cell"
-SCHEMA = """
-format = "dpsynth-schema/1"
-expected_rows = 30000
-
-[[columns]]
-name = "age"
-kind = "integer"
-bounds = [0, 100]
-bins = [0, 20, 40, 60, 80, 100]
-
-[[columns]]
-name = "sex"
-kind = "categorical"
-values = ["f", "m"]
-"""
+SCHEMA = people_toml(expected_rows=30000)
 # Files of at most so many bytes, for this process alone: what a full disk says, in other words.
 LIMITED = """
 import resource, sys
