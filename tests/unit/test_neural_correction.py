@@ -189,7 +189,7 @@ def test_targets_survive_being_written():
     for one, other in zip(targets.tables, again.tables, strict=True):
         assert one.clique == other.clique
         assert one.stddev == other.stddev
-        assert one.shares == pytest.approx(other.shares, abs=1e-6)
+        assert (one.shares == other.shares).all()  # so both draw the same rows
     assert again.total == targets.total
 
 

@@ -6,7 +6,7 @@ but released numbers: free of charge, and no row appears that the network has no
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -49,7 +49,9 @@ class Targets:
         cliques = [frozenset(each.clique) for each in self.tables]
         if len(set(cliques)) < len(cliques):
             raise ValueError("targets hold each clique once")
-        object.__setattr__(self, "tables", tuple(self.tables))
+        # As precise as the file: a model that was read again draws the same rows.
+        rounded = [replace(each, shares=_as_saved(each.shares)) for each in self.tables]
+        object.__setattr__(self, "tables", tuple(rounded))
 
     @classmethod
     def of(cls, measured: Sequence[NoisyTable], domain: Domain, *, total: float) -> Self:
@@ -181,6 +183,10 @@ class Targets:
             for at, each in enumerate(header["tables"])
         ]
         return cls(total=float(header["total"]), tables=tables)
+
+
+def _as_saved(shares: Array) -> Array:
+    return shares.astype(np.float32).astype(np.float64)
 
 
 def _column(table: NoisyTable, total: float, *, ordered: bool) -> Correction:
